@@ -1,0 +1,78 @@
+// Back-end interface: one compiled block as position-independent bytes with symbolic relocations.
+// The same types serve every host; src/backend/<host>/ implements `Compiler`.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/vcpu_state.h"
+#include "base/result.h"
+#include "ir/ir.h"
+
+namespace vm::backend {
+
+/// Runtime stubs that live in the code cache; generated code reaches them by relocation.
+enum class Stub : u8 {
+    ExitLink,       ///< reached by `call` from an unlinked exit: leaves with Next; exit_site = address after that call
+    ExitReason,     ///< leaves with the reason in eax, exit_value in rcx, guest PC in rdx
+    IndirectMiss,   ///< guest PC in rax missed the per-thread table: full lookup, jumps on
+    Safepoint,      ///< leaves with Safepoint; guest PC in rdx
+    Helper0,        ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
+};
+
+struct Relocation {
+    enum class Kind : u8 { StubRel32, GuestAddr64, GuestAddr32 } kind;
+    u32 offset;      ///< of the field, from the start of the code
+    u32 target;      ///< StubRel32: Stub (+ HelperId)
+    u64 value;       ///< GuestAddr*: the guest address
+};
+
+/// A direct exit that can be linked to another translation by storing a 4-byte displacement.
+struct LinkSite {
+    u32 disp_offset;   ///< 4-aligned offset of the rel32 field of the jmp/jcc/call
+    u32 stub_offset;   ///< offset of this exit's unlinked stub (what the field reaches at first)
+    u32 stub_return;   ///< offset after the stub's `call ExitLink`: identifies the site (VcpuState::exit_site)
+    u64 target_pc;
+    bool is_call;
+    bool is_return_landing;  ///< the jump behind a guest call, where the return arrives
+};
+
+/// Host offset → guest PC, one entry a guest instruction, ascending; kept delta-encoded by the jit.
+struct SideEntry {
+    u32 host_offset;
+    u32 insn_index;
+    u64 guest_pc;
+};
+
+/// Where a dirty guest register lives between two host offsets (it is not in its home then).
+struct DirtySlot {
+    u32 host_begin, host_end;
+    u16 slot;
+    u8 host_reg;  ///< host register number; 0..15 general, 16..31 vector
+};
+
+struct CompiledBlock {
+    std::vector<u8> code;
+    u32 entry_offset = 0;
+    std::vector<Relocation> relocations;
+    std::vector<LinkSite> links;
+    std::vector<SideEntry> side;
+    std::vector<DirtySlot> dirty;
+    void clear();
+};
+
+struct CompileOptions {
+    u64 disabled_opts = 0;   ///< bit per JitOpt switched off by --jit-opt=-name
+    bool safepoints = true;
+};
+
+/// One compiler per thread; reusable, not thread-safe.
+class Compiler {
+  public:
+    virtual ~Compiler() = default;
+    /// Compiles `block` into `out` (cleared first). Unsupported names the op that this back end cannot lower.
+    virtual Result<void> compile(const ir::Block& block, CompiledBlock& out) = 0;
+};
+
+}  // namespace vm::backend

@@ -1,0 +1,105 @@
+// vCPU: runs guest code until something happens that its caller must handle, and says what, as a value.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "backend/vcpu_state.h"
+#include "base/result.h"
+#include "frontend/guest_isa.h"
+
+namespace vm::engine {
+
+enum class Tier : u8 { Auto, Interp, One };
+
+/// Options of one engine; the same for all its vCPUs.
+struct EngineOptions {
+    Tier tier = Tier::Auto;
+    u64 code_cache_bytes = u64{256} << 20;  ///< limit; whole segments are evicted beyond it
+    bool exact_icount = false;
+    u64 cpu_features = ~u64{0};
+    u64 disabled_opts = 0;                  ///< jit optimizations switched off (bit = jit::Opt)
+    unsigned hot_threshold = 1;             ///< Tier::Auto: executions in the interpreter before tier 1
+    bool dump_guest = false, dump_ir = false, dump_host = false;
+    u64 dump_addr = 0;                      ///< 0 = every block
+    enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
+};
+
+/// The engine's questions about guest memory, answered by its owner (user-mode address space or machine).
+/// All functions may be called from any vCPU thread.
+class GuestMemory {
+  public:
+    virtual ~GuestMemory() = default;
+    /// As frontend::FetchFn.
+    virtual u64 fetch(u64 pc, void* out, u64 size) = 0;
+    /// Translations of [begin, end) are about to be made: from now on a change of these bytes must lead to
+    /// Engine::invalidate(). Called before the bytes are read.
+    virtual void note_code(u64 begin, u64 end) = 0;
+    /// A host fault at `addr` while guest code ran. True: the owner changed something (e.g. unprotected a code page)
+    /// and the access is to be repeated. False: it is the guest's fault.
+    virtual bool handle_host_fault(u64 addr, bool write) = 0;
+};
+
+/// What ended Vcpu::run. pc and value: see ir::ExitReason.
+struct Exit {
+    ir::ExitReason reason = ir::ExitReason::None;
+    u64 pc = 0;
+    u64 value = 0;
+    bool write = false;      ///< MemoryFault: it was a store
+    int host_signal = 0;     ///< MemoryFault: SIGSEGV or SIGBUS as the host saw it
+    int host_code = 0;       ///< its si_code
+};
+
+struct Stats;  // engine/stats.h
+
+class Engine;
+
+/// One virtual processor, bound to the host thread that calls run().
+class Vcpu {
+  public:
+    virtual ~Vcpu() = default;
+    /// Runs from pc() until an exit that the caller must handle (Syscall, Breakpoint, Illegal, MemoryFault, FetchFault,
+    /// Misaligned, Safepoint, Wait, Unsupported; CodeSync and ModeChange are handled inside). Guest state is complete and
+    /// precise when it returns. All asynchronous requests arrive as Safepoint.
+    virtual Exit run() = 0;
+    /// Executes exactly one guest instruction (in the interpreter).
+    virtual Exit step() = 0;
+    /// Async-signal-safe, any thread: run() returns Safepoint soon. Sticky until a run() has returned it.
+    virtual void request_safepoint() = 0;
+
+    virtual u64 pc() const = 0;
+    virtual void set_pc(u64 pc) = 0;
+    /// Guest register file; slot offsets from GuestIsa::layout.
+    virtual u8* guest() = 0;
+    virtual ir::FpEnv& fp() = 0;
+    /// To be called after registers that decide the mode (rounding) were changed from outside.
+    virtual void state_changed() = 0;
+    virtual u64 icount() const = 0;
+    virtual void clear_reservation() = 0;
+
+    u64 reg(u16 slot_offset) { return load_raw<u64>(guest() + slot_offset); }
+    void set_reg(u16 slot_offset, u64 v) { store_raw(guest() + slot_offset, v); }
+};
+
+/// Everything that the vCPUs of one guest share: translations, lookup, options, counters.
+class Engine {
+  public:
+    static Result<std::unique_ptr<Engine>> create(const frontend::GuestIsa& isa, GuestMemory& memory,
+                                                  const EngineOptions& options);
+    virtual ~Engine() = default;
+    /// A vCPU for the calling thread: installs its alternate signal stack and GS base. Destroy on the same thread.
+    virtual Result<std::unique_ptr<Vcpu>> create_vcpu() = 0;
+    /// Drops every translation that contains a byte of [begin, end). Other vCPUs leave them at their next safepoint.
+    virtual void invalidate(u64 begin, u64 end) = 0;
+    virtual void invalidate_all() = 0;
+    /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's vCPU lives on.
+    virtual void fork_prepare() = 0;
+    virtual void fork_parent() = 0;
+    virtual Result<void> fork_child(Vcpu& survivor) = 0;
+    /// Counters as JSON (what `--stats` writes).
+    virtual std::string stats_json() const = 0;
+    virtual const frontend::GuestIsa& isa() const = 0;
+};
+
+}  // namespace vm::engine

@@ -1,0 +1,82 @@
+// Builder: appends well-typed instructions to a Block. Wrong types assert (programming error, never guest input).
+// It folds constants as it goes, so that front ends can be written without special cases.
+#pragma once
+
+#include "ir/ir.h"
+
+namespace vm::ir {
+
+class Builder {
+  public:
+    explicit Builder(Block& block, const StateLayout& layout) : b_(block), layout_(layout) {}
+
+    Block& block() { return b_; }
+    const Inst& at(Value v) const { return b_.insts[v]; }
+    Type type(Value v) const { return b_.insts[v].type; }
+    bool is_const(Value v, u64 imm) const { return at(v).op == Op::Const && at(v).imm == imm; }
+
+    // constants and state
+    Value constant(Type t, u64 imm);
+    Value c64(u64 imm) { return constant(Type::I64, imm); }
+    Value c32(u32 imm) { return constant(Type::I32, imm); }
+    Value guest_addr(u64 addr);
+    Value get(u16 slot);
+    Value get(u16 slot, Type narrower);
+    void set(u16 slot, Value v);
+
+    // generic forms: every op of the table can be made with these
+    Value unary(Op op, Value x, u32 aux = 0, u64 imm = 0);             ///< result A, B or F
+    Value binary(Op op, Value x, Value y, u32 aux = 0, u64 imm = 0);   ///< result A, B or F
+    Value ternary(Op op, Value x, Value y, Value z, u32 aux = 0);
+    Value convert(Op op, Type to, Value x, u32 aux = 0);               ///< result T, one operand
+    Value emit(const Inst& inst);                                      ///< no folding
+
+    // integers
+    Value add(Value x, Value y) { return binary(Op::Add, x, y); }
+    Value sub(Value x, Value y) { return binary(Op::Sub, x, y); }
+    Value mul(Value x, Value y) { return binary(Op::Mul, x, y); }
+    Value and_(Value x, Value y) { return binary(Op::And, x, y); }
+    Value or_(Value x, Value y) { return binary(Op::Or, x, y); }
+    Value xor_(Value x, Value y) { return binary(Op::Xor, x, y); }
+    Value not_(Value x) { return unary(Op::Not, x); }
+    Value shl(Value x, Value y) { return binary(Op::Shl, x, y); }
+    Value lshr(Value x, Value y) { return binary(Op::Lshr, x, y); }
+    Value ashr(Value x, Value y) { return binary(Op::Ashr, x, y); }
+    Value icmp(Cond c, Value x, Value y) { return binary(Op::Icmp, x, y, static_cast<u32>(c)); }
+    Value select(Value cond, Value if_true, Value if_false);
+    Value zext(Type to, Value x) { return convert(Op::Zext, to, x); }
+    Value sext(Type to, Value x) { return convert(Op::Sext, to, x); }
+    Value trunc(Type to, Value x) { return convert(Op::Trunc, to, x); }
+    Value bitcast(Type to, Value x) { return convert(Op::Bitcast, to, x); }
+
+    // memory
+    Value load(Type result, Type mem, Value addr, i64 disp, bool sign, MemOrder o = MemOrder::Plain);
+    void store(Type mem, Value addr, i64 disp, Value v, MemOrder o = MemOrder::Plain);
+    Value rmw(RmwOp op, Type result, Type mem, Value addr, Value v, bool sign, MemOrder o);
+    Value cas(Type result, Type mem, Value addr, Value expected, Value desired, bool sign, MemOrder o);
+    Value load_reserve(Type result, Type mem, Value addr, bool sign, MemOrder o);
+    Value store_cond(Type mem, Value addr, Value v, MemOrder o);  ///< i1: 1 = stored
+    void fence(FenceKind k);
+
+    // borders and control flow
+    void insn(u64 pc, unsigned len);
+    void icount(u64 n);
+    void exit_if(Value cond, u64 target);   ///< back-edge bit set when target <= current instruction
+    void trap_if(Value cond, ExitReason r, Value value);
+    void jump(u64 target);                  ///< Goto
+    void call(u64 target, u64 return_pc);
+    void call_ind(Value target, u64 return_pc);
+    void jump_ind(Value target);
+    void ret(Value target);
+    void exit(ExitReason r, u64 pc);
+    u64 pc() const { return pc_; }          ///< of the current instruction
+    bool terminated() const { return terminated_; }
+
+  private:
+    Block& b_;
+    const StateLayout& layout_;
+    u64 pc_ = 0;
+    bool terminated_ = false;
+};
+
+}  // namespace vm::ir

@@ -1,0 +1,42 @@
+// The Linux ABI of one guest ISA, as data and a few functions: everything that differs between guest ISAs and is not the
+// ISA itself. Linux handlers are written once against this.
+#pragma once
+
+#include <string_view>
+
+#include "base/bits.h"
+#include "frontend/guest_isa.h"
+
+namespace vm::linux {
+
+class Thread;
+struct SigInfo;
+
+/// Guest ABI description. Slots are byte offsets into the guest area.
+struct Abi {
+    std::string_view name;         ///< "riscv64", also uname's machine
+    u16 elf_machine;               ///< EM_RISCV …
+    u16 arg_offset[6];             ///< system-call arguments
+    u16 nr_offset;                 ///< system-call number
+    u16 ret_offset;                ///< result
+    u16 sp_offset, tls_offset;     ///< stack pointer, thread pointer
+    u8 syscall_insn_bytes;         ///< to step back for a restart
+    u64 page_size;
+    u64 task_size;                 ///< first address beyond user space
+    u64 (*hwcap)(u64 features);    ///< AT_HWCAP
+    std::string_view platform;     ///< AT_PLATFORM or empty
+    /// Number → index into the generic system-call table (linux/syscalls.def), or -1.
+    int (*syscall_index)(u64 nr);
+    /// Builds the signal frame on the guest stack and points the registers at the handler. False: the frame cannot be
+    /// written (the caller kills the process with SIGSEGV).
+    bool (*push_signal_frame)(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags, u64 old_mask);
+    /// rt_sigreturn: restores registers and `*mask` from the frame. False: bad frame.
+    bool (*pop_signal_frame)(Thread& t, u64* mask);
+    /// Code bytes of the signal trampoline (rt_sigreturn), placed in the guest's vDSO page.
+    const u8* sigtramp;
+    u32 sigtramp_bytes;
+};
+
+extern const Abi kRiscv64Abi;  // linux/abi_riscv64.cc
+
+}  // namespace vm::linux

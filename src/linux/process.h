@@ -1,0 +1,121 @@
+// A guest process and its threads: what the system-call handlers act on.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/vcpu.h"
+#include "linux/abi.h"
+#include "linux/address_space.h"
+
+namespace vm::linux {
+
+/// What `vm run` was asked for (fields = CLI flags).
+struct RunOptions {
+    std::string program;              ///< path as given
+    std::vector<std::string> argv;    ///< argv[0] included
+    std::vector<std::string> env;     ///< "K=V"
+    std::string sysroot;              ///< -L, empty = none
+    std::string workdir;
+    u64 stack_size = u64{8} << 20;
+    u64 memory_limit = 0;
+    enum class Strace : u8 { Off, Text, Json } strace = Strace::Off;
+    std::string stats_file;
+    std::vector<std::string> reexec_args;  ///< options to hand to `vm run` for children that the guest executes
+    engine::EngineOptions engine;
+};
+
+struct SigInfo { alignas(8) u8 bytes[128]; };  ///< siginfo_t in the guest's layout (generic 64-bit layout, same as x86-64)
+
+struct SigAction { u64 handler = 0; u64 flags = 0; u64 restorer = 0; u64 mask = 0; };
+
+class Process;
+
+/// One guest thread = one host thread.
+class Thread {
+  public:
+    Thread(Process& p, std::unique_ptr<engine::Vcpu> v);
+    Process& process() { return process_; }
+    engine::Vcpu& vcpu() { return *vcpu_; }
+    AddressSpace& mm();
+    const Abi& abi() const;
+    /// Runs the guest thread until it exits. Returns the thread's exit code.
+    int loop();
+
+    int tid = 0;
+    u64 clear_child_tid = 0;
+    u64 robust_list = 0, robust_list_len = 0;
+    // signal state, owned by signals.cc
+    u64 blocked = 0;                       ///< guest signal mask
+    std::atomic<u64> pending{0};           ///< thread-directed, set by host handlers (bit sig-1)
+    u64 altstack_sp = 0, altstack_size = 0;
+    u32 altstack_flags = 2;                ///< SS_DISABLE
+    bool exiting = false;
+    int exit_code = 0;
+    bool in_restart = false;
+
+    struct SignalQueue;                    ///< queued siginfo, signals.cc
+    SignalQueue* queue = nullptr;
+
+  private:
+    Process& process_;
+    std::unique_ptr<engine::Vcpu> vcpu_;
+};
+
+class Process {
+  public:
+    /// Loads the program, builds the stack, makes the first thread. ErrorKind::NotFound → 127, NotExecutable → 126, else 125.
+    static Result<std::unique_ptr<Process>> create(const RunOptions& options, const frontend::GuestIsa& isa, const Abi& abi);
+    ~Process();
+    /// Runs to the end. The guest's exit status; if the guest died by a signal this function does not return: it kills
+    /// the host process with the same signal.
+    int run();
+
+    AddressSpace& mm() { return *mm_; }
+    engine::Engine& engine() { return *engine_; }
+    const Abi& abi() const { return abi_; }
+    const RunOptions& options() const { return options_; }
+    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it).
+    std::string host_path(const std::string& guest_path) const;
+
+    std::string exe_path;                  ///< absolute host path of the program
+    std::mutex sig_mutex;
+    SigAction actions[65];
+    std::mutex threads_mutex;
+    std::vector<Thread*> threads;
+    u64 vdso_base = 0;                     ///< page with the signal trampoline
+    u64 brk_start = 0;
+    u64 auxv_addr = 0, stack_top = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
+    u64 entry = 0, initial_sp = 0;
+    std::vector<u64> auxv;
+
+  private:
+    friend class Thread;
+    Process(const RunOptions& options, const Abi& abi) : options_(options), abi_(abi) {}
+    RunOptions options_;
+    const Abi& abi_;
+    std::unique_ptr<AddressSpace> mm_;
+    std::unique_ptr<engine::Engine> engine_;
+};
+
+// ---- seams between the parts of this module (each in its own file)
+/// syscalls.cc: executes the system call in the thread's registers, stores the result; traces if asked.
+void do_syscall(Thread& t);
+/// signals.cc: turns a synchronous engine exit into a guest signal at its instruction (never returns an error: kills if blocked).
+void raise_sync(Thread& t, const engine::Exit& e);
+/// signals.cc: delivers what is pending and unblocked, if anything; called at every safepoint and after every system call.
+/// `syscall_result`: of the call just made, for SA_RESTART decisions; nullptr at a plain safepoint.
+void deliver_signals(Thread& t, i64* syscall_result);
+/// signals.cc: host handlers for all asynchronous signals.
+void install_host_signal_handlers(Process& p);
+/// threads.cc: clone/clone3/fork/vfork, exit, exit_group, futex words at thread exit.
+i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls);
+/// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and scripts.
+i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv, std::vector<std::string> env);
+/// loader.cc: see Process::create.
+Result<void> load_program(Process& p);
+
+}  // namespace vm::linux
