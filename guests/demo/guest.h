@@ -24,12 +24,12 @@ static inline long sys3(long n, long a, long b, long c) {
 __asm__(".globl _start\n_start:\nand $-16, %rsp\ncall start_c\n");
 #endif
 
-static void put_text(const char* s) {
+static inline void put_text(const char* s) {
     long n = 0;
     while (s[n]) n++;
     sys3(SYS_WRITE, 1, (long)s, n);
 }
-static void put_number(const char* name, ulong v) {
+static inline void put_number(const char* name, ulong v) {
     char buf[32];
     int i = 31;
     buf[i] = 0;
