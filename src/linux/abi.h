@@ -35,6 +35,13 @@ struct Abi {
     /// Code bytes of the signal trampoline (rt_sigreturn), placed in the guest's vDSO page.
     const u8* sigtramp;
     u32 sigtramp_bytes;
+    /// Structures: true = asm-generic layouts (riscv64, arm64): struct stat 128 bytes, epoll_event 16 bytes, semid_ds without
+    /// x86 padding; false = x86-64's.
+    bool generic_structs = true;
+    /// struct sigaction of rt_sigaction has a restorer field between flags and mask.
+    bool sigaction_restorer = false;
+    /// open(2) flags that differ between ISAs.
+    u32 o_directory = 0200000, o_nofollow = 0400000, o_direct = 040000, o_largefile = 0100000;
 };
 
 extern const Abi kRiscv64Abi;  // linux/abi_riscv64.cc

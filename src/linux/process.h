@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -113,6 +114,13 @@ void deliver_signals(Thread& t, i64* syscall_result);
 void install_host_signal_handlers(Process& p);
 /// threads.cc: clone/clone3/fork/vfork, exit, exit_group, futex words at thread exit.
 i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls);
+/// threads.cc: exit: ends this thread (clear_child_tid, robust futexes). Sets t.exiting; Thread::loop then returns.
+void do_exit_thread(Thread& t, int code);
+/// threads.cc: exit_group: ends every thread and the process with `code`.
+void do_exit_group(Thread& t, int code);
+/// proc_files.cc: opens /proc files that must describe the guest (maps, auxv, cmdline, exe, cpuinfo …): a descriptor, a
+/// negative errno, or nothing when `path` is an ordinary file. `path` is absolute as the guest wrote it.
+std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int flags);
 /// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and scripts.
 i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv, std::vector<std::string> env);
 /// loader.cc: see Process::create.
