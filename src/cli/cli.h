@@ -1,0 +1,36 @@
+// The `vm` command: parses what people type, calls the rooms below, maps failures to exit statuses.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "linux/process.h"
+
+namespace vm::cli {
+
+inline constexpr int kExitTool = 125, kExitNotExecutable = 126, kExitNotFound = 127;
+
+/// Whole program. Returns the exit status.
+int main(int argc, char** argv);
+
+/// `vm run` as typed, before anything is touched. `args` is what follows the word `run`.
+struct RunCommand {
+    linux::RunOptions options;
+    std::string cpu;
+    bool help = false, help_all = false;
+};
+/// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.
+Result<RunCommand> parse_run(const std::vector<std::string>& args);
+int run_command(const std::vector<std::string>& args);
+int info_command(const std::vector<std::string>& args);
+int completion_command(const std::vector<std::string>& args);
+
+/// Number with an optional suffix K, M, G or T (powers of 1024) in bytes.
+Result<u64> parse_size(const std::string& text);
+/// One line on stderr: "vm: …".
+void complain(const std::string& message);
+int exit_status(const Error& e);
+
+}  // namespace vm::cli

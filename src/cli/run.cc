@@ -1,0 +1,248 @@
+// `vm run`: options → RunOptions → Process.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "cli/jit_options.h"
+#include "frontend/riscv64/riscv64.h"
+
+extern char** environ;
+
+namespace vm::cli {
+namespace {
+
+/// What the parser fills before it is turned into RunOptions.
+struct Raw {
+    std::string sysroot, workdir, argv0, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit, cache_limit = "256M";
+    std::vector<std::string> env, unset, jit_opt;
+    bool ignore_env = false, icount = false;
+};
+
+std::vector<std::string> split(const std::string& text, char sep) {
+    std::vector<std::string> parts;
+    size_t from = 0;
+    for (size_t at; (at = text.find(sep, from)) != std::string::npos; from = at + 1) parts.push_back(text.substr(from, at - from));
+    parts.push_back(text.substr(from));
+    return parts;
+}
+
+void declare_options(CLI::App& app, Raw& raw) {
+    app.add_option("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
+        ->type_name("DIR")->envname("VM_SYSROOT");
+    app.add_option("-e,--env", raw.env, "set a variable for the guest")->type_name("K=V")->expected(1)->take_all();
+    app.add_option("-u,--unset", raw.unset, "remove a variable for the guest")->type_name("K")->expected(1)->take_all();
+    app.add_option("-w,--workdir", raw.workdir, "start in this directory")->type_name("DIR")->envname("VM_WORKDIR");
+    app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
+    app.add_option("--tier", raw.tier, "auto, interp or 1")->type_name("TIER")->envname("VM_TIER");
+    app.add_option("--jit-opt", raw.jit_opt, "switch optimizations on or off (vm info --jit-opts)")
+        ->type_name("±NAME[,…]")->expected(1)->take_all()->envname("VM_JIT_OPT");
+    app.add_flag("--strace{text}", raw.strace, "guest system calls on stderr (--strace=json: one object a line)");
+    app.add_option("--stats", raw.stats, "counters as JSON at exit")->type_name("FILE")->envname("VM_STATS");
+    app.add_option("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr")->type_name("WHAT");
+    app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")->type_name("KIND");
+    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. max,-zfa")->type_name("MODEL")->envname("VM_CPU");
+    app.add_option("--stack", raw.stack, "guest stack limit")->type_name("SIZE")->envname("VM_STACK");
+    app.add_option("--memory-limit", raw.memory_limit, "limit of the guest's address space")->type_name("SIZE")->envname("VM_MEMORY_LIMIT");
+    app.add_option("--code-cache", raw.cache_limit, "limit of generated code")->type_name("SIZE")->envname("VM_CODE_CACHE");
+    app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)");
+    app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
+}
+
+Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
+    const auto colon = text.find(':');
+    for (const std::string& word : split(text.substr(0, colon), ',')) {
+        if (word == "guest") e.dump_guest = true;
+        else if (word == "ir") e.dump_ir = true;
+        else if (word == "host") e.dump_host = true;
+        else return fail(ErrorKind::InvalidArgument, fmt::format("--dump knows guest, ir and host, not '{}'", word));
+    }
+    if (colon == std::string::npos) return {};
+    char* end = nullptr;
+    e.dump_addr = std::strtoull(text.c_str() + colon + 1, &end, 0);
+    if (*end || colon + 1 == text.size())
+        return fail(ErrorKind::InvalidArgument, fmt::format("--dump: '{}' is not an address", text.substr(colon + 1)));
+    return {};
+}
+
+Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
+    if (raw.tier == "auto") e.tier = engine::Tier::Auto;
+    else if (raw.tier == "interp") e.tier = engine::Tier::Interp;
+    else if (raw.tier == "1") e.tier = engine::Tier::One;
+    else if (raw.tier == "2")
+        return fail(ErrorKind::Unsupported, "--tier 2: this version has no optimizing tier; use auto, interp or 1");
+    else return fail(ErrorKind::InvalidArgument, fmt::format("--tier is auto, interp or 1, not '{}'", raw.tier));
+    for (const std::string& list : raw.jit_opt)
+        for (const std::string& word : split(list, ','))
+            if (auto r = apply_jit_option(word, &e.disabled_opts); !r) return r;
+    if (!raw.dump.empty())
+        if (auto r = apply_dump(raw.dump, e); !r) return r;
+    if (raw.perf == "map") e.perf = engine::EngineOptions::Perf::Map;
+    else if (raw.perf == "jitdump") e.perf = engine::EngineOptions::Perf::Jitdump;
+    else if (!raw.perf.empty())
+        return fail(ErrorKind::InvalidArgument, fmt::format("--perf is map or jitdump, not '{}'", raw.perf));
+    auto limit = parse_size(raw.cache_limit);
+    if (!limit) return std::unexpected(limit.error());
+    if (*limit < (u64{4} << 20) || *limit > (u64{1} << 30))
+        return fail(ErrorKind::InvalidArgument, fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
+    e.code_cache_bytes = *limit;
+    e.exact_icount = raw.icount;
+    if (!raw.cpu.empty()) {
+        std::string error;
+        if (!frontend::riscv64::kRiscv64.parse_cpu(raw.cpu, &e.cpu_features, &error))
+            return fail(ErrorKind::InvalidArgument, fmt::format("--cpu {}: {}", raw.cpu, error));
+    }
+    return {};
+}
+
+/// The guest's environment: ours, without the -u names, with the -e settings, in that order.
+Result<std::vector<std::string>> guest_environment(const Raw& raw) {
+    std::vector<std::string> env;
+    auto remove = [&](std::string_view name) {
+        std::erase_if(env, [&](const std::string& kv) { return kv.size() > name.size() && kv.starts_with(name) && kv[name.size()] == '='; });
+    };
+    for (char** p = environ; *p; p++) env.emplace_back(*p);
+    for (const std::string& name : raw.unset) remove(name);
+    for (const std::string& kv : raw.env) {
+        const auto eq = kv.find('=');
+        if (eq == 0 || eq == std::string::npos)
+            return fail(ErrorKind::InvalidArgument, fmt::format("-e takes NAME=VALUE, not '{}'", kv));
+        remove(std::string_view(kv).substr(0, eq));
+        env.push_back(kv);
+    }
+    return env;
+}
+
+/// The options that children of the guest are run with; never the program or its arguments.
+std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOptions& o) {
+    std::vector<std::string> v{"--ignore-env"};
+    auto pass = [&](const char* name, const std::string& value) {
+        if (!value.empty()) v.insert(v.end(), {name, value});
+    };
+    pass("--sysroot", o.sysroot);
+    pass("--tier", raw.tier);
+    for (const std::string& j : raw.jit_opt) v.push_back("--jit-opt=" + j);
+    if (!raw.strace.empty()) v.push_back("--strace=" + raw.strace);
+    pass("--dump", raw.dump);
+    pass("--perf", raw.perf);
+    pass("--cpu", raw.cpu);
+    pass("--stack", raw.stack);
+    pass("--memory-limit", raw.memory_limit);
+    pass("--code-cache", raw.cache_limit);
+    if (raw.icount) v.push_back("--icount");
+    return v;
+}
+
+Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptions& o) {
+    if (rest.empty()) return fail(ErrorKind::InvalidArgument, "run: no program given; vm run [OPTIONS] PROGRAM [ARG...]");
+    o.program = rest[0];
+    o.argv = std::move(rest);
+    if (!raw.argv0.empty()) o.argv[0] = raw.argv0;
+    auto env = guest_environment(raw);
+    if (!env) return std::unexpected(env.error());
+    o.env = std::move(*env);
+    if (!raw.sysroot.empty()) {
+        char* real = ::realpath(raw.sysroot.c_str(), nullptr);
+        if (!real) return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: no such directory", raw.sysroot));
+        o.sysroot = real;
+        std::free(real);
+    }
+    o.workdir = raw.workdir;
+    auto stack = parse_size(raw.stack);
+    if (!stack) return std::unexpected(stack.error());
+    if (*stack < (u64{64} << 10) || *stack > (u64{4} << 30))
+        return fail(ErrorKind::InvalidArgument, fmt::format("--stack {}: between 64K and 4G", raw.stack));
+    o.stack_size = *stack;
+    if (!raw.memory_limit.empty()) {
+        auto limit = parse_size(raw.memory_limit);
+        if (!limit) return std::unexpected(limit.error());
+        if (*limit < (u64{1} << 20)) return fail(ErrorKind::InvalidArgument, fmt::format("--memory-limit {}: at least 1M", raw.memory_limit));
+        o.memory_limit = *limit;
+    }
+    if (raw.strace == "text") o.strace = linux::RunOptions::Strace::Text;
+    else if (raw.strace == "json") o.strace = linux::RunOptions::Strace::Json;
+    else if (!raw.strace.empty() && raw.strace != "false")
+        return fail(ErrorKind::InvalidArgument, fmt::format("--strace is text or json, not '{}'", raw.strace));
+    o.stats_file = raw.stats;
+    if (auto r = apply_engine(raw, o.engine); !r) return r;
+    o.reexec_args = reexec_arguments(raw, o);
+    return {};
+}
+
+/// Options that take the next argument as their value.
+bool takes_value(CLI::App& app, const std::string& word) {
+    for (const CLI::Option* opt : app.get_options())
+        if (opt->check_name(word)) return opt->get_items_expected_max() > 0;
+    return false;
+}
+
+/// Index of the first argument that is not ours: the program. Everything from there on belongs to the guest.
+size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
+    size_t i = 0;
+    for (; i < args.size(); i++) {
+        const std::string& a = args[i];
+        if (a == "--") return i;
+        if (a.size() < 2 || a[0] != '-') return i;
+        if (a.starts_with("--") ? a.find('=') == std::string::npos && takes_value(app, a) : a.size() == 2 && takes_value(app, a)) i++;
+    }
+    return args.size();
+}
+
+}  // namespace
+
+Result<RunCommand> parse_run(const std::vector<std::string>& args) {
+    CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)", "vm run"};
+    app.usage("usage: vm run [OPTIONS] [--] PROGRAM [ARG...]");
+    app.set_help_flag("-h,--help", "this help");
+    app.get_formatter()->column_width(34);
+    Raw raw;
+    declare_options(app, raw);
+    const size_t split_at = std::min(find_program(app, args), args.size());
+    std::vector<std::string> ours(args.begin(), args.begin() + static_cast<std::ptrdiff_t>(split_at));
+    std::vector<std::string> rest(args.begin() + static_cast<std::ptrdiff_t>(split_at), args.end());
+    if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
+    if (std::find(ours.begin(), ours.end(), "--ignore-env") != ours.end())
+        for (CLI::Option* opt : app.get_options()) opt->envname("");
+    RunCommand command;
+    try {
+        std::vector<std::string> reversed(ours.rbegin(), ours.rend());
+        app.parse(reversed);
+    } catch (const CLI::CallForHelp&) {
+        std::fputs(app.help().c_str(), stdout);
+        command.help = true;
+        return command;
+    } catch (const CLI::ExtrasError&) {
+        for (const std::string& word : app.remaining())
+            return fail(ErrorKind::InvalidArgument, fmt::format("run: unknown option '{}'; vm run --help lists them", word));
+    } catch (const CLI::ParseError& e) {
+        return fail(ErrorKind::InvalidArgument, fmt::format("run: {}", e.what()));
+    }
+    command.cpu = raw.cpu;
+    if (auto r = fill(raw, std::move(rest), command.options); !r) return std::unexpected(r.error());
+    return command;
+}
+
+int run_command(const std::vector<std::string>& args) {
+    auto command = parse_run(args);
+    if (!command) {
+        complain(command.error().message);
+        return exit_status(command.error());
+    }
+    if (command->help) return 0;
+    const linux::RunOptions& o = command->options;
+    if (!o.workdir.empty() && ::chdir(o.workdir.c_str()) != 0) {
+        complain(fmt::format("-w {}: cannot change to that directory", o.workdir));
+        return kExitTool;
+    }
+    auto process = linux::Process::create(o, frontend::riscv64::kRiscv64, linux::kRiscv64Abi);
+    if (!process) {
+        complain(process.error().message);
+        return exit_status(process.error());
+    }
+    return (*process)->run();
+}
+
+}  // namespace vm::cli

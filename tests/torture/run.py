@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""GCC's C torture tests (gcc.c-torture/execute of Debian's gcc-12-source) on every tier.
+
+A test counts when its riscv64 program passes under qemu-riscv64; then it must pass here too on every tier. Binaries and
+QEMU's verdicts are kept in the cache directory by content. known-failures.txt names exceptions with a reason; an
+exception that passes is an error too.
+"""
+import argparse
+import concurrent.futures
+import glob
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+CACHE = pathlib.Path(os.environ.get("VM_CACHE_ROOT", ROOT / ".cache")) / "torture"
+DIR = "gcc/testsuite/gcc.c-torture/execute/"
+
+
+def sources():
+    """Unpacks the execute/ tests (and ieee/, builtins/ are left out: they need the DejaGnu driver)."""
+    where = CACHE / "src"
+    stamp = CACHE / "src.done"
+    if not stamp.exists():
+        if subprocess.run(["dpkg-query", "-W", "gcc-12-source"], capture_output=True).returncode:
+            subprocess.run("apt-get install -y -qq --no-install-recommends gcc-12-source >/dev/null || "
+                           "{ apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc-12-source >/dev/null; }",
+                           shell=True, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
+        where.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(glob.glob("/usr/src/gcc-12/gcc-12*.tar.xz")[0]) as tar:
+            for member in tar:
+                name = member.name.split("/", 1)[-1]
+                if name.startswith(DIR) and member.isfile() and name.count("/") <= DIR.count("/") + 1:
+                    rest = name[len(DIR):]
+                    if rest.endswith((".c", ".h")) and (("/" not in rest) or rest.startswith("ieee/")):
+                        to = where / rest
+                        to.parent.mkdir(parents=True, exist_ok=True)
+                        to.write_bytes(tar.extractfile(member).read())
+        stamp.write_text("")
+    return sorted(where.glob("*.c")) + sorted(where.glob("ieee/*.c"))
+
+
+def run(cmd, timeout):
+    try:
+        p = subprocess.run(cmd, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout)
+        return p.returncode, p.stderr[-300:].decode(errors="replace")
+    except subprocess.TimeoutExpired:
+        return "timeout", ""
+
+
+def one(job):
+    src, opt, isa, vm, tiers, timeout = job
+    name = f"{src.relative_to(CACHE / 'src').with_suffix('')}{opt}"
+    exe = CACHE / isa / opt / (str(src.relative_to(CACHE / "src")).replace("/", "_")[:-2])
+    verdict = exe.with_suffix(".json")
+    if not verdict.exists():
+        exe.parent.mkdir(parents=True, exist_ok=True)
+        text = src.read_text(errors="replace")
+        extra = re.findall(r"dg-(?:additional-)?options\s+\"([^\"]*)\"", text)
+        flags = [f for e in extra for f in e.split() if not f.startswith("-m")]
+        cc = subprocess.run([f"{isa}-linux-gnu-gcc", opt, "-w", "-std=gnu17", "-static", *flags, str(src), "-o", str(exe), "-lm"],
+                            capture_output=True)
+        if cc.returncode:
+            verdict.write_text(json.dumps({"built": False}))
+        else:
+            rc, _ = run([f"qemu-{isa}", str(exe)], 60)
+            verdict.write_text(json.dumps({"built": True, "qemu": rc}))
+    v = json.loads(verdict.read_text())
+    if not v["built"]:
+        return name, "unbuilt", {}
+    if v["qemu"] != 0:
+        return name, "fails-under-qemu", {}
+    bad = {}
+    for tier in tiers:
+        rc, err = run([vm, "run", "--tier", tier, str(exe)], timeout)
+        if rc != 0:
+            bad[tier] = f"exit status {rc} {err.strip().splitlines()[-1] if err.strip() else ''}"
+    return name, "failed" if bad else "passed", bad
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("tests", nargs="*", help="regular expressions on names (default: all)")
+    ap.add_argument("--isa", default="riscv64", choices=["riscv64"])
+    ap.add_argument("--opt", default="-O0,-O2")
+    ap.add_argument("--tiers", default="interp,1,auto")
+    ap.add_argument("--sample", type=int, default=1, help="every Nth test only")
+    ap.add_argument("--jobs", type=int, default=os.cpu_count())
+    ap.add_argument("--timeout", type=int, default=120, help="seconds a run")
+    ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
+    # -O2 given as a value must not look like an option
+    argv = [x.replace("--opt ", "--opt=") for x in sys.argv[1:]]
+    a = ap.parse_args(argv)
+    known = {}
+    for line in (ROOT / "tests/torture/known-failures.txt").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            test, _, reason = line.partition(" ")
+            known[test] = reason.strip()
+    tiers = a.tiers.split(",")
+    jobs = [(s, o, a.isa, a.vm, tiers, a.timeout) for s in sources() for o in a.opt.split(",")]
+    jobs = [j for j in jobs[::a.sample] if not a.tests or any(re.search(t, str(j[0])) for t in a.tests)]
+    counts, wrong = {}, []
+    with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        for name, what, bad in pool.map(one, jobs):
+            if name in known:
+                what = "known-failure" if what == "failed" else "unexpected-pass" if what == "passed" else what
+            counts[what] = counts.get(what, 0) + 1
+            if what in ("failed", "unexpected-pass"):
+                wrong.append(name)
+                print(f"{what}: {name}: {bad or known.get(name)}", flush=True)
+    print(f"torture {a.isa} {a.opt} on {a.tiers}: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))
+    if not counts.get("passed"):
+        sys.exit("torture: no test passed")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
