@@ -1,0 +1,84 @@
+#include "osal/host.h"
+
+#include <asm/prctl.h>
+#include <cpuid.h>
+#include <linux/futex.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace vm::osal {
+namespace {
+
+constexpr unsigned long kHwcap2Fsgsbase = 2;  // asm/hwcap2.h
+constexpr int kArchShstkStatus = 0x5005;      // asm/prctl.h, Linux 6.6
+constexpr unsigned long kShstkEnabled = 1;
+
+std::string brand_string() {
+    u32 words[12] = {};
+    if (__get_cpuid_max(0x80000000, nullptr) < 0x80000004) return "unknown";
+    for (u32 i = 0; i < 3; i++)
+        __get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
+    char text[49] = {};
+    std::memcpy(text, words, 48);
+    std::string s(text);
+    s.erase(0, s.find_first_not_of(' '));
+    s.erase(s.find_last_not_of(' ') + 1);
+    return s;
+}
+
+HostCpu detect() {
+    HostCpu cpu;
+    cpu.model = brand_string();
+    cpu.fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
+    unsigned long status = 0;
+    cpu.shadow_stack = syscall(SYS_arch_prctl, kArchShstkStatus, &status) == 0 && (status & kShstkEnabled);
+    return cpu;
+}
+
+u64 read_clock(clockid_t id) {
+    timespec t{};
+    clock_gettime(id, &t);
+    return static_cast<u64>(t.tv_sec) * 1'000'000'000 + static_cast<u64>(t.tv_nsec);
+}
+
+}  // namespace
+
+const HostCpu& host_cpu() {
+    static const HostCpu cpu = detect();
+    return cpu;
+}
+
+void set_gs_base(void* base) {
+    if (host_cpu().fsgsbase)
+        asm volatile("wrgsbase %0" ::"r"(base) : "memory");
+    else
+        syscall(SYS_arch_prctl, ARCH_SET_GS, base);
+}
+
+void* gs_base() {
+    void* base = nullptr;
+    if (host_cpu().fsgsbase)
+        asm volatile("rdgsbase %0" : "=r"(base));
+    else
+        syscall(SYS_arch_prctl, ARCH_GET_GS, &base);
+    return base;
+}
+
+u64 monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
+u64 thread_cpu_ns() { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
+
+void futex_wait(const std::atomic<u32>& word, u32 expected, u64 timeout_ns) {
+    const timespec t{static_cast<time_t>(timeout_ns / 1'000'000'000),
+                     static_cast<long>(timeout_ns % 1'000'000'000)};
+    syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, expected, &t, nullptr, 0);
+}
+
+void futex_wake(const std::atomic<u32>& word, unsigned threads) {
+    syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, std::min(threads, 0x7fffffffu), nullptr, nullptr, 0);
+}
+
+}  // namespace vm::osal

@@ -1,0 +1,33 @@
+// Small host facts and services: GS base, CPU features, clocks, futex.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "base/bits.h"
+
+namespace vm::osal {
+
+/// What the host processor and kernel offer that the product uses or reports.
+struct HostCpu {
+    std::string model;          ///< brand string
+    bool fsgsbase = false;      ///< user code may write GS base (AT_HWCAP2)
+    bool shadow_stack = false;  ///< CET shadow stacks are on for this process: RET must match CALL
+};
+const HostCpu& host_cpu();
+
+/// GS base of the calling thread (glibc does not use it on x86-64).
+void set_gs_base(void* base);
+void* gs_base();
+
+/// CLOCK_MONOTONIC in nanoseconds (vDSO, async-signal-safe).
+u64 monotonic_ns();
+/// CPU time of the calling thread in nanoseconds (a system call).
+u64 thread_cpu_ns();
+
+/// FUTEX_WAIT_PRIVATE / FUTEX_WAKE_PRIVATE. wait returns when woken, when *word != expected, on a signal, or
+/// after the timeout.
+void futex_wait(const std::atomic<u32>& word, u32 expected, u64 timeout_ns);
+void futex_wake(const std::atomic<u32>& word, unsigned threads);
+
+}  // namespace vm::osal

@@ -1,0 +1,50 @@
+// Host memory: anonymous maps with guard pages, and the dual-mapped memory that generated code lives in.
+#pragma once
+
+#include "base/bits.h"
+#include "base/result.h"
+
+namespace vm::osal {
+
+u64 page_size();
+
+/// `bytes` (multiple of the page size) of zeroed read-write memory between two inaccessible pages.
+Result<void*> map_guarded(u64 bytes);
+void unmap_guarded(void* map, u64 bytes);
+
+/// One memory object mapped twice: executable and read-only at rx(), writable at rw(). No page is ever both
+/// in one mapping. Pages take memory when first written. Not thread-safe except for reading the addresses.
+class CodeMemory {
+  public:
+    CodeMemory() = default;
+    ~CodeMemory();
+    CodeMemory(const CodeMemory&) = delete;
+    CodeMemory& operator=(const CodeMemory&) = delete;
+
+    /// Reserves `bytes` (multiple of the page size).
+    Result<void> create(u64 bytes);
+    u8* rx() const { return rx_; }
+    u8* rw() const { return rw_; }
+    u64 size() const { return size_; }
+    bool contains(u64 host_pc) const { return host_pc - reinterpret_cast<u64>(rx_) < size_; }
+    /// Gives the pages of [offset, offset + bytes) back to the host; they read as zero afterwards.
+    void discard(u64 offset, u64 bytes);
+
+    /// fork(2). The mapping is shared, so the child needs an object of its own: make one before the fork, put
+    /// what the child is to keep into it, and afterwards drop it in the parent and map it in the child at the
+    /// same addresses.
+    Result<void> begin_fork();
+    void copy_for_fork(u64 offset, u64 bytes);
+    void end_fork_parent();
+    Result<void> end_fork_child();
+
+  private:
+    Result<void> map_at_addresses(int fd);
+    u8* rx_ = nullptr;
+    u8* rw_ = nullptr;
+    u64 size_ = 0;
+    int fd_ = -1;
+    int fork_fd_ = -1;
+};
+
+}  // namespace vm::osal
