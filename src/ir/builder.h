@@ -8,7 +8,8 @@ namespace vm::ir {
 
 class Builder {
   public:
-    explicit Builder(Block& block, const StateLayout& layout) : b_(block), layout_(layout) {}
+    /// Appends to `block`, which need not be empty.
+    explicit Builder(Block& block, const StateLayout& layout);
 
     Block& block() { return b_; }
     const Inst& at(Value v) const { return b_.insts[v]; }
@@ -28,7 +29,14 @@ class Builder {
     Value unary(Op op, Value x, u32 aux = 0, u64 imm = 0);             ///< result A, B or F
     Value binary(Op op, Value x, Value y, u32 aux = 0, u64 imm = 0);   ///< result A, B or F
     Value ternary(Op op, Value x, Value y, Value z, u32 aux = 0);
+    Value nullary(Op op, Type to, u32 aux = 0, u64 imm = 0);           ///< result T (FpGetFlags, ReadTime …)
     Value convert(Op op, Type to, Value x, u32 aux = 0);               ///< result T, one operand
+    /// Vector ops with lane type `lane`, result A: one operand (shift by imm) or two (VInsert: lane imm).
+    Value vector(Op op, Type lane, Value x, Value y = kNone, u32 aux = 0, u64 imm = 0);
+    Value vsplat(Type lane, Value x);
+    Value vextract(Type lane, Value x, unsigned index);
+    Value make128(Type to, Value low, Value high);
+    Value const128(Type to, u64 low, u64 high);
     Value emit(const Inst& inst);                                      ///< no folding
 
     // integers
@@ -73,10 +81,17 @@ class Builder {
     bool terminated() const { return terminated_; }
 
   private:
+    static constexpr unsigned kConstCacheBits = 5;
+
+    Value append(const Inst& inst);
+    Value fold(Inst inst);
+    Type result_type(Op op, Value x) const;
+
     Block& b_;
     const StateLayout& layout_;
     u64 pc_ = 0;
     bool terminated_ = false;
+    std::array<Value, 1u << kConstCacheBits> const_cache_;  ///< recently made constants, by hash
 };
 
 }  // namespace vm::ir
