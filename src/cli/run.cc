@@ -195,7 +195,6 @@ size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
 
 Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)", "vm run"};
-    app.usage("usage: vm run [OPTIONS] [--] PROGRAM [ARG...]");
     app.set_help_flag("-h,--help", "this help");
     app.get_formatter()->column_width(34);
     Raw raw;

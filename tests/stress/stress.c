@@ -1,0 +1,113 @@
+// Threads, signals and code patching at once, for a given number of seconds. Prints one line and leaves with 0, or names
+// what went wrong and leaves with 1. The same source runs natively.
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORKERS = 4 };
+static atomic_int stop;
+static atomic_long signals_sent, signals_seen, calls, forks, adds;
+static long counter;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t workers[WORKERS];
+
+static void complain(const char* what) {
+    fprintf(stderr, "stress: %s\n", what);
+    _exit(1);
+}
+static void on_signal(int sig) {
+    (void)sig;
+    atomic_fetch_add(&signals_seen, 1);
+}
+
+// writes `return value` at p and makes it visible
+static void patch(unsigned char* p, unsigned value) {
+#if defined(__riscv)
+    unsigned code[2] = {0x00000513u | (value & 0x7ff) << 20, 0x00008067u};
+#elif defined(__aarch64__)
+    unsigned code[2] = {0x52800000u | (value & 0xffff) << 5, 0xd65f03c0u};
+#else
+    unsigned char code[6] = {0xb8, (unsigned char)value, (unsigned char)(value >> 8), 0, 0, 0xc3};
+#endif
+    memcpy(p, code, sizeof code);
+    __builtin___clear_cache((char*)p, (char*)p + 64);
+}
+static void* patcher(void* arg) {
+    unsigned char* page = mmap(0, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) complain("mmap of code failed");
+    unsigned seed = (unsigned)(size_t)arg;
+    while (!atomic_load(&stop)) {
+        unsigned value = seed++ & 0x3ff, slot = seed % 16;
+        patch(page + 64 * slot, value);
+        if (((unsigned (*)(void))(void*)(page + 64 * slot))() != value) complain("stale code was executed");
+        atomic_fetch_add(&calls, 1);
+    }
+    munmap(page, 4096);
+    return 0;
+}
+static void* adder(void* arg) {
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        for (int i = 0; i < 100; i++) {
+            pthread_mutex_lock(&lock);
+            counter++;
+            pthread_mutex_unlock(&lock);
+        }
+        atomic_fetch_add(&adds, 100);
+    }
+    return 0;
+}
+static void* forker(void* arg) {
+    (void)arg;
+    while (!atomic_load(&stop)) {
+        pid_t pid = fork();
+        if (pid < 0) complain("fork failed");
+        if (pid == 0) _exit(42);
+        int status = 0;
+        while (waitpid(pid, &status, 0) < 0) {}
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 42) complain("child's status is wrong");
+        atomic_fetch_add(&forks, 1);
+    }
+    return 0;
+}
+static void* short_lived(void* arg) { return arg; }
+
+int main(int argc, char** argv) {
+    int seconds = argc > 1 ? atoi(argv[1]) : 2;
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &sa, 0);
+    void* (*bodies[WORKERS])(void*) = {patcher, patcher, adder, forker};
+    for (long i = 0; i < WORKERS; i++)
+        if (pthread_create(&workers[i], 0, bodies[i], (void*)(i * 100))) complain("pthread_create failed");
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    long made = 0;
+    do {
+        for (int i = 0; i < WORKERS; i++)
+            if (pthread_kill(workers[i], SIGUSR1) == 0) atomic_fetch_add(&signals_sent, 1);
+        pthread_t t;
+        void* got = 0;
+        if (pthread_create(&t, 0, short_lived, &made)) complain("pthread_create failed later");
+        pthread_join(t, &got);
+        if (got != &made) complain("thread's result is wrong");
+        made++;
+        usleep(1000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - start.tv_sec < seconds);
+    atomic_store(&stop, 1);
+    for (int i = 0; i < WORKERS; i++) pthread_join(workers[i], 0);
+    if (counter != atomic_load(&adds)) complain("the mutex lost an addition");
+    if (!signals_seen || !calls || !forks || !adds) complain("a part made no progress");
+    printf("stress: ok: %s\n", "threads, signals, forks and patched code");
+    fprintf(stderr, "stress: %ld signals sent, %ld seen, %ld patched calls, %ld forks, %ld additions, %ld threads\n", (long)signals_sent,
+            (long)signals_seen, (long)calls, (long)forks, (long)adds, made);
+    return 0;
+}

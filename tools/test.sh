@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Everything CI runs, in order of cost. Goes on after a failure, so that one run shows all of them; closes with a count.
+#   test.sh [quick]     quick leaves out the sanitizer builds
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+. tools/lib.sh
+quick=${1:-}
+passed=0 failed=0 names=()
+step() { # name command…
+    local name=$1 start=$SECONDS
+    shift
+    echo "== $name"
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "== $name: ok, $((SECONDS - start)) s"
+    else
+        failed=$((failed + 1))
+        names+=("$name")
+        echo "== $name: FAILED, $((SECONDS - start)) s"
+    fi
+}
+unit() { ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=error; }
+sanitized() { (build "$1") && unit "$1"; }
+
+step floors python3 tools/check-floors.py
+step build build release
+step unit unit release
+step demo tools/demo.sh
+step linux tests/linux/run.sh
+step torture python3 tests/torture/run.py --sample 12
+step fuzz tools/fuzz.sh --seconds 40
+step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
+step stress tests/stress/run.sh 2
+step docs tools/check-docs.sh
+if [ "$quick" != quick ]; then
+    step asan sanitized asan
+    step ubsan sanitized ubsan
+    [ "$failed" = 0 ] && step hostile-asan python3 tests/hostile/run.py build/asan/vm --mutations 200
+    step bench python3 bench/run.py 'sieve|sort|fib|indirect|nbody|mandel' --runs 1 --no-save
+fi
+[ $failed = 0 ] || printf 'failed: %s\n' "${names[@]}"
+echo "$passed passed, $failed failed"
+[ $failed = 0 ]
