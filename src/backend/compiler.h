@@ -18,7 +18,10 @@ enum class Stub : u8 {
     ExitReason,     ///< leaves with the reason in eax, exit_value in rcx, guest PC in rdx
     IndirectMiss,   ///< guest PC in rax missed the per-thread table: full lookup, jumps on
     Safepoint,      ///< leaves with Safepoint; guest PC in rdx
-    Helper0,        ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
+    ReturnMiss,     ///< guest return to rax that the top of the return stack did not predict: looks further up, then as IndirectMiss
+    CanonF64,       ///< + vector register number: that register becomes the canonical f64 NaN if it is NaN; returns. 16 stubs
+    CanonF32 = CanonF64 + 16,  ///< the same for f32 (boxed in f64). 16 stubs
+    Helper0 = CanonF32 + 16,   ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
 };
 
 struct Relocation {
@@ -49,8 +52,11 @@ struct SideEntry {
 struct DirtySlot {
     u32 host_begin, host_end;
     u16 slot;
-    u8 host_reg;  ///< host register number; 0..15 general, 16..31 vector
+    u8 host_reg;  ///< host register number; 0..15 general, 16..31 vector; with kDirtyCanon*: see there
 };
+
+/// Bits of DirtySlot::host_reg: the register holds an arithmetic result whose NaN was not made canonical yet.
+inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 
 struct CompiledBlock {
     std::vector<u8> code;

@@ -13,6 +13,7 @@ namespace vm::backend {
 inline constexpr unsigned kFastLookupBits = 12;
 inline constexpr u64 kFastLookupEntries = u64{1} << kFastLookupBits;
 inline constexpr unsigned kSpillSlots = 32;
+inline constexpr unsigned kFpConsts = 32;
 
 /// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod entries.
 struct FastLookup {
@@ -39,7 +40,8 @@ struct alignas(64) VcpuState {
     u64 icount;
     const void* const* helpers; ///< table of runtime helper functions, by HelperId
     void* owner;                ///< the engine's vCPU object
-    u64 scratch[4];             ///< for stubs
+    u64 scratch[4];             ///< for stubs; [0] describes the operation to SoftFp and IntOp helpers, [1] takes a high result
+    alignas(16) u64 consts[kFpConsts][2]; ///< masks and numbers that generated code uses as memory operands (back end's init)
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];

@@ -1,0 +1,41 @@
+// Optimizations of the tier 1 compiler. Each has a name and an off switch (--jit-opt=-name), so that a wrong result can
+// be bisected to one of them.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "base/bits.h"
+
+namespace vm::backend {
+
+enum class JitOpt : u8 {
+    FuseCompare,  ///< compare + branch/select become one host compare and a conditional jump or move
+    FoldAddress,  ///< address arithmetic goes into addressing modes and lea
+    FoldState,    ///< a get after a set or get of the same slot is the same value; dead stores of state vanish
+    HomeHint,     ///< a value that is about to be written to a pinned slot is computed in that slot's host register
+    ReturnStack,  ///< guest calls and returns are host calls and returns
+    FastLookup,   ///< indirect jumps look into the per-thread table inline
+    SiteCache,    ///< an indirect jump remembers its last target in the code
+    LazyNan,      ///< NaN results are made canonical at the end of a chain of operations
+    Bmi,          ///< BMI1, BMI2, LZCNT, POPCNT instructions where the host has them
+    Fma,          ///< FMA3 where the host has it
+    Avx,          ///< VEX encodings where the host has AVX
+    Count_
+};
+
+inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
+    "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack", "fast-lookup",
+    "site-cache",   "lazy-nan",     "bmi",        "fma",       "avx"};
+
+constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
+constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }
+/// The optimization called `text`, if there is one.
+constexpr std::optional<JitOpt> parse_jit_opt(std::string_view text) {
+    for (unsigned i = 0; i < kJitOptNames.size(); i++)
+        if (kJitOptNames[i] == text) return static_cast<JitOpt>(i);
+    return std::nullopt;
+}
+
+}  // namespace vm::backend

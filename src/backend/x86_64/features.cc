@@ -1,0 +1,21 @@
+#include "backend/x86_64/features.h"
+
+namespace vm::backend::x86_64 {
+
+HostFeatures HostFeatures::detect() {
+    __builtin_cpu_init();
+    HostFeatures f;
+    f.sse41 = __builtin_cpu_supports("sse4.1");
+    f.ssse3 = __builtin_cpu_supports("ssse3");
+    f.popcnt = __builtin_cpu_supports("popcnt");
+    f.lzcnt = __builtin_cpu_supports("lzcnt");
+    f.bmi1 = __builtin_cpu_supports("bmi");
+    f.bmi2 = __builtin_cpu_supports("bmi2");
+    f.pclmul = __builtin_cpu_supports("pclmul");
+    f.avx = __builtin_cpu_supports("avx");
+    f.fma = f.avx && __builtin_cpu_supports("fma");
+    f.cx16 = __builtin_cpu_supports("cmpxchg16b");
+    return f;
+}
+
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,15 @@
+// Instruction-set extensions of the host that the compiler uses when present. Plain SSE2 is the base.
+#pragma once
+
+namespace vm::backend::x86_64 {
+
+struct HostFeatures {
+    bool sse41 = false, ssse3 = false, popcnt = false, lzcnt = false, bmi1 = false, bmi2 = false, pclmul = false;
+    bool avx = false, fma = false, cx16 = true;
+    /// What cpuid says; `avx` and `fma` only where the OS saves the registers.
+    static HostFeatures detect();
+    /// Nothing beyond x86-64's base (tests force the fallbacks with it).
+    static HostFeatures baseline() { return {}; }
+};
+
+}  // namespace vm::backend::x86_64

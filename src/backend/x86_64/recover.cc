@@ -1,0 +1,39 @@
+#include "backend/x86_64/recover.h"
+
+#include <cstring>
+
+namespace vm::backend::x86_64 {
+namespace {
+
+u64 canonical_f64(u64 v) { return (v & ~(u64{1} << 63)) > 0x7ff0000000000000 ? 0x7ff8000000000000 : v; }
+u64 canonical_f32(u64 v) { return (v & 0x7fffffff) > 0x7f800000 ? 0xffffffff7fc00000 : v; }
+
+void store_slot(VcpuState& state, const ir::StateSlot& slot, const HostContext& ctx, unsigned reg) {
+    u8* home = state.guest + slot.offset;
+    if (reg < kXmm0) {
+        std::memcpy(home, &ctx.gpr[reg], ir::width(slot.type) / 8);
+    } else {
+        std::memcpy(home, ctx.xmm[reg - kXmm0], ir::width(slot.type) / 8);
+    }
+}
+
+}  // namespace
+
+void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap& pins, const HostContext& ctx,
+                   std::span<const DirtySlot> dirty, u32 host_offset) {
+    for (unsigned r = 0; r < kHostRegs; r++)
+        if (pins.slot_of[r] >= 0) store_slot(state, layout.slots[static_cast<unsigned>(pins.slot_of[r])], ctx, r);
+    for (const DirtySlot& d : dirty) {
+        if (host_offset < d.host_begin || host_offset >= d.host_end) continue;
+        const ir::StateSlot& slot = layout.slots[d.slot];
+        const unsigned reg = d.host_reg & (kHostRegs - 1);
+        store_slot(state, slot, ctx, reg);
+        u8* home = state.guest + slot.offset;
+        if (d.host_reg & kDirtyCanonF64) store_raw(home, canonical_f64(load_raw<u64>(home)));
+        if (d.host_reg & kDirtyCanonF32) store_raw(home, canonical_f32(load_raw<u64>(home)));
+    }
+    state.guest_mxcsr = ctx.mxcsr;
+    state.return_sp = ctx.gpr[kRsp];
+}
+
+}  // namespace vm::backend::x86_64
