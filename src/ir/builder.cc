@@ -39,7 +39,8 @@ Value Builder::constant(Type t, u64 imm) {
     assert(w != 0);
     if (w > 64) return const128(t, imm, 0);
     imm = vm::zext(imm, w);
-    Value& cached = const_cache_[((imm + static_cast<u64>(t)) * 0x9e3779b97f4a7c15u) >> (64 - kConstCacheBits)];
+    Value& cached =
+        const_cache_[((imm + static_cast<u64>(t)) * 0x9e3779b97f4a7c15u) >> (64 - kConstCacheBits)];
     if (cached != kNone) {
         const Inst& c = b_.insts[cached];
         if (c.op == Op::Const && c.type == t && c.imm == imm) return cached;
@@ -143,8 +144,11 @@ void Builder::store(Type mem, Value addr, i64 disp, Value v, MemOrder o) {
 }
 
 Value Builder::rmw(RmwOp op, Type result, Type mem, Value addr, Value v, bool sign, MemOrder o) {
-    return append(
-        {.op = Op::AtomicRmw, .type = result, .mtype = mem, .args = {addr, v, kNone}, .aux = rmw_aux(op, sign, o)});
+    return append({.op = Op::AtomicRmw,
+                   .type = result,
+                   .mtype = mem,
+                   .args = {addr, v, kNone},
+                   .aux = rmw_aux(op, sign, o)});
 }
 
 Value Builder::cas(Type result, Type mem, Value addr, Value expected, Value desired, bool sign, MemOrder o) {
@@ -156,13 +160,19 @@ Value Builder::cas(Type result, Type mem, Value addr, Value expected, Value desi
 }
 
 Value Builder::load_reserve(Type result, Type mem, Value addr, bool sign, MemOrder o) {
-    return append(
-        {.op = Op::LoadReserve, .type = result, .mtype = mem, .args = {addr, kNone, kNone}, .aux = mem_aux(sign, o)});
+    return append({.op = Op::LoadReserve,
+                   .type = result,
+                   .mtype = mem,
+                   .args = {addr, kNone, kNone},
+                   .aux = mem_aux(sign, o)});
 }
 
 Value Builder::store_cond(Type mem, Value addr, Value v, MemOrder o) {
-    return append(
-        {.op = Op::StoreCond, .type = Type::I1, .mtype = mem, .args = {addr, v, kNone}, .aux = mem_aux(false, o)});
+    return append({.op = Op::StoreCond,
+                   .type = Type::I1,
+                   .mtype = mem,
+                   .args = {addr, v, kNone},
+                   .aux = mem_aux(false, o)});
 }
 
 void Builder::fence(FenceKind k) { append({.op = Op::Fence, .aux = static_cast<u32>(k)}); }
@@ -174,7 +184,10 @@ void Builder::icount(u64 n) { append({.op = Op::Icount, .imm = n}); }
 void Builder::exit_if(Value cond, u64 target) {
     assert(type(cond) == Type::I1);
     if (is_const(cond, 0)) return;
-    emit({.op = Op::ExitIf, .args = {cond, kNone, kNone}, .aux = target <= pc_ ? kBackEdge : 0, .imm = target});
+    emit({.op = Op::ExitIf,
+          .args = {cond, kNone, kNone},
+          .aux = target <= pc_ ? kBackEdge : 0,
+          .imm = target});
 }
 
 void Builder::trap_if(Value cond, ExitReason r, Value value) {
@@ -183,7 +196,9 @@ void Builder::trap_if(Value cond, ExitReason r, Value value) {
     emit({.op = Op::TrapIf, .args = {cond, value, kNone}, .aux = static_cast<u32>(r)});
 }
 
-void Builder::jump(u64 target) { emit({.op = Op::Goto, .aux = target <= pc_ ? kBackEdge : 0, .imm = target}); }
+void Builder::jump(u64 target) {
+    emit({.op = Op::Goto, .aux = target <= pc_ ? kBackEdge : 0, .imm = target});
+}
 
 void Builder::call(u64 target, u64 return_pc) {
     const Value link = c64(return_pc);

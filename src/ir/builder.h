@@ -1,5 +1,5 @@
-// Builder: appends well-typed instructions to a Block. Wrong types assert (programming error, never guest input).
-// It folds constants as it goes, so that front ends can be written without special cases.
+// Builder: appends well-typed instructions to a Block. Wrong types assert (programming error, never guest
+// input). It folds constants as it goes, so that front ends can be written without special cases.
 #pragma once
 
 #include "ir/ir.h"
@@ -26,18 +26,18 @@ class Builder {
     void set(u16 slot, Value v);
 
     // generic forms: every op of the table can be made with these
-    Value unary(Op op, Value x, u32 aux = 0, u64 imm = 0);             ///< result A, B or F
-    Value binary(Op op, Value x, Value y, u32 aux = 0, u64 imm = 0);   ///< result A, B or F
+    Value unary(Op op, Value x, u32 aux = 0, u64 imm = 0);            ///< result A, B or F
+    Value binary(Op op, Value x, Value y, u32 aux = 0, u64 imm = 0);  ///< result A, B or F
     Value ternary(Op op, Value x, Value y, Value z, u32 aux = 0);
-    Value nullary(Op op, Type to, u32 aux = 0, u64 imm = 0);           ///< result T (FpGetFlags, ReadTime …)
-    Value convert(Op op, Type to, Value x, u32 aux = 0);               ///< result T, one operand
+    Value nullary(Op op, Type to, u32 aux = 0, u64 imm = 0);  ///< result T (FpGetFlags, ReadTime …)
+    Value convert(Op op, Type to, Value x, u32 aux = 0);      ///< result T, one operand
     /// Vector ops with lane type `lane`, result A: one operand (shift by imm) or two (VInsert: lane imm).
     Value vector(Op op, Type lane, Value x, Value y = kNone, u32 aux = 0, u64 imm = 0);
     Value vsplat(Type lane, Value x);
     Value vextract(Type lane, Value x, unsigned index);
     Value make128(Type to, Value low, Value high);
     Value const128(Type to, u64 low, u64 high);
-    Value emit(const Inst& inst);                                      ///< no folding
+    Value emit(const Inst& inst);  ///< no folding
 
     // integers
     Value add(Value x, Value y) { return binary(Op::Add, x, y); }
@@ -69,15 +69,15 @@ class Builder {
     // borders and control flow
     void insn(u64 pc, unsigned len);
     void icount(u64 n);
-    void exit_if(Value cond, u64 target);   ///< back-edge bit set when target <= current instruction
+    void exit_if(Value cond, u64 target);  ///< back-edge bit set when target <= current instruction
     void trap_if(Value cond, ExitReason r, Value value);
-    void jump(u64 target);                  ///< Goto
+    void jump(u64 target);  ///< Goto
     void call(u64 target, u64 return_pc);
     void call_ind(Value target, u64 return_pc);
     void jump_ind(Value target);
     void ret(Value target);
     void exit(ExitReason r, u64 pc);
-    u64 pc() const { return pc_; }          ///< of the current instruction
+    u64 pc() const { return pc_; }  ///< of the current instruction
     bool terminated() const { return terminated_; }
 
   private:

@@ -150,13 +150,15 @@ u128 eval_int128(const Inst& in, unsigned w, u128 x, u128 y, u128 z) {
         case Op::Lshr: return x >> n;
         case Op::Ashr: return static_cast<u128>(sx >> n);
         case Op::Rotr: return n == 0 ? x : (x >> n) | (x << (128 - n));
-        case Op::Clz: return static_cast<unsigned>(high ? std::countl_zero(high) : 64 + std::countl_zero(low));
+        case Op::Clz:
+            return static_cast<unsigned>(high ? std::countl_zero(high) : 64 + std::countl_zero(low));
         case Op::Ctz: return static_cast<unsigned>(low ? std::countr_zero(low) : 64 + std::countr_zero(high));
         case Op::Popcnt: return static_cast<unsigned>(std::popcount(low) + std::popcount(high));
         case Op::Sext: return static_cast<u128>(i128{sext(low, w)});
         case Op::Trunc: return zext(low, width(in.type));
         case Op::Select: return x ? y : z;
-        case Op::Icmp: switch (static_cast<Cond>(in.aux)) {
+        case Op::Icmp:
+            switch (static_cast<Cond>(in.aux)) {
                 case Cond::Eq: return x == y;
                 case Cond::Ne: return x != y;
                 case Cond::LtS: return sx < sy;

@@ -2,10 +2,11 @@
 
 namespace vm::ir {
 namespace {
-constexpr unsigned P = kEffectP, RS = kEffectRS, WS = kEffectWS, RM = kEffectRM, WM = kEffectWM, FP = kEffectFP, X = kEffectX,
-                   T = kEffectT, S = kEffectS;
+constexpr unsigned P = kEffectP, RS = kEffectRS, WS = kEffectWS, RM = kEffectRM, WM = kEffectWM,
+                   FP = kEffectFP, X = kEffectX, T = kEffectT, S = kEffectS;
 constexpr OpInfo kOps[] = {
-#define OP(Name, text, nargs, result, effects, doc) {#Name, text, nargs, #result[0], static_cast<u16>(effects), doc},
+#define OP(Name, text, nargs, result, effects, doc) \
+    {#Name, text, nargs, #result[0], static_cast<u16>(effects), doc},
 #include "ir/ir_ops.def"
 #undef OP
 };
@@ -16,13 +17,15 @@ const OpInfo& info(Op op) { return kOps[static_cast<u16>(op)]; }
 bool removable(const Inst& i) { return (info(i.op).effects & ~(kEffectRS)) == 0; }
 
 std::string_view name(Type t) {
-    constexpr std::string_view n[] = {"void", "i1", "i8", "i16", "i32", "i64", "i128", "f16", "f32", "f64", "v128", "v256", "flags"};
+    constexpr std::string_view n[] = {"void", "i1",  "i8",  "i16",  "i32",  "i64",  "i128",
+                                      "f16",  "f32", "f64", "v128", "v256", "flags"};
     return n[static_cast<u8>(t)];
 }
 
 std::string_view name(ExitReason r) {
-    constexpr std::string_view n[] = {"none",       "next",       "syscall",   "breakpoint",  "illegal", "memory-fault", "fetch-fault",
-                                      "misaligned", "code-sync",  "mode-change", "wait",      "safepoint", "unsupported"};
+    constexpr std::string_view n[] = {
+        "none",       "next",      "syscall",     "breakpoint", "illegal",   "memory-fault", "fetch-fault",
+        "misaligned", "code-sync", "mode-change", "wait",       "safepoint", "unsupported"};
     return n[static_cast<u8>(r)];
 }
 

@@ -16,7 +16,9 @@ void become_const(Inst& in, u64 imm) {
     if (in.op == Op::Const128) in.args = {0, 0, kNone};
 }
 
-void become_unary(Inst& in, Op op, Value x) { in = Inst{.op = op, .type = in.type, .args = {x, kNone, kNone}}; }
+void become_unary(Inst& in, Op op, Value x) {
+    in = Inst{.op = op, .type = in.type, .args = {x, kNone, kNone}};
+}
 
 bool commutes(Op op) {
     switch (op) {
@@ -38,7 +40,8 @@ Value with_constant(const Inst* insts, Inst& in, u64 c) {
     switch (in.op) {
         case Op::Add:
             if (c == 0) return x;
-            if (insts[x].op == Op::GuestAddr) in = Inst{.op = Op::GuestAddr, .type = in.type, .imm = insts[x].imm + c};
+            if (insts[x].op == Op::GuestAddr)
+                in = Inst{.op = Op::GuestAddr, .type = in.type, .imm = insts[x].imm + c};
             return kNone;
         case Op::Sub:
         case Op::AndNot:
@@ -83,7 +86,8 @@ Value with_itself(Inst& in) {
         case Op::AndNot: become_const(in, 0); return kNone;
         case Op::Icmp: {
             const auto c = static_cast<Cond>(in.aux);
-            become_const(in, c == Cond::Eq || c == Cond::GeS || c == Cond::LeS || c == Cond::GeU || c == Cond::LeU);
+            become_const(
+                in, c == Cond::Eq || c == Cond::GeS || c == Cond::LeS || c == Cond::GeU || c == Cond::LeU);
             return kNone;
         }
         default: return kNone;
@@ -131,7 +135,9 @@ Value convert(const Inst* insts, Inst& in) {
             become_const(in, eval_int(in, width(x.type), x.imm, 0, 0));
         } else {
             const bool negative = in.op == Op::Sext && bit(x.imm, width(x.type) - 1);
-            in = Inst{.op = Op::Const128, .type = in.type, .imm = negative ? static_cast<u64>(sext(x.imm, width(x.type))) : x.imm};
+            in = Inst{.op = Op::Const128,
+                      .type = in.type,
+                      .imm = negative ? static_cast<u64>(sext(x.imm, width(x.type))) : x.imm};
             in.args = negative ? std::array<Value, 3>{~0u, ~0u, kNone} : std::array<Value, 3>{0, 0, kNone};
         }
         return kNone;
@@ -146,7 +152,8 @@ Value convert(const Inst* insts, Inst& in) {
         if (width(inner) < width(in.type)) in.op = x.op;
         return kNone;
     }
-    if (x.op == Op::Zext || (x.op == Op::Sext && in.op == Op::Sext)) {  // the inner extension decides the upper bits
+    if (x.op == Op::Zext ||
+        (x.op == Op::Sext && in.op == Op::Sext)) {  // the inner extension decides the upper bits
         in.op = x.op;
         in.args[0] = x.args[0];
     }

@@ -9,7 +9,7 @@
 
 namespace vm::ir {
 
-/// Whole block, one line an instruction, state slots by name. Thread-safe.
+/// Whole block, a header line and one line an instruction, state slots by name. Thread-safe.
 std::string print(const Block& block, const StateLayout& layout);
 std::string print(const Inst& inst, Value self, const StateLayout& layout);
 /// Inverse of print. Errors name the line and what was expected there.
