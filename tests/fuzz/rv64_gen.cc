@@ -1,0 +1,339 @@
+// Writes a static RISC-V Linux ELF that runs random instruction sequences ("cases") and prints the register file after each.
+// Made from the instruction table: every encoding takes part unless kExcluded names it with a reason.
+//
+// Case k: registers from an input table, a body of random instructions, registers to the output table. x2, x8 and x9
+// point into a scratch area (memory operands use them as base), one more register per case holds the table address.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/bits.h"
+#include "frontend/riscv64/rv64_decode.h"
+
+using namespace vm;
+using namespace vm::frontend::riscv64;
+
+namespace {
+
+constexpr u64 kText = 0x100000, kData = 0x40000000, kScratch = kData, kScratchSize = 0x3000, kPointer = kScratch + 0x1800;
+constexpr u64 kInputs = kData + 0x10000;
+constexpr unsigned kRecord = 31 * 8 + 32 * 8 + 8;  // x1..x31, f0..f31, fcsr
+
+/// Encodings that no random sequence can hold, each with the reason and where it is tested instead.
+const std::map<std::string, std::string> kExcluded{
+    {"ECALL", "is how the program prints its results (executed by every case file)"},
+    {"EBREAK", "ends in SIGTRAP; tests/linux compares it"},
+    {"C_EBREAK", "ends in SIGTRAP; tests/linux compares it"},
+};
+/// What QEMU 7.2 does not have: compared between our tiers only.
+const std::set<Ext> kNotInQemu{Zicond, Zfa, Zacas, Zcb, Zicbom, Zicbop, Zicboz, Zimop, Zcmop, Zihintntl, Zawrs};
+
+struct Options {
+    u64 seed = 1;
+    unsigned cases = 100, length = 24;
+    int only_case = -1;
+    std::set<unsigned> drop;  // body instructions of the only case left out
+    bool qemu = false, list = false;
+    std::string out = "fuzz.elf", coverage;
+};
+
+u64 next(u64* s) {
+    u64 z = (*s += 0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+class Assembler {
+  public:
+    std::vector<u8> code;
+    u64 pc() const { return kText + code.size(); }
+    void word(u32 w) { for (int i = 0; i < 4; i++) code.push_back(static_cast<u8>(w >> 8 * i)); }
+    void half(u32 w) { for (int i = 0; i < 2; i++) code.push_back(static_cast<u8>(w >> 8 * i)); }
+    void raw(u32 w, unsigned length) { length == 2 ? half(w) : word(w); }
+    void itype(u32 op, u32 f3, u32 rd, u32 rs1, i64 imm) { word(op | rd << 7 | f3 << 12 | rs1 << 15 | static_cast<u32>(imm & 0xfff) << 20); }
+    void stype(u32 op, u32 f3, u32 rs1, u32 rs2, i64 imm) {
+        word(op | static_cast<u32>(imm & 31) << 7 | f3 << 12 | rs1 << 15 | rs2 << 20 | static_cast<u32>((imm >> 5) & 0x7f) << 25);
+    }
+    /// rd = absolute address below 2 GiB
+    void address(u32 rd, u64 a) {
+        const i64 lo = sext(a, 12);
+        word(0x37 | rd << 7 | static_cast<u32>((a - static_cast<u64>(lo)) & 0xfffff000));
+        itype(0x1b, 0, rd, rd, lo);  // addiw
+    }
+    void ld(u32 rd, u32 base, i64 off) { itype(0x03, 3, rd, base, off); }
+    void sd(u32 rs, u32 base, i64 off) { stype(0x23, 3, base, rs, off); }
+    void fld(u32 rd, u32 base, i64 off) { itype(0x07, 3, rd, base, off); }
+    void fsd(u32 rs, u32 base, i64 off) { stype(0x27, 3, base, rs, off); }
+    void patch(size_t at, u32 w, unsigned length) { for (unsigned i = 0; i < length; i++) code[at + i] = static_cast<u8>(w >> 8 * i); }
+};
+
+u32 put(u32 word, u64 imm, unsigned imm_hi, unsigned imm_lo, unsigned at) {
+    const u32 n = imm_hi - imm_lo + 1, mask = ((1u << n) - 1) << at;
+    return (word & ~mask) | static_cast<u32>(bits(imm, imm_hi, imm_lo)) << at;
+}
+/// `w` with its branch offset replaced.
+u32 with_offset(Insn id, u32 w, u64 o) {
+    const std::string_view n = info(id).name;
+    if (n == "JAL") return put(put(put(put(w, o, 20, 20, 31), o, 10, 1, 21), o, 11, 11, 20), o, 19, 12, 12);
+    if (n == "C_J") {
+        w = put(put(put(put(w, o, 11, 11, 12), o, 4, 4, 11), o, 9, 8, 9), o, 10, 10, 8);
+        return put(put(put(put(w, o, 6, 6, 7), o, 7, 7, 6), o, 3, 1, 3), o, 5, 5, 2);
+    }
+    if (n == "C_BEQZ" || n == "C_BNEZ") return put(put(put(put(put(w, o, 8, 8, 12), o, 4, 3, 10), o, 7, 6, 5), o, 2, 1, 3), o, 5, 5, 2);
+    return put(put(put(put(w, o, 12, 12, 31), o, 10, 5, 25), o, 4, 1, 8), o, 11, 11, 7);
+}
+
+bool is_branch(Insn base) { return base >= Insn::BEQ && base <= Insn::BGEU; }
+bool contains(std::string_view s, std::string_view what) { return s.find(what) != std::string_view::npos; }
+
+/// One case: draws instructions that fit the frame and emits them.
+class CaseWriter {
+  public:
+    CaseWriter(Assembler& a, const Options& o, const std::vector<Insn>& pool, std::map<Insn, u64>& coverage)
+        : a_(a), o_(o), pool_(pool), coverage_(coverage) {}
+
+    void write(unsigned index, std::vector<u8>& inputs, u64 outputs, u64 input_addr) {
+        rng_ = o_.seed * 1000003 + index;
+        next(&rng_);
+        do table_ = static_cast<u32>(1 + next(&rng_) % 31); while (table_ == 2 || table_ == 8 || table_ == 9);
+        make_inputs(inputs);
+        a_.address(table_, input_addr);
+        const u32 tmp = table_ == 1 ? 3 : 1;
+        a_.ld(tmp, table_, kRecord - 8);
+        a_.itype(0x73, 1, 0, tmp, 3);  // csrw fcsr
+        for (u32 f = 0; f < 32; f++) a_.fld(f, table_, 248 + 8 * f);
+        for (u32 x = 1; x < 32; x++)
+            if (x != table_) a_.ld(x, table_, 8 * (x - 1));
+        body();
+        a_.address(table_, outputs);
+        for (u32 x = 1; x < 32; x++) a_.sd(x, table_, 8 * (x - 1));
+        for (u32 f = 0; f < 32; f++) a_.fsd(f, table_, 248 + 8 * f);
+        a_.itype(0x73, 2, tmp, 0, 3);  // csrr fcsr
+        a_.sd(tmp, table_, kRecord - 8);
+    }
+
+  private:
+    struct Pending { size_t at; Insn id; u32 word; unsigned length; unsigned skip; };
+
+    u64 special_int() {
+        static const u64 v[] = {0, 1, 2, ~0ull, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, 0xff, 0x8000, 0x5555555555555555, 63, 64};
+        const u64 r = next(&rng_);
+        return r % 3 == 0 ? v[(r >> 8) % std::size(v)] : r % 3 == 1 ? next(&rng_) >> (r >> 8) % 64 : next(&rng_);
+    }
+    u64 special_float() {
+        static const u64 d[] = {0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
+                                0x7ff0000000000001, 0xfff8000000000123, 1, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x3fe0000000000000,
+                                0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000, 0x4340000000000000, 0x3ff8000000000000, 0x4004000000000000};
+        static const u32 s[] = {0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 1, 0x007fffff, 0x00800000, 0x7f7fffff,
+                                0x4f000000, 0xcf000000, 0x5f000000, 0x3fc00000, 0x40200000};
+        static const u32 h[] = {0, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00, 0x7c01, 1, 0x3ff, 0x400, 0x7bff, 0x3e00, 0x4100};
+        const u64 r = next(&rng_);
+        switch (r % 8) {
+            case 0: case 1: return d[(r >> 8) % std::size(d)];
+            case 2: return 0xffffffff00000000 | s[(r >> 8) % std::size(s)];
+            case 3: return 0xffffffffffff0000 | h[(r >> 8) % std::size(h)];
+            case 4: return 0xffffffff00000000 | static_cast<u32>(next(&rng_));
+            case 5: return (0x3ffull + (r >> 8) % 80 - 40) << 52 | next(&rng_) >> 12;
+            case 6: return 0xffffffff00000000 | ((127 + (r >> 8) % 40 - 20) << 23 | (next(&rng_) & 0x7fffff));
+            default: return next(&rng_);
+        }
+    }
+    void make_inputs(std::vector<u8>& inputs) {
+        u64 record[kRecord / 8];
+        for (unsigned x = 1; x < 32; x++) record[x - 1] = special_int();
+        record[1] = kPointer, record[7] = kPointer + 64 * (next(&rng_) % 4), record[8] = kPointer - 16 * (next(&rng_) % 8);
+        for (unsigned f = 0; f < 32; f++) record[31 + f] = special_float();
+        record[63] = (next(&rng_) % 5) << 5 | (next(&rng_) & 31);
+        const auto* p = reinterpret_cast<const u8*>(record);
+        inputs.insert(inputs.end(), p, p + sizeof record);
+    }
+
+    bool reserved(u32 r) const { return r == table_ || r == 2 || r == 8 || r == 9; }
+    static bool pointer(u32 r) { return r == 2 || r == 8 || r == 9; }
+
+    /// May this instruction stand in the body as it is?
+    bool fits(const Decoded& d) const {
+        const std::string_view base = info(d.base).name;
+        if (!contains(info(d.base).asm_template, "{fd}") && reserved(d.rd)) return false;
+        if (base == "AMOCAS_Q" && reserved((d.rd + 1u) & 31)) return false;
+        const bool memory = contains(info(d.base).asm_template, "({rs1})") && base != "JALR" && !base.starts_with("PREFETCH");
+        if (memory && !pointer(d.rs1)) return false;
+        if (base.starts_with("CSRR")) return fits_csr(d, base);
+        return true;
+    }
+    static bool fits_csr(const Decoded& d, std::string_view base) {
+        if (d.csr < 1 || d.csr > 3) return false;
+        if (d.csr == 1) return true;
+        if (base == "CSRRWI") return d.csr == 3 || d.imm <= 4;
+        return (base == "CSRRS" || base == "CSRRC") ? d.rs1 == 0 : base != "CSRRW" && d.imm == 0;  // CSRRSI, CSRRCI of nothing
+    }
+
+    bool draw(Insn id, Decoded* d) {
+        for (int tries = 0; tries < 4000; tries++) {
+            u32 w = random_encoding(id, &rng_);
+            if (contains(info(id).name, "CSRR")) w = (w & 0xfffff) | static_cast<u32>(1 + next(&rng_) % 3) << 20;
+            *d = decode(w, ~u64{0});
+            if (d->id == id && fits(*d)) return true;
+        }
+        return false;
+    }
+
+    void body() {
+        std::vector<size_t> starts;
+        std::vector<Pending> pending;
+        unsigned shadow = 0;  // instructions that a branch may skip are not counted as covered
+        for (unsigned n = 0; n < o_.length; n++) {
+            const Insn id = pool_[next(&rng_) % pool_.size()];
+            Decoded d;
+            if (!draw(id, &d)) continue;
+            const u64 choice = next(&rng_);
+            const bool dropped = o_.only_case >= 0 && o_.drop.contains(n);
+            starts.push_back(a_.code.size());
+            if (dropped) continue;
+            if (o_.list) std::printf("%3u  %s\n", n, disassemble(d, a_.pc()).c_str());
+            if (!shadow) coverage_[id]++;
+            if (shadow) shadow--;
+            emit(d, choice, pending, static_cast<unsigned>(starts.size()), &shadow);
+        }
+        for (unsigned i = 0; i < 4; i++) starts.push_back(a_.code.size());
+        for (const Pending& p : pending) {
+            const size_t to = starts[std::min<size_t>(p.skip, starts.size() - 1)];
+            if (info(p.id).base == Insn::JALR)
+                patch_indirect(p, to);
+            else
+                a_.patch(p.at, with_offset(p.id, p.word, to - p.at), p.length);
+        }
+    }
+
+    void emit(const Decoded& d, u64 choice, std::vector<Pending>& pending, unsigned index, unsigned* shadow) {
+        const unsigned skip = static_cast<unsigned>(choice % 3);
+        if (d.base == Insn::JALR) {
+            // auipc T; addi T,T,x; jalr rd, imm(T): the target is patched into the addi
+            if (reserved(d.rs1) || d.rs1 == 0) return a_.word(0x13);
+            pending.push_back({a_.code.size(), d.id, static_cast<u32>(d.imm), d.rs1, index + skip});
+            a_.word(0x17 | u32{d.rs1} << 7);
+            a_.itype(0x13, 0, d.rs1, d.rs1, 0);
+            a_.raw(d.bits, d.length);
+            *shadow = std::max(*shadow, skip);
+            return;
+        }
+        if (is_branch(d.base) || d.base == Insn::JAL) {
+            pending.push_back({a_.code.size(), d.id, d.bits, d.length, index + skip});
+            *shadow = std::max(*shadow, skip);
+        }
+        a_.raw(d.bits, d.length);
+        const std::string_view name = info(d.id).name;
+        if (name.starts_with("LR_")) {  // its store-conditional follows at once: anything between may lose the reservation
+            Decoded sc;
+            const Insn id = name == "LR_W" ? Insn::SC_W : Insn::SC_D;
+            do {
+                if (!draw(id, &sc)) return;
+            } while (sc.rs1 != d.rs1);
+            a_.word(sc.bits);
+        }
+    }
+    void patch_indirect(const Pending& p, size_t to) {
+        const i64 offset = static_cast<i64>(to - p.at) - static_cast<i64>(static_cast<i32>(p.word));
+        // p.length holds the register. JALR clears bit 0 of the sum, so an odd immediate is fine.
+        const i64 hi = (offset + 0x800) >> 12, lo = offset - (hi << 12);
+        const u32 r = p.length;
+        a_.patch(p.at, 0x17 | r << 7 | static_cast<u32>(hi & 0xfffff) << 12, 4);
+        a_.patch(p.at + 4, 0x13 | r << 7 | r << 15 | static_cast<u32>(lo & 0xfff) << 20, 4);
+    }
+
+    Assembler& a_;
+    const Options& o_;
+    const std::vector<Insn>& pool_;
+    std::map<Insn, u64>& coverage_;
+    u64 rng_ = 0;
+    u32 table_ = 31;
+};
+
+void put64(std::vector<u8>& v, u64 x, unsigned n = 8) { for (unsigned i = 0; i < n; i++) v.push_back(static_cast<u8>(x >> 8 * i)); }
+
+void write_elf(const std::string& path, const std::vector<u8>& code, const std::vector<u8>& data, u64 data_size) {
+    std::vector<u8> f;
+    const u64 text_off = 0x1000, data_off = align_up(text_off + code.size(), 0x1000);
+    put64(f, 0x00010102464c457full), put64(f, 0);
+    put64(f, 2, 2), put64(f, 243, 2), put64(f, 1, 4), put64(f, kText), put64(f, 64), put64(f, 0), put64(f, 5, 4);
+    put64(f, 64, 2), put64(f, 56, 2), put64(f, 2, 2), put64(f, 64, 2), put64(f, 0, 2), put64(f, 0, 2);
+    auto segment = [&](u64 flags, u64 off, u64 addr, u64 size, u64 mem) {
+        put64(f, 1, 4), put64(f, flags, 4), put64(f, off), put64(f, addr), put64(f, addr), put64(f, size), put64(f, mem), put64(f, 0x1000);
+    };
+    segment(5, text_off, kText, code.size(), code.size());
+    segment(6, data_off, kData, data.size(), data_size);
+    f.resize(text_off);
+    f.insert(f.end(), code.begin(), code.end());
+    f.resize(data_off);
+    f.insert(f.end(), data.begin(), data.end());
+    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(f.data()), static_cast<std::streamsize>(f.size()));
+}
+
+bool parse(int argc, char** argv, Options* o) {
+    for (int i = 1; i < argc; i++) {
+        const std::string a = argv[i];
+        if (a == "--qemu") { o->qemu = true; continue; }
+        if (a == "--list") { o->list = true; continue; }
+        if (i + 1 >= argc) return false;
+        const std::string v = argv[++i];
+        if (a == "--seed") o->seed = std::stoull(v);
+        else if (a == "--cases") o->cases = static_cast<unsigned>(std::stoul(v));
+        else if (a == "--length") o->length = static_cast<unsigned>(std::stoul(v));
+        else if (a == "--case") o->only_case = std::stoi(v);
+        else if (a == "--drop") { for (size_t p = 0; p < v.size(); p = v.find(',', p) == std::string::npos ? v.size() : v.find(',', p) + 1) o->drop.insert(static_cast<unsigned>(std::stoul(v.substr(p)))); }
+        else if (a == "--out") o->out = v;
+        else if (a == "--coverage") o->coverage = v;
+        else return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Options o;
+    if (!parse(argc, argv, &o)) {
+        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--list] [--out FILE] [--coverage FILE]\n");
+        return 2;
+    }
+    std::vector<Insn> pool;
+    for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
+        const InsnInfo& f = info(static_cast<Insn>(i));
+        if (kExcluded.contains(std::string(f.name)) || (o.qemu && kNotInQemu.contains(f.ext))) continue;
+        pool.push_back(static_cast<Insn>(i));
+    }
+    Assembler a;
+    std::map<Insn, u64> coverage;
+    std::vector<u8> inputs;
+    CaseWriter writer(a, o, pool, coverage);
+    const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0, last = o.only_case >= 0 ? first + 1 : o.cases;
+    const u64 out_addr = align_up(kInputs + u64{last - first} * kRecord, 0x1000);
+    for (unsigned k = first; k < last; k++) writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
+    const u64 out_size = u64{last - first} * kRecord;
+    auto write_out = [&](u64 addr, u64 size) {
+        a.itype(0x13, 0, 10, 0, 1), a.address(11, addr), a.address(12, size), a.itype(0x13, 0, 17, 0, 64), a.word(0x73);
+    };
+    write_out(out_addr, out_size);
+    write_out(kScratch, kScratchSize);
+    a.itype(0x13, 0, 10, 0, 0), a.itype(0x13, 0, 17, 0, 93), a.word(0x73);
+    std::vector<u8> data(kInputs - kData);
+    u64 s = o.seed;
+    for (u64 i = 0; i < kScratchSize; i += 8) store_raw(&data[i], next(&s));
+    data.insert(data.end(), inputs.begin(), inputs.end());
+    write_elf(o.out, a.code, data, out_addr + out_size - kData);
+    if (!o.coverage.empty()) {
+        std::ofstream c(o.coverage);
+        for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
+            const auto id = static_cast<Insn>(i);
+            const std::string name(info(id).name);
+            const bool excluded = kExcluded.contains(name);
+            c << name << ' ' << coverage[id] << ' ' << (kNotInQemu.contains(info(id).ext) ? "tiers" : "qemu") << ' ' << (excluded ? kExcluded.at(name) : "") << '\n';
+        }
+    }
+    return 0;
+}
