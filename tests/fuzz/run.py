@@ -52,7 +52,7 @@ class Fuzzer:
 
     def seed(self, seed, cases, qemu, directory):
         elf, cov = f"{directory}/{seed}{'q' if qemu else 't'}.elf", f"{directory}/{seed}.cov"
-        args = ["--seed", seed, "--cases", cases, "--length", self.length] + (["--qemu"] if qemu else [])
+        args = ["--seed", seed, "--cases", cases, "--length", self.length] + (["--qemu"] if qemu else []) + (["--faults"] if seed % 4 >= 2 else [])
         self.generate(elf, *args, "--coverage", cov)
         outs = self.outputs(elf, qemu)
         coverage = [line.split(" ", 3) for line in pathlib.Path(cov).read_text().splitlines()]

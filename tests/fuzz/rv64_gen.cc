@@ -3,6 +3,8 @@
 //
 // Case k: registers from an input table, a body of random instructions, registers to the output table. x2, x8 and x9
 // point into a scratch area (memory operands use them as base), one more register per case holds the table address.
+// With --faults some of the pointers lead nowhere and some instructions trap: a handler for SIGILL, SIGTRAP, SIGBUS and SIGSEGV
+// appends signal, si_addr and all saved registers to a log, steps over the instruction and returns; the log is printed too.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +24,9 @@ namespace {
 
 constexpr u64 kText = 0x100000, kData = 0x40000000, kScratch = kData, kScratchSize = 0x3000, kPointer = kScratch + 0x1800;
 constexpr u64 kInputs = kData + 0x10000;
+constexpr u64 kForbidden = 0x50000000;                     // never mapped
+constexpr u64 kSignalStack = kData + 0x4000, kSignalStackSize = 0x8000, kLogPointer = kData + 0xf000, kSigaction = kData + 0xf100;
+constexpr u64 kLog = 0x60000000, kLogEntry = 16 + 256 + 264, kLogSize = 0x400000;
 constexpr unsigned kRecord = 31 * 8 + 32 * 8 + 8;  // x1..x31, f0..f31, fcsr
 
 /// Encodings that no random sequence can hold, each with the reason and where it is tested instead.
@@ -38,7 +43,7 @@ struct Options {
     unsigned cases = 100, length = 24;
     int only_case = -1;
     std::set<unsigned> drop;  // body instructions of the only case left out
-    bool qemu = false, list = false;
+    bool qemu = false, list = false, faults = false;
     std::string out = "fuzz.elf", coverage;
 };
 
@@ -147,6 +152,9 @@ class CaseWriter {
         u64 record[kRecord / 8];
         for (unsigned x = 1; x < 32; x++) record[x - 1] = special_int();
         record[1] = kPointer, record[7] = kPointer + 64 * (next(&rng_) % 4), record[8] = kPointer - 16 * (next(&rng_) % 8);
+        if (o_.faults)
+            for (unsigned r : {2u, 8u, 9u})
+                if (next(&rng_) % 2) record[r - 1] = kForbidden + 0x1000 * (next(&rng_) % 16) + 64 * (next(&rng_) % 8);
         for (unsigned f = 0; f < 32; f++) record[31 + f] = special_float();
         record[63] = (next(&rng_) % 5) << 5 | (next(&rng_) & 31);
         const auto* p = reinterpret_cast<const u8*>(record);
@@ -192,9 +200,17 @@ class CaseWriter {
             Decoded d;
             if (!draw(id, &d)) continue;
             const u64 choice = next(&rng_);
+            static constexpr u32 kTraps[] = {0x00100073, 0x9002, 0x0000, 0xffffffff};  // ebreak, c.ebreak, two undefined
+            const u32 trap = kTraps[choice >> 20 & 3];
             const bool dropped = o_.only_case >= 0 && o_.drop.contains(n);
             starts.push_back(a_.code.size());
             if (dropped) continue;
+            if (o_.faults && (choice >> 10) % 24 == 0) {
+                if (o_.list) std::printf("%3u  trap %#x\n", n, trap);
+                if (shadow) shadow--;
+                a_.raw(trap, (trap & 3) == 3 ? 4 : 2);
+                continue;
+            }
             if (o_.list) std::printf("%3u  %s\n", n, disassemble(d, a_.pc()).c_str());
             if (!shadow) coverage_[id]++;
             if (shadow) shadow--;
@@ -254,6 +270,53 @@ class CaseWriter {
     u32 table_ = 31;
 };
 
+/// Signal handler (a0 signal, a1 siginfo, a2 ucontext) and the calls that install it.
+void write_handler(Assembler& a) {
+    constexpr u32 t0 = 5, t1 = 6, t2 = 7, a0 = 10, a1 = 11, a2 = 12, a7 = 17;
+    const size_t jump = a.code.size();
+    a.word(0x6f);  // j over the handler
+    const u64 handler = a.pc();
+    a.address(t0, kLogPointer);
+    a.ld(t1, t0, 0);
+    a.sd(a0, t1, 0);
+    a.ld(t2, a1, 16);
+    a.sd(t2, t1, 8);
+    for (u32 i = 0; i < 65; i++) {  // pc, x1..x31, f0..f31, fcsr
+        a.ld(t2, a2, 176 + 8 * i);
+        if (i == 64) a.itype(0x1b, 0, t2, t2, 0);
+        a.sd(t2, t1, 16 + 8 * i);
+    }
+    a.itype(0x13, 0, t1, t1, kLogEntry);
+    a.sd(t1, t0, 0);
+    a.ld(t0, a2, 176);
+    a.itype(0x03, 5, t1, t0, 0);   // lhu
+    a.itype(0x13, 7, t1, t1, 3);   // andi
+    a.itype(0x13, 0, t2, 0, 3);
+    a.itype(0x13, 0, t0, t0, 2);
+    a.word(with_offset(Insn::BNE, 0x1063 | t1 << 15 | t2 << 20, 8));
+    a.itype(0x13, 0, t0, t0, 2);
+    a.sd(t0, a2, 176);
+    a.word(0x8067);  // ret
+    a.patch(jump, with_offset(Insn::JAL, 0x6f, a.code.size() - jump), 4);
+    auto call = [&](i64 nr) { a.itype(0x13, 0, a7, 0, nr), a.word(0x73); };
+    a.address(t0, kSigaction);  // {handler, flags, mask} and, behind, a stack_t
+    a.address(t1, handler), a.sd(t1, t0, 0);
+    a.address(t1, 0x08000004), a.sd(t1, t0, 8);  // SA_ONSTACK | SA_SIGINFO
+    a.sd(0, t0, 16);
+    a.address(t1, kSignalStack), a.sd(t1, t0, 32);
+    a.sd(0, t0, 40);
+    a.address(t1, kSignalStackSize), a.sd(t1, t0, 48);
+    a.address(t2, kLogPointer), a.address(t1, kLog), a.sd(t1, t2, 0);
+    a.itype(0x13, 0, a0, t0, 32), a.itype(0x13, 0, a1, 0, 0), call(132);  // sigaltstack
+    for (int sig : {4, 5, 7, 11}) {
+        a.address(t0, kSigaction);
+        a.itype(0x13, 0, a0, 0, sig), a.itype(0x13, 0, a1, t0, 0), a.itype(0x13, 0, a2, 0, 0), a.itype(0x13, 0, 13, 0, 8), call(134);
+    }
+    // the log: mmap(kLog, kLogSize, RW, PRIVATE|FIXED|ANONYMOUS, -1, 0)
+    a.address(a0, kLog), a.address(a1, kLogSize), a.itype(0x13, 0, a2, 0, 3), a.itype(0x13, 0, 13, 0, 0x32), a.itype(0x13, 0, 14, 0, -1);
+    a.itype(0x13, 0, 15, 0, 0), call(222);
+}
+
 void put64(std::vector<u8>& v, u64 x, unsigned n = 8) { for (unsigned i = 0; i < n; i++) v.push_back(static_cast<u8>(x >> 8 * i)); }
 
 void write_elf(const std::string& path, const std::vector<u8>& code, const std::vector<u8>& data, u64 data_size) {
@@ -278,6 +341,7 @@ bool parse(int argc, char** argv, Options* o) {
     for (int i = 1; i < argc; i++) {
         const std::string a = argv[i];
         if (a == "--qemu") { o->qemu = true; continue; }
+        if (a == "--faults") { o->faults = true; continue; }
         if (a == "--list") { o->list = true; continue; }
         if (i + 1 >= argc) return false;
         const std::string v = argv[++i];
@@ -298,7 +362,7 @@ bool parse(int argc, char** argv, Options* o) {
 int main(int argc, char** argv) {
     Options o;
     if (!parse(argc, argv, &o)) {
-        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--list] [--out FILE] [--coverage FILE]\n");
+        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--faults] [--list] [--out FILE] [--coverage FILE]\n");
         return 2;
     }
     std::vector<Insn> pool;
@@ -312,6 +376,7 @@ int main(int argc, char** argv) {
     std::vector<u8> inputs;
     CaseWriter writer(a, o, pool, coverage);
     const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0, last = o.only_case >= 0 ? first + 1 : o.cases;
+    if (o.faults) write_handler(a);
     const u64 out_addr = align_up(kInputs + u64{last - first} * kRecord, 0x1000);
     for (unsigned k = first; k < last; k++) writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
     const u64 out_size = u64{last - first} * kRecord;
@@ -320,6 +385,10 @@ int main(int argc, char** argv) {
     };
     write_out(out_addr, out_size);
     write_out(kScratch, kScratchSize);
+    if (o.faults) {  // the log as far as it was written
+        a.itype(0x13, 0, 10, 0, 1), a.address(11, kLog), a.address(5, kLogPointer), a.ld(12, 5, 0), a.word(0x40b60633);  // sub a2,a2,a1
+        a.itype(0x13, 0, 17, 0, 64), a.word(0x73);
+    }
     a.itype(0x13, 0, 10, 0, 0), a.itype(0x13, 0, 17, 0, 93), a.word(0x73);
     std::vector<u8> data(kInputs - kData);
     u64 s = o.seed;
