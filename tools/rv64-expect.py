@@ -82,7 +82,9 @@ def normal(text, word, address):
     target = re.search(r"(0x[0-9a-f]+) <.*>$", text)
     if target:
         text = text[:target.start()] + hex((int(target[1], 16) - address) & (1 << 64) - 1)
-    text = re.sub(r"\s+", " ", text).replace(", ", ",").replace(",dyn", "").strip()
+    text = re.sub(r" <.*>$", "", re.sub(r"\s+", " ", text).replace(", ", ","))
+    if not re.match(r"fcvt\.(d\.(s|h|w|wu)|s\.h) ", text):  # their rm is without effect: 0 is what assemblers write
+        text = text.replace(",dyn", "")
     # Number bases are a matter of style: ours are those of binutils.
     number = r"(-?)0x([0-9a-f]+)"
     if not target and not re.match(r"(c\.)?(lui|auipc|s[lr][la]i|s[lr][la]iw|slli\.uw|rori|roriw|b(clr|ext|inv|set)i) ", text):
@@ -104,9 +106,17 @@ def correct(word, text):
             return hints[word]
         if word == 0:
             return None  # LLVM calls it c.unimp
+        if word & 0xf07f == 0x6001 and text and text.startswith("c.lui"):
+            return None  # C.LUI with immediate 0 is reserved; LLVM takes it
+        if text and text.startswith("c.lui zero,-"):
+            return f"c.lui zero,{hex((1 << 20) - int(text.split('-')[1], 16))}"
         if text and text.startswith("c.nop"):
             return "c.nop"
+        if text and re.match(r"c\.s[lr][la]i64", text):
+            return text.replace("64", "") + ",0x0"  # RV128's name; a hint with shift amount 0 on RV64
         return text
+    if low7 == 0b0001111 and f3 == 2 and text:
+        return text.replace(" (", " 0(")  # cbo.*, as binutils writes it
     if low7 == 0b0001111 and f3 == 0:
         # "Base implementations shall treat all reserved fence configurations as normal fences" and ignore rd and rs1.
         fm, pred, succ = word >> 28, word >> 24 & 15, word >> 20 & 15
