@@ -50,4 +50,58 @@ constexpr Cond swapped(Cond c) {
     }
 }
 
+/// The condition that holds exactly when `c` does not.
+constexpr Cond inverted(Cond c) {
+    switch (c) {
+        case Cond::Eq: return Cond::Ne;
+        case Cond::Ne: return Cond::Eq;
+        case Cond::LtS: return Cond::GeS;
+        case Cond::GeS: return Cond::LtS;
+        case Cond::LeS: return Cond::GtS;
+        case Cond::GtS: return Cond::LeS;
+        case Cond::LtU: return Cond::GeU;
+        case Cond::GeU: return Cond::LtU;
+        case Cond::LeU: return Cond::GtU;
+        case Cond::GtU: return Cond::LeU;
+    }
+    return c;
+}
+
+/// Flags as bits: 3 N, 2 Z, 1 C, 0 V.
+struct Nzcv {
+    u8 bits;
+    constexpr bool n() const { return bits & 8; }
+    constexpr bool z() const { return bits & 4; }
+    constexpr bool c() const { return bits & 2; }
+    constexpr bool v() const { return bits & 1; }
+};
+/// Flags of x + y + carry in width w <= 64, operands zero-extended. Subtraction is x + ~y + !borrow; C is
+/// then "no borrow".
+constexpr Nzcv flags_of_add(unsigned w, u64 x, u64 y, bool carry) {
+    const u128 wide = u128{x} + y + carry;
+    const u64 sum = zext(static_cast<u64>(wide), w);
+    const u64 overflow = (x ^ sum) & (y ^ sum);
+    return {static_cast<u8>(bit(sum, w - 1) << 3 | (sum == 0) << 2 | static_cast<u8>(wide >> w) << 1 |
+                            bit(overflow, w - 1))};
+}
+constexpr bool flag_cond(FlagCond c, Nzcv f) {
+    switch (c) {
+        case FlagCond::Eq: return f.z();
+        case FlagCond::Ne: return !f.z();
+        case FlagCond::Cs: return f.c();
+        case FlagCond::Cc: return !f.c();
+        case FlagCond::Mi: return f.n();
+        case FlagCond::Pl: return !f.n();
+        case FlagCond::Vs: return f.v();
+        case FlagCond::Vc: return !f.v();
+        case FlagCond::Hi: return f.c() && !f.z();
+        case FlagCond::Ls: return !f.c() || f.z();
+        case FlagCond::Ge: return f.n() == f.v();
+        case FlagCond::Lt: return f.n() != f.v();
+        case FlagCond::Gt: return !f.z() && f.n() == f.v();
+        case FlagCond::Le: return f.z() || f.n() != f.v();
+    }
+    return false;
+}
+
 }  // namespace vm::ir

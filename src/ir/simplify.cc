@@ -7,6 +7,8 @@
 namespace vm::ir {
 namespace {
 
+constexpr u64 kPageOffset = 0xfff;
+
 bool is_const(const Inst& i) { return i.op == Op::Const; }
 u64 ones(Type t) { return zext(~u64{0}, width(t)); }
 
@@ -31,6 +33,17 @@ bool commutes(Op op) {
         case Op::Xor: return true;
         default: return false;
     }
+}
+
+/// Comparison of a widened truth value with 0: the value itself or its opposite.
+Value compare_with_zero(const Inst* insts, Inst& in) {
+    const Inst& x = insts[in.args[0]];
+    const auto cond = static_cast<Cond>(in.aux);
+    const bool truth = x.op == Op::Zext && insts[x.args[0]].type == Type::I1;
+    if (!truth || (cond != Cond::Eq && cond != Cond::Ne)) return kNone;
+    if (cond == Cond::Ne) return x.args[0];
+    become_unary(in, Op::Not, x.args[0]);
+    return kNone;
 }
 
 /// x OP c with a constant right operand of an op with result type A.
@@ -63,6 +76,8 @@ Value with_constant(const Inst* insts, Inst& in, u64 c) {
         case Op::And:
             if (c == all) return x;
             if (c == 0) become_const(in, 0);
+            if (insts[x].op == Op::GuestAddr && (c | kPageOffset) == all)  // images move by whole pages
+                in = Inst{.op = Op::GuestAddr, .type = in.type, .imm = insts[x].imm & c};
             return kNone;
         case Op::Or:
             if (c == 0) return x;
@@ -112,7 +127,10 @@ Value binary(const Inst* insts, Inst& in) {
         }
         return kNone;
     }
-    if (is_const(y)) return with_constant(insts, in, y.imm);
+    if (is_const(y)) {
+        if (in.op == Op::Icmp) return y.imm == 0 ? compare_with_zero(insts, in) : kNone;
+        return with_constant(insts, in, y.imm);
+    }
     return in.args[0] == in.args[1] ? with_itself(in) : kNone;
 }
 

@@ -209,7 +209,9 @@ class Verifier {
             plain && (is_float(m) || m == Type::V128);  // read and written in their own type only
         if (!whole && !int_between(m, Type::I8, widest))
             return "mem= type cannot be accessed by this operation";
-        const auto fits = [&](Type t) { return whole ? t == m : is_int(t) && width(t) >= width(m); };
+        const auto fits = [&](Type t) {
+            return whole ? t == m : is_int(t) && width(t) >= width(m) && t <= widest;
+        };
         if (info(in.op).result == 'T' && !fits(in.type))
             return "result is narrower than memory or of another kind";
         for (unsigned i = 1; i < info(in.op).nargs; ++i)

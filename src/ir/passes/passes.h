@@ -1,0 +1,42 @@
+// Passes of tier 1. Each works in place on one block in linear time; what it removes becomes Nop, nothing is
+// renumbered, and the observable behaviour (guest state and memory at every exit, fault and end) stays the
+// same.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "ir/ir.h"
+
+namespace vm::ir {
+
+/// Reused between blocks so that passes do not allocate.
+struct PassScratch {
+    std::vector<Value> replacement;  ///< per instruction: the value that stands for it
+    std::vector<Value> slot_value;   ///< per state slot
+    std::vector<u32> stamp;          ///< per state slot or instruction
+    struct Bits {
+        u8 zero_ext, sign_ext;  ///< the value is its low `zero_ext` bits zero-extended; low `sign_ext` bits
+                                ///< sign-extended
+    };
+    std::vector<Bits> bits;  ///< per instruction
+};
+
+void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch);
+void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
+void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch);
+void dce(Block& block, const StateLayout& layout, PassScratch& scratch);
+
+/// One row of the pipeline; the name is its off switch (`--jit-opt=-name`).
+struct Pass {
+    std::string_view name;
+    void (*run)(Block&, const StateLayout&, PassScratch&);
+};
+/// In the order in which they run. Bit n of `disabled` below switches off entry n.
+std::span<const Pass> tier1_passes();
+
+/// Runs the pipeline. Thread-safe for different blocks. The block must verify, and still does afterwards.
+void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled);
+
+}  // namespace vm::ir
