@@ -46,6 +46,9 @@ def words32(fills, flips, rng):
             continue
         for k in range(fills + flips):
             word = int("".join(b if b in "01" else rng.choice("01") for b in bits), 2)
+            if k == 0:  # one that is surely valid: dynamic rounding mode, even register numbers
+                word |= 7 << 12 if "mmm" in bits else 0
+                word &= ~sum(1 << p for p in (7, 15, 20) if bits[31 - p] in "dst")
             if k >= fills:
                 word ^= 1 << (31 - rng.choice([p for p in range(32) if bits[p] in "01"]))
             if word & 3 == 3 and word & 31 != 31:  # not 16 bits, not longer than 32 bits
@@ -128,6 +131,8 @@ def correct(word, text):
         return f"fence {names[pred]},{names[succ]}"
     if low7 == 0b0001111 and f3 == 1:
         return "fence.i"  # the same rule: "base implementations shall ignore these fields"
+    if text and text.startswith("fcvtmod") and not text.endswith(",rtz"):
+        return None  # "other rm values are reserved"; LLVM takes them
     ntl = {2: "ntl.p1", 3: "ntl.pall", 4: "ntl.s1", 5: "ntl.all"}
     if word & ~(31 << 20) == 0x33 and word >> 20 & 31 in ntl:
         return ntl[word >> 20 & 31]
