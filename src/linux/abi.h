@@ -2,6 +2,7 @@
 // ISA itself. Linux handlers are written once against this.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/bits.h"
@@ -42,6 +43,8 @@ struct Abi {
     bool sigaction_restorer = false;
     /// open(2) flags that differ between ISAs.
     u32 o_directory = 0200000, o_nofollow = 0400000, o_direct = 040000, o_largefile = 0100000;
+    /// riscv_hwprobe: value of `key` for a CPU with `features` (GuestIsa bits), nothing for an unknown key. Null: no such call.
+    std::optional<u64> (*hwprobe)(const frontend::GuestIsa& isa, i64 key, u64 features) = nullptr;
 };
 
 extern const Abi kRiscv64Abi;  // linux/abi_riscv64.cc

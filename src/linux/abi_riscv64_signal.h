@@ -1,4 +1,4 @@
-// riscv64 signal frames; called through Abi::push_signal_frame and pop_signal_frame.
+// riscv64 parts of the ABI description that are code: signal frames and riscv_hwprobe. Called through Abi.
 #pragma once
 
 #include "linux/abi.h"
@@ -7,5 +7,6 @@ namespace vm::linux {
 
 bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags, u64 old_mask);
 bool riscv64_pop_signal_frame(Thread& t, u64* mask);
+std::optional<u64> riscv64_hwprobe(const frontend::GuestIsa& isa, i64 key, u64 features);
 
 }  // namespace vm::linux

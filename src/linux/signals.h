@@ -26,7 +26,8 @@ void signals_thread_start(Thread& t, bool first);
 void signals_thread_end(Thread& t);
 /// In the child after fork: pending signals are not inherited.
 void signals_fork_child(Thread& t);
-/// Before execve of the host: gives the kernel back what was noted, and the true mask. Undo with signals_exec_failed.
+/// Before execve of the host, and only while !signal_waiting(t): sets the mask and the ignored signals that the new program
+/// inherits. Use safe_syscall for the execve, and signals_exec_failed if it returns.
 void signals_prepare_exec(Thread& t);
 void signals_exec_failed(Thread& t);
 

@@ -1,0 +1,436 @@
+#include "linux/signals.h"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cstddef>
+#include <cstdio>
+
+#include "base/format.h"
+#include "linux/signal_frame.h"
+#include "linux/syscalls.h"
+#include "osal/fault.h"
+
+extern "C" {
+vm::i64 vm_safe_syscall(const volatile vm::u32* flag, long nr, const vm::u64* args);
+extern const char vm_safe_syscall_start[], vm_safe_syscall_insn[], vm_safe_syscall_not_begun[],
+    vm_safe_syscall_restart[];
+}
+
+namespace vm::linux {
+
+constexpr int kSyncList[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
+
+/// Written by host handlers of the owning thread, read by the thread itself outside them; hence volatile, not atomic.
+struct Thread::SignalQueue {
+    volatile u32 flag = 0;               ///< something was noted since deliver_signals looked
+    volatile u32 full = 0;               ///< signal number in `info`, 0 none; while set, the host mask is full
+    SigInfo info{};
+    volatile u32 sync_full[5] = {};      ///< sent (not raised) SIGILL … SIGSEGV: never blocked on the host
+    SigInfo sync_info[5]{};
+    bool temporary = false;
+    u64 temporary_mask = 0;
+};
+
+namespace {
+
+/// The guest thread of this host thread. Read in signal handlers; static TLS of the program, so no allocation there.
+thread_local Thread* current_thread = nullptr;
+
+/// The kernel's struct sigaction; glibc's wrappers would keep signals 32 and 33 from the guest's libc.
+struct KernelSigaction {
+    u64 handler, flags;
+#if defined(__x86_64__) || defined(__aarch64__)
+    u64 restorer;
+#endif
+    u64 mask;
+};
+
+#if defined(__x86_64__)
+[[gnu::naked]] void host_restorer() { asm volatile("mov $15, %eax\n\tsyscall"); }
+#endif
+
+i64 host_sigaction(int sig, u64 handler, u64 flags, u64 mask, KernelSigaction* old = nullptr) {
+    KernelSigaction act{};
+    act.handler = handler;
+    act.flags = flags;
+#if defined(__x86_64__)
+    act.flags |= kSaRestorer;
+    act.restorer = reinterpret_cast<u64>(&host_restorer);
+#endif
+    act.mask = mask;
+    return raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), reinterpret_cast<u64>(&act),
+                       reinterpret_cast<u64>(old), 8);
+}
+
+int sync_index(int sig) {
+    for (int i = 0; i < 5; i++)
+        if (kSyncList[i] == sig) return i;
+    return -1;
+}
+
+void requeue(bool to_thread, int sig, const SigInfo& info) {
+    const u64 p = reinterpret_cast<u64>(&info);
+    const u64 pid = static_cast<u64>(getpid());
+    if (to_thread)
+        raw_syscall(SYS_rt_tgsigqueueinfo, pid, static_cast<u64>(gettid()), static_cast<u64>(sig), p);
+    else
+        raw_syscall(SYS_rt_sigqueueinfo, pid, static_cast<u64>(sig), p);
+}
+
+/// A signal found the thread inside safe_syscall and before its instruction: the call must not begin.
+void leave_safe_syscall(ucontext_t* uc) {
+#if defined(__x86_64__)
+    auto& pc = uc->uc_mcontext.gregs[REG_RIP];
+#else
+    auto& pc = uc->uc_mcontext.pc;
+#endif
+    const u64 at = static_cast<u64>(pc);
+    if (at == reinterpret_cast<u64>(vm_safe_syscall_insn))
+        pc = static_cast<std::remove_reference_t<decltype(pc)>>(reinterpret_cast<u64>(vm_safe_syscall_restart));
+    else if (at >= reinterpret_cast<u64>(vm_safe_syscall_start) && at < reinterpret_cast<u64>(vm_safe_syscall_insn))
+        pc = static_cast<std::remove_reference_t<decltype(pc)>>(reinterpret_cast<u64>(vm_safe_syscall_not_begun));
+}
+
+void block_in_context(ucontext_t* uc) { store_raw<u64>(&uc->uc_sigmask, ~kSyncSignals); }
+
+/// Handler of every asynchronous signal that the guest has a handler for.
+void on_host_signal(int sig, siginfo_t* info, void* context) {
+    const int saved_errno = errno;
+    auto* uc = static_cast<ucontext_t*>(context);
+    const SigInfo noted = load_raw<SigInfo>(info);
+    Thread* t = current_thread;
+    if (!t || !t->queue) {  // not a guest thread (any more): some guest thread shall have it
+        block_in_context(uc);
+        requeue(false, sig, noted);
+        errno = saved_errno;
+        return;
+    }
+    Thread::SignalQueue& q = *t->queue;
+    if (const int i = sync_index(sig); i >= 0) {
+        if (!q.sync_full[i]) q.sync_info[i] = noted;
+        q.sync_full[i] = 1;
+    } else if (q.full) {
+        // The mask was opened with one signal noted; this one goes back to the kernel's queue.
+        block_in_context(uc);
+        requeue(true, sig, noted);
+    } else {
+        q.info = noted;
+        q.full = static_cast<u32>(sig);
+        block_in_context(uc);
+    }
+    q.flag = 1;
+    t->vcpu().request_safepoint();
+    leave_safe_syscall(uc);
+    errno = saved_errno;
+}
+
+bool default_ignored(int sig) { return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT; }
+bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU; }
+
+/// Makes the host's disposition follow the guest's. Called with sig_mutex held.
+void mirror_action(int sig, const SigAction& a) {
+    if (kSyncSignals & sigbit(sig)) return;  // the fault handlers stay; deliver_signals applies the guest's wish
+    if (a.handler == kSigDfl || a.handler == kSigIgn)
+        host_sigaction(sig, a.handler, a.flags & (kSaNocldstop | kSaNocldwait), 0);
+    else
+        host_sigaction(sig, reinterpret_cast<u64>(&on_host_signal),
+                       kSaSiginfo | kSaOnstack | kSaRestart | (a.flags & (kSaNocldstop | kSaNocldwait)),
+                       ~kSyncSignals);
+}
+
+/// Takes the disposition for one delivery, honouring SA_RESETHAND.
+SigAction take_action(Process& p, int sig) {
+    std::lock_guard lock(p.sig_mutex);
+    const SigAction a = p.actions[sig];
+    if (a.handler != kSigDfl && a.handler != kSigIgn && (a.flags & kSaResethand)) {
+        p.actions[sig].handler = kSigDfl;
+        mirror_action(sig, p.actions[sig]);
+    }
+    return a;
+}
+
+void stop_by_default(int sig) {
+    host_sigaction(sig, kSigDfl, 0, 0);
+    raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
+    set_host_mask(~kSyncSignals & ~sigbit(sig));  // stops here until SIGCONT
+}
+
+/// Applies the restart rules to a call that the signal interrupted, before its handler's frame saves the registers.
+void finish_interrupted_call(Thread& t, i64* result, const SigAction& a) {
+    if (!result) return;
+    if (*result == -kRestartAlways || (*result == -kRestartSys && (a.flags & kSaRestart))) {
+        t.vcpu().set_pc(t.vcpu().pc() - t.abi().syscall_insn_bytes);
+    } else if (*result == -kRestartSys) {
+        t.vcpu().set_reg(t.abi().ret_offset, static_cast<u64>(-EINTR));
+    }
+    *result = 0;
+}
+
+/// Builds the handler's frame. `mask`: what is blocked now; `old_mask`: what sigreturn restores.
+bool enter_handler(Thread& t, int sig, const SigInfo& info, const SigAction& a, u64 mask, u64 old_mask) {
+    t.vcpu().clear_reservation();
+    if (!t.abi().push_signal_frame(t, sig, info, a.handler, a.restorer, a.flags, old_mask)) return false;
+    t.vcpu().state_changed();
+    t.blocked = (mask | a.mask | (a.flags & kSaNodefer ? 0 : sigbit(sig))) & ~kUnblockable;
+    return true;
+}
+
+SigInfo make_info(int sig, int code, u64 addr) {
+    SigInfo s{};
+    store_raw<i32>(s.bytes, sig);
+    store_raw<i32>(s.bytes + 8, code);
+    store_raw<u64>(s.bytes + 16, addr);
+    return s;
+}
+
+/// A frame could not be written: SIGSEGV instead, to its own handler if that runs elsewhere, else death.
+void frame_failed(Thread& t, int sig) {
+    const SigAction a = take_action(t.process(), SIGSEGV);
+    const bool fatal = sig == SIGSEGV || a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(SIGSEGV));
+    constexpr int kSiKernel = 0x80;
+    if (fatal || !enter_handler(t, SIGSEGV, make_info(SIGSEGV, kSiKernel, 0), a, t.blocked, t.blocked))
+        die_by_signal(SIGSEGV);
+}
+
+/// One signal that is not blocked. True if the guest's registers now point at a handler.
+bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
+    const SigAction a = take_action(t.process(), sig);
+    if (a.handler == kSigIgn) return false;
+    if (a.handler == kSigDfl) {
+        if (default_ignored(sig)) return false;
+        if (!default_stops(sig)) die_by_signal(sig);
+        stop_by_default(sig);
+        return false;
+    }
+    finish_interrupted_call(t, result, a);
+    Thread::SignalQueue& q = *t.queue;
+    const u64 mask = q.temporary ? q.temporary_mask : t.blocked;
+    q.temporary = false;
+    if (!enter_handler(t, sig, info, a, mask, t.blocked)) frame_failed(t, sig);
+    return true;
+}
+
+/// The next noted signal that the mask lets through; 0 if none.
+int next_signal(Thread& t, SigInfo* info) {
+    Thread::SignalQueue& q = *t.queue;
+    const u64 mask = q.temporary ? q.temporary_mask : t.blocked;
+    for (int i = 0; i < 5; i++) {
+        if (!q.sync_full[i] || (mask & sigbit(kSyncList[i]))) continue;
+        *info = q.sync_info[i];
+        q.sync_full[i] = 0;
+        return kSyncList[i];
+    }
+    if (const int sig = static_cast<int>(q.full)) {
+        *info = q.info;
+        q.full = 0;
+        return sig;
+    }
+    return 0;
+}
+
+}  // namespace
+
+u64 block_host_signals() {
+    const u64 all = ~kSyncSignals;
+    u64 old = 0;
+    raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<u64>(&all), reinterpret_cast<u64>(&old), 8);
+    return old;
+}
+
+void set_host_mask(u64 mask) {
+    raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, reinterpret_cast<u64>(&mask), 0, 8);
+}
+
+void signals_thread_start(Thread& t, bool first) {
+    if (first) {
+        u64 inherited = 0;
+        raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, 0, reinterpret_cast<u64>(&inherited), 8);
+        t.blocked = inherited & ~kUnblockable;
+    }
+    if (!t.queue) t.queue = new Thread::SignalQueue;
+    current_thread = &t;
+    set_host_mask(t.blocked & ~kSyncSignals);
+}
+
+void signals_thread_end(Thread& t) {
+    block_host_signals();
+    current_thread = nullptr;
+    if (!t.queue) return;
+    if (t.queue->full) requeue(false, static_cast<int>(t.queue->full), t.queue->info);
+    delete t.queue;
+    t.queue = nullptr;
+}
+
+void signals_fork_child(Thread& t) {
+    if (t.queue) *t.queue = Thread::SignalQueue{};
+    current_thread = &t;
+}
+
+void signals_prepare_exec(Thread& t) {
+    Thread::SignalQueue& q = *t.queue;
+    set_host_mask(~u64{0});
+    for (int i = 0; i < 5; i++)
+        if (q.sync_full[i]) requeue(true, kSyncList[i], q.sync_info[i]);
+    {
+        std::lock_guard lock(t.process().sig_mutex);
+        for (const int sig : kSyncList)
+            if (t.process().actions[sig].handler == kSigIgn) host_sigaction(sig, kSigIgn, 0, 0);
+    }
+    set_host_mask(t.blocked);  // what the new program inherits
+}
+
+void signals_exec_failed(Thread& t) { set_host_mask(t.blocked & ~kSyncSignals); }
+
+void set_guest_mask(Thread& t, u64 mask) {
+    t.blocked = mask & ~kUnblockable;
+    Thread::SignalQueue& q = *t.queue;
+    if (!q.full) set_host_mask(t.blocked & ~kSyncSignals);
+    for (int i = 0; i < 5; i++)
+        if (q.sync_full[i] && !(t.blocked & sigbit(kSyncList[i]))) q.flag = 1;
+}
+
+void set_temporary_mask(Thread& t, u64 mask) {
+    t.queue->temporary = true;
+    t.queue->temporary_mask = mask & ~kUnblockable;
+}
+
+u64 noted_signals(Thread& t) {
+    u64 s = t.queue->full ? sigbit(static_cast<int>(t.queue->full)) : 0;
+    for (int i = 0; i < 5; i++)
+        if (t.queue->sync_full[i]) s |= sigbit(kSyncList[i]);
+    return s;
+}
+
+bool signal_waiting(Thread& t) { return t.queue->flag != 0; }
+
+void die_by_signal(int sig) {
+    host_sigaction(sig, kSigDfl, 0, 0);
+    raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
+    set_host_mask(~sigbit(sig));
+    // Only a signal that the host refuses to die of (init of a container) gets here.
+    raw_syscall(SYS_exit_group, static_cast<u64>(128 + sig));
+    __builtin_unreachable();
+}
+
+i64 safe_syscall(Thread& t, long nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
+    const u64 args[6] = {a0, a1, a2, a3, a4, a5};
+    return vm_safe_syscall(&t.queue->flag, nr, args);
+}
+
+void force_sigsegv(Thread& t) { frame_failed(t, 0); }
+
+void deliver_signals(Thread& t, i64* result) {
+    Thread::SignalQueue& q = *t.queue;
+    if (!result && !q.flag) return;
+    bool entered = false;
+    do {
+        q.flag = 0;
+        SigInfo info;
+        while (const int sig = next_signal(t, &info)) entered |= deliver_one(t, sig, info, result);
+        // Opening the mask lets the kernel hand over what else is pending; it then lies on top of the first handler.
+        set_host_mask(t.blocked & ~kSyncSignals);
+    } while (q.flag);
+    q.temporary = false;
+    if (!entered && result && (*result == -kRestartSys || *result == -kRestartAlways))
+        t.vcpu().set_pc(t.vcpu().pc() - t.abi().syscall_insn_bytes);
+}
+
+void raise_sync(Thread& t, const engine::Exit& e) {
+    int sig = SIGILL, code = ILL_ILLOPC;
+    u64 addr = e.pc;
+    switch (e.reason) {
+        case ir::ExitReason::Breakpoint: sig = SIGTRAP, code = TRAP_BRKPT; break;
+        case ir::ExitReason::Misaligned: sig = SIGBUS, code = BUS_ADRALN, addr = e.value; break;
+        case ir::ExitReason::FetchFault:
+        case ir::ExitReason::MemoryFault:
+            addr = e.value;
+            sig = e.host_signal == SIGBUS ? SIGBUS : SIGSEGV;
+            if (sig == SIGBUS) code = e.host_code > 0 ? e.host_code : BUS_ADRERR;
+            else code = t.mm().prot_at(addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR;
+            break;
+        case ir::ExitReason::Unsupported:
+            fmt::print(stderr, "vm: instruction at {:#x} is not supported by this build; the program gets SIGILL\n", e.pc);
+            break;
+        default: break;
+    }
+    t.vcpu().set_pc(e.pc);
+    const SigAction a = take_action(t.process(), sig);
+    if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig))) die_by_signal(sig);
+    if (!enter_handler(t, sig, make_info(sig, code, addr), a, t.blocked, t.blocked)) frame_failed(t, sig);
+    if (!t.queue->full) set_host_mask(t.blocked & ~kSyncSignals);
+}
+
+void install_host_signal_handlers(Process& p) {
+    std::lock_guard lock(p.sig_mutex);
+    osal::set_sent_signal_hook(&on_host_signal);
+    for (int sig = 1; sig <= 64; sig++) {
+        KernelSigaction old{};
+        if (raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), 0, reinterpret_cast<u64>(&old), 8) < 0) continue;
+        if (old.handler == kSigIgn) p.actions[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
+    }
+}
+
+i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
+    if (sig < 1 || sig > 64) return -EINVAL;
+    if (act && (kUnblockable & sigbit(sig))) return -EINVAL;
+    std::lock_guard lock(t.process().sig_mutex);
+    SigAction& slot = t.process().actions[sig];
+    const SigAction before = slot;
+    if (act) {
+        slot = *act;
+        slot.mask &= ~kUnblockable;
+        const bool same_host = before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
+        if (!same_host) mirror_action(sig, slot);
+    }
+    if (old) *old = before;
+    return 0;
+}
+
+// ---- alternate stack
+
+namespace {
+constexpr u32 kSsOnstack = 1, kSsDisable = 2, kSsAutodisarm = 1u << 31;
+constexpr u64 kMinSigStack = 2048;
+}  // namespace
+
+bool on_altstack(const Thread& t, u64 sp) {
+    return !(t.altstack_flags & kSsAutodisarm) && t.altstack_size && sp > t.altstack_sp &&
+           sp - t.altstack_sp <= t.altstack_size;
+}
+
+GuestStack altstack_state(const Thread& t, u64 sp) {
+    const u32 mode = !t.altstack_size ? kSsDisable : on_altstack(t, sp) ? kSsOnstack : 0;
+    return {t.altstack_sp, mode | (t.altstack_flags & kSsAutodisarm), 0, t.altstack_size};
+}
+
+i64 set_altstack(Thread& t, const GuestStack& s, u64 sp) {
+    if (on_altstack(t, sp)) return -EPERM;
+    const u32 mode = s.flags & ~kSsAutodisarm;
+    if (mode != 0 && mode != kSsOnstack && mode != kSsDisable) return -EINVAL;
+    if (mode == kSsDisable) {
+        t.altstack_sp = t.altstack_size = 0;
+    } else {
+        if (s.size < kMinSigStack) return -ENOMEM;
+        t.altstack_sp = s.sp;
+        t.altstack_size = s.size;
+    }
+    t.altstack_flags = s.flags & (kSsAutodisarm | kSsDisable);
+    return 0;
+}
+
+u64 signal_stack_top(Thread& t, u64 sp, u64 flags) {
+    if ((flags & kSaOnstack) && t.altstack_size && !on_altstack(t, sp)) return t.altstack_sp + t.altstack_size;
+    return sp;
+}
+
+void disarm_altstack(Thread& t) {
+    if (!(t.altstack_flags & kSsAutodisarm)) return;
+    t.altstack_sp = t.altstack_size = 0;
+    t.altstack_flags = kSsDisable;
+}
+
+}  // namespace vm::linux

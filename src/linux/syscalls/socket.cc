@@ -1,0 +1,77 @@
+// Message calls: headers and vectors are copied and checked, ancillary data has one layout on all 64-bit Linux.
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+
+#include "linux/structs.h"
+#include "linux/syscalls.h"
+
+namespace vm::linux::sys {
+namespace {
+
+u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
+
+/// A guest message header made safe for the kernel; `iov` keeps the copied vector alive.
+struct Message {
+    MsgHdr hdr;
+    std::vector<IoVec> iov;
+};
+i64 load_message(Call& c, u64 addr, bool receive, Message* m) {
+    if (!c.get(addr, &m->hdr)) return -EFAULT;
+    MsgHdr& h = m->hdr;
+    if (static_cast<i32>(h.namelen) < 0) return -EINVAL;
+    if (h.iovlen > 1024) return -EMSGSIZE;
+    const bool ok = receive ? c.out(h.name, h.namelen) && c.out(h.control, h.controllen)
+                            : c.in(h.name, h.namelen) && c.in(h.control, h.controllen);
+    if (!ok) return -EFAULT;
+    if (const i64 r = copy_iovec(c, h.iov, h.iovlen, receive, &m->iov); r < 0) return r;
+    h.iov = ptr(m->iov.data());
+    return 0;
+}
+/// What receiving changes in the header.
+bool store_message(Call& c, u64 addr, const MsgHdr& h) {
+    return c.put(addr + offsetof(MsgHdr, namelen), h.namelen) && c.put(addr + offsetof(MsgHdr, controllen), h.controllen) &&
+           c.put(addr + offsetof(MsgHdr, flags), h.flags);
+}
+
+i64 many(Call& c, bool receive) {
+    const u64 n = std::min<u64>(static_cast<u32>(c.a[2]), 1024);
+    std::vector<Message> messages(n);
+    std::vector<MmsgHdr> headers(n);
+    for (u64 i = 0; i < n; i++) {
+        if (const i64 r = load_message(c, c.a[1] + i * sizeof(MmsgHdr), receive, &messages[i]); r < 0) {
+            if (i == 0) return r;
+            headers.resize(i);
+            break;
+        }
+        headers[i].hdr = messages[i].hdr;
+    }
+    if (receive && !c.out(c.a[4], 16)) return -EFAULT;
+    const i64 r = c.host(c.a[0], ptr(headers.data()), headers.size(), c.a[3], receive ? c.a[4] : 0);
+    for (i64 i = 0; i < r; i++) {
+        const MmsgHdr& h = headers[static_cast<u64>(i)];
+        const u64 at = c.a[1] + static_cast<u64>(i) * sizeof(MmsgHdr);
+        if (receive && !store_message(c, at, h.hdr)) return -EFAULT;
+        if (!c.put(at + offsetof(MmsgHdr, len), h.len)) return -EFAULT;
+    }
+    return r;
+}
+
+}  // namespace
+
+i64 sys_sendmsg(Call& c) {
+    Message m;
+    if (const i64 r = load_message(c, c.a[1], false, &m); r < 0) return r;
+    return c.host(c.a[0], ptr(&m.hdr), c.a[2]);
+}
+i64 sys_recvmsg(Call& c) {
+    Message m;
+    if (const i64 r = load_message(c, c.a[1], true, &m); r < 0) return r;
+    const i64 r = c.host(c.a[0], ptr(&m.hdr), c.a[2]);
+    if (r >= 0 && !store_message(c, c.a[1], m.hdr)) return -EFAULT;
+    return r;
+}
+i64 sys_sendmmsg(Call& c) { return many(c, false); }
+i64 sys_recvmmsg(Call& c) { return many(c, true); }
+
+}  // namespace vm::linux::sys
