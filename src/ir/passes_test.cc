@@ -1,0 +1,232 @@
+#include <gtest/gtest.h>
+
+#include "base/format.h"
+#include "ir/builder.h"
+#include "ir/passes/passes.h"
+#include "ir/random_block.h"
+#include "ir/text.h"
+
+namespace vm::ir {
+namespace {
+
+using testing::Outcome;
+using testing::run_interpreter;
+
+const StateLayout kLayout = testing::test_layout();
+
+std::string differences(const Outcome& a, const Outcome& b) {
+    std::string d;
+    const auto field = [&](const char* what, u64 x, u64 y) {
+        if (x != y) d += fmt::format("{}: {:#x} became {:#x}\n", what, x, y);
+    };
+    field("reason", static_cast<u64>(a.result.reason), static_cast<u64>(b.result.reason));
+    field("pc", a.result.pc, b.result.pc);
+    field("value", a.result.value, b.result.value);
+    field("insns", a.result.insns, b.result.insns);
+    field("fp flags", a.fp.flags, b.fp.flags);
+    field("rounding", a.fp.rounding, b.fp.rounding);
+    field("reservation", a.reservation.addr + a.reservation.size, b.reservation.addr + b.reservation.size);
+    field("icount", a.icount, b.icount);
+    field("accesses", a.accesses, b.accesses);
+    field("memory", 0, a.memory != b.memory);
+    for (const StateSlot& s : kLayout.slots)
+        for (unsigned i = 0; i < 2; ++i)
+            field(s.name.c_str(), load_raw<u64>(a.guest.data() + s.offset + 8 * i),
+                  load_raw<u64>(b.guest.data() + s.offset + 8 * i));
+    return d;
+}
+
+Block parsed(std::string_view text) {
+    auto b = parse(text, kLayout);
+    EXPECT_TRUE(b) << b.error().message;
+    return std::move(*b);
+}
+
+/// The block after `run`, as text without nops, value numbers of the first block kept.
+std::string after(void (*run)(Block&, const StateLayout&, PassScratch&), std::string_view text) {
+    Block b = parsed(text);
+    PassScratch scratch;
+    run(b, kLayout, scratch);
+    const auto ok = verify(b, kLayout);
+    EXPECT_TRUE(ok) << ok.error().message;
+    std::string out;
+    for (Value v = 0; v < b.insts.size(); ++v)
+        if (b.insts[v].op != Op::Nop) out += print(b.insts[v], v, kLayout) + "\n";
+    return out;
+}
+
+void check_random(u64 first, u64 count, u64 disabled, testing::RandomBlock::Options options = {}) {
+    u64 faults = 0, removed = 0, total = 0;
+    for (u64 seed = first; seed < first + count; ++seed) {
+        const Block before = testing::RandomBlock(seed, kLayout, options).make();
+        ASSERT_TRUE(verify(before, kLayout)) << verify(before, kLayout).error().message << "\n"
+                                             << print(before, kLayout);
+        Block after_passes = before;
+        run_tier1_passes(after_passes, kLayout, disabled);
+        const auto ok = verify(after_passes, kLayout);
+        ASSERT_TRUE(ok) << ok.error().message << "\nbefore\n" << print(before, kLayout);
+        for (u64 state = 0; state < 3; ++state) {
+            const Outcome plain = run_interpreter(before, kLayout, seed + state);
+            for (u64 fault = 0; fault <= plain.accesses; ++fault) {
+                const Outcome a = run_interpreter(before, kLayout, seed + state, fault);
+                const Outcome b = run_interpreter(after_passes, kLayout, seed + state, fault);
+                const std::string d = differences(a, b);
+                ASSERT_EQ(d, "") << "seed " << seed << " fault " << fault << "\nbefore\n"
+                                 << print(before, kLayout) << "after\n"
+                                 << print(after_passes, kLayout);
+                faults += a.result.reason == ExitReason::MemoryFault;
+            }
+        }
+        total += before.insts.size();
+        for (const Inst& in : after_passes.insts) removed += in.op == Op::Nop;
+        removed += before.insts.size() - after_passes.insts.size();
+    }
+    EXPECT_GT(faults, count / 2);
+    if (disabled == 0) {
+        EXPECT_GT(removed, total / 10);
+    }
+}
+
+TEST(Passes, AllKeepTheResultOfRandomBlocks) { check_random(1, 3000, 0); }
+TEST(Passes, ForwardStateAlone) { check_random(10000, 500, ~u64{1}); }
+TEST(Passes, FoldAlone) { check_random(20000, 1000, ~u64{2}); }
+TEST(Passes, DeadStateAlone) { check_random(30000, 500, ~u64{4}); }
+TEST(Passes, DceAlone) { check_random(40000, 500, ~u64{8}); }
+TEST(Passes, IntegerOnlyBlocks) {
+    check_random(50000, 1500, 0,
+                 {.insns = 20, .floats = false, .vectors = false, .wide = false, .atomics = false});
+}
+
+TEST(Passes, NamesAreTheOffSwitches) {
+    ASSERT_EQ(tier1_passes().size(), 4u);
+    EXPECT_EQ(tier1_passes()[0].name, "forward-state");
+    Block b = parsed("%0 = const i64 5\nset $x0, %0\n%1 = get i64 $x0\nset $x1, %1\ngoto 0x10\n");
+    const std::string before = print(b, kLayout);
+    run_tier1_passes(b, kLayout, 15);
+    EXPECT_EQ(print(b, kLayout), before);
+    run_tier1_passes(b, kLayout, 0);
+    EXPECT_NE(print(b, kLayout), before);
+}
+
+TEST(ForwardState, ReadsBecomeTheKnownValue) {
+    EXPECT_EQ(after(forward_state, R"(
+        %0 = get i64 $x1
+        set $x0, %0
+        %2 = get i64 $x0
+        %3 = get i32 $x1
+        %4 = add i64 %2, %0
+        set $x0, %4
+        set $x1, %0
+        %7 = zext i64 %3
+        set $x2, %7
+        goto 0x10)"),
+              "%0 = get i64 $x1\nset $x0, %0\n%3 = trunc i32 %0\n%4 = add i64 %0, %0\nset $x0, %4\n"
+              "%7 = zext i64 %3\nset $x2, %7\ngoto 0x10\n");
+}
+
+TEST(ForwardState, NarrowReadDoesNotHideAWideOne) {
+    EXPECT_EQ(after(forward_state,
+                    "%0 = get i32 $x1\n%1 = get i64 $x1\n%2 = get i32 $x1\nset $w0, %2\nset $x0, %1\n"
+                    "%5 = zext i64 %0\nset $x2, %5\ngoto 0x10"),
+              "%0 = get i32 $x1\n%1 = get i64 $x1\n%2 = trunc i32 %1\nset $w0, %2\nset $x0, %1\n"
+              "%5 = zext i64 %0\nset $x2, %5\ngoto 0x10\n");
+}
+
+TEST(DeadState, OnlyBetweenExits) {
+    EXPECT_EQ(after(dead_state, R"(
+        %0 = get i64 $x1
+        set $x0, %0
+        set $x0, %0
+        %3 = load i64 %0, mem=i64
+        set $x0, %3
+        set $x2, %0
+        %6 = get i64 $x2
+        set $x2, %6
+        set $x3, %0
+        %9 = const i1 1
+        exit_if %9, 0x10
+        set $x3, %0
+        goto 0x10)"),
+              "%0 = get i64 $x1\nset $x0, %0\n%3 = load i64 %0, mem=i64\nset $x0, %3\nset $x2, %0\n%6 = get "
+              "i64 $x2\n"
+              "set $x2, %6\nset $x3, %0\n%9 = const i1 0x1\nexit_if %9, 0x10\nset $x3, %0\ngoto 0x10\n");
+}
+
+TEST(Dce, KeepsMemoryAccessesAndFpFlags) {
+    EXPECT_EQ(after(dce, R"(
+        %0 = get i64 $x1
+        %1 = load i64 %0, mem=i64
+        %2 = add i64 %0, %1
+        %3 = mul i64 %2, %2
+        %4 = get f64 $f0
+        %5 = fadd f64 %4, %4, dyn, riscv
+        %6 = fneg f64 %5
+        goto 0x10)"),
+              "%0 = get i64 $x1\n%1 = load i64 %0, mem=i64\n%4 = get f64 $f0\n%5 = fadd f64 %4, %4, dyn, "
+              "riscv\ngoto 0x10\n");
+}
+
+TEST(Fold, RedundantSignExtension) {
+    EXPECT_EQ(
+        after(fold, R"(
+        %0 = get i64 $x1
+        %1 = load i64 %0, mem=i32, sext
+        %2 = trunc i32 %1
+        %3 = sext i64 %2
+        set $x0, %3
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = load i64 %0, mem=i32, sext\n%2 = trunc i32 %1\nset $x0, %1\ngoto 0x10\n");
+}
+
+TEST(Fold, CompareAndBranchOnASetValueFuse) {
+    EXPECT_EQ(
+        after(fold, R"(
+        %0 = get i64 $x1
+        %1 = get i64 $x2
+        %2 = icmp i1 %0, %1, lts
+        %3 = zext i64 %2
+        set $x3, %3
+        %5 = const i64 0
+        %6 = icmp i1 %3, %5, eq
+        exit_if %6, 0x2000
+        %8 = icmp i1 %3, %5, ne
+        exit_if %8, 0x3000
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = get i64 $x2\n%2 = icmp i1 %0, %1, lts\n%3 = zext i64 %2\nset $x3, %3\n"
+        "%5 = const i64 0x0\n%6 = icmp i1 %0, %1, ges\nexit_if %6, 0x2000\nexit_if %2, 0x3000\ngoto 0x10\n");
+}
+
+TEST(Fold, MasksAndShiftPairs) {
+    EXPECT_EQ(
+        after(fold, R"(
+        %0 = get i64 $x1
+        %1 = load i64 %0, mem=i8
+        %2 = const i64 0xff
+        %3 = and i64 %1, %2
+        set $x0, %3
+        %5 = const i64 32
+        %6 = shl i64 %1, %5
+        %7 = lshr i64 %6, %5
+        set $x2, %7
+        %9 = const i64 0x3f
+        %10 = and i64 %0, %9
+        %11 = shl i64 %0, %10
+        set $x3, %11
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = load i64 %0, mem=i8\n%2 = const i64 0xff\nset $x0, %1\n%5 = const i64 0x20\n"
+        "%6 = shl i64 %1, %5\nset $x2, %1\n%9 = const i64 0x3f\n%10 = and i64 %0, %9\n%11 = shl i64 %0, %0\n"
+        "set $x3, %11\ngoto 0x10\n");
+}
+
+TEST(Fold, KnownTargetsAndConditions) {
+    EXPECT_EQ(after(fold,
+                    "%0 = gaddr i64 0x5000\n%1 = const i64 0x10\n%2 = add i64 %0, %1\n%3 = const i64 0x44\n"
+                    "call_ind %2, %3"),
+              "%0 = gaddr i64 0x5000\n%1 = const i64 0x10\n%2 = gaddr i64 0x5010\n%3 = const i64 0x44\ncall "
+              "%3, 0x5010\n");
+    EXPECT_EQ(after(fold, "%0 = const i1 1\n%1 = const i1 0\nexit_if %1, 0x20\nexit_if %0, 0x30\ngoto 0x40"),
+              "%0 = const i1 0x1\n%1 = const i1 0x0\ngoto 0x30\n");
+}
+
+}  // namespace
+}  // namespace vm::ir
