@@ -19,10 +19,10 @@ struct EngineOptions {
     u64 code_cache_bytes = u64{256} << 20;  ///< limit; whole segments are evicted beyond it
     bool exact_icount = false;
     u64 cpu_features = ~u64{0};
-    u64 disabled_opts = 0;                  ///< jit optimizations switched off (bit = jit::Opt)
-    unsigned hot_threshold = 1;             ///< Tier::Auto: executions in the interpreter before tier 1
+    u64 disabled_opts = 0;  ///< optimizations switched off: low half backend::JitOpt, high half IR passes
+    unsigned hot_threshold = 1;  ///< Tier::Auto: executions in the interpreter before tier 1
     bool dump_guest = false, dump_ir = false, dump_host = false;
-    u64 dump_addr = 0;                      ///< 0 = every block
+    u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
 };
 
@@ -36,8 +36,8 @@ class GuestMemory {
     /// Translations of [begin, end) are about to be made: from now on a change of these bytes must lead to
     /// Engine::invalidate(). Called before the bytes are read.
     virtual void note_code(u64 begin, u64 end) = 0;
-    /// A host fault at `addr` while guest code ran. True: the owner changed something (e.g. unprotected a code page)
-    /// and the access is to be repeated. False: it is the guest's fault.
+    /// A host fault at `addr` while guest code ran. True: the owner changed something (e.g. unprotected a
+    /// code page) and the access is to be repeated. False: it is the guest's fault.
     virtual bool handle_host_fault(u64 addr, bool write) = 0;
 };
 
@@ -46,9 +46,9 @@ struct Exit {
     ir::ExitReason reason = ir::ExitReason::None;
     u64 pc = 0;
     u64 value = 0;
-    bool write = false;      ///< MemoryFault: it was a store
-    int host_signal = 0;     ///< MemoryFault: SIGSEGV or SIGBUS as the host saw it
-    int host_code = 0;       ///< its si_code
+    bool write = false;   ///< MemoryFault: it was a store
+    int host_signal = 0;  ///< MemoryFault: SIGSEGV or SIGBUS as the host saw it
+    int host_code = 0;    ///< its si_code
 };
 
 struct Stats;  // engine/stats.h
@@ -59,9 +59,9 @@ class Engine;
 class Vcpu {
   public:
     virtual ~Vcpu() = default;
-    /// Runs from pc() until an exit that the caller must handle (Syscall, Breakpoint, Illegal, MemoryFault, FetchFault,
-    /// Misaligned, Safepoint, Wait, Unsupported; CodeSync and ModeChange are handled inside). Guest state is complete and
-    /// precise when it returns. All asynchronous requests arrive as Safepoint.
+    /// Runs from pc() until an exit that the caller must handle (Syscall, Breakpoint, Illegal, MemoryFault,
+    /// FetchFault, Misaligned, Safepoint, Wait, Unsupported; CodeSync and ModeChange are handled inside).
+    /// Guest state is complete and precise when it returns. All asynchronous requests arrive as Safepoint.
     virtual Exit run() = 0;
     /// Executes exactly one guest instruction (in the interpreter).
     virtual Exit step() = 0;
@@ -88,12 +88,15 @@ class Engine {
     static Result<std::unique_ptr<Engine>> create(const frontend::GuestIsa& isa, GuestMemory& memory,
                                                   const EngineOptions& options);
     virtual ~Engine() = default;
-    /// A vCPU for the calling thread: installs its alternate signal stack and GS base. Destroy on the same thread.
+    /// A vCPU for the calling thread: installs its alternate signal stack and GS base. Destroy on the same
+    /// thread.
     virtual Result<std::unique_ptr<Vcpu>> create_vcpu() = 0;
-    /// Drops every translation that contains a byte of [begin, end). Other vCPUs leave them at their next safepoint.
+    /// Drops every translation that contains a byte of [begin, end). Other vCPUs leave them at their next
+    /// safepoint.
     virtual void invalidate(u64 begin, u64 end) = 0;
     virtual void invalidate_all() = 0;
-    /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's vCPU lives on.
+    /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's
+    /// vCPU lives on.
     virtual void fork_prepare() = 0;
     virtual void fork_parent() = 0;
     virtual Result<void> fork_child(Vcpu& survivor) = 0;

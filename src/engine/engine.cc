@@ -1,0 +1,141 @@
+#include <algorithm>
+
+#include "base/format.h"
+#include "engine/engine_impl.h"
+#include "osal/host.h"
+
+namespace vm::engine {
+namespace {
+
+/// The guest's time base: 10 MHz for `time`, nanoseconds for `cycle`.
+u64 read_time_helper(backend::VcpuState*, u64 which, u64, u64) {
+    const u64 ns = osal::monotonic_ns();
+    return which == 0 ? ns / 100 : ns;
+}
+
+jit::Options jit_options(const EngineOptions& o) {
+    jit::Options j;
+    j.code_cache_bytes = o.code_cache_bytes;
+    j.features = o.cpu_features;
+    j.disabled_opts = o.disabled_opts;
+    j.count_instructions = o.exact_icount;
+    j.dump_guest = o.dump_guest;
+    j.dump_ir = o.dump_ir;
+    j.dump_host = o.dump_host;
+    j.dump_addr = o.dump_addr;
+    j.perf_map = o.perf == EngineOptions::Perf::Map;
+    j.jitdump = o.perf == EngineOptions::Perf::Jitdump;
+    return j;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- code page
+// filter
+
+void CodePageFilter::note(u64 begin, u64 end) {
+    for (u64 page = begin / kPage; page <= (end - 1) / kPage; page++) {
+        const u64 b = page % kBits;
+        words_[b / 64].fetch_or(u64{1} << b % 64, std::memory_order_relaxed);
+    }
+}
+
+bool CodePageFilter::may_contain(u64 begin, u64 end) const {
+    const u64 first = begin / kPage, last = (end - 1) / kPage;
+    if (last - first >= kBits) return true;
+    for (u64 page = first; page <= last; page++) {
+        const u64 b = page % kBits;
+        if (words_[b / 64].load(std::memory_order_relaxed) >> b % 64 & 1) return true;
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------------------------------------- engine
+
+Result<std::unique_ptr<Engine>> Engine::create(const frontend::GuestIsa& isa, GuestMemory& memory,
+                                               const EngineOptions& options) {
+    auto engine = std::make_unique<EngineImpl>(isa, memory, options);
+    if (auto r = engine->start(); !r) return std::unexpected(r.error());
+    return engine;
+}
+
+EngineImpl::EngineImpl(const frontend::GuestIsa& isa, GuestMemory& memory, const EngineOptions& options)
+    : isa_(isa), memory_(memory), options_(options) {}
+EngineImpl::~EngineImpl() = default;
+
+bool fault_hook(const osal::Fault& fault, osal::MachineContext& context);  // vcpu.cc
+
+Result<void> EngineImpl::start() {
+    const bool wants_code = options_.dump_guest || options_.dump_ir || options_.dump_host ||
+                            options_.perf != EngineOptions::Perf::None;
+    if (options_.tier == Tier::Interp && wants_code)
+        return fail(ErrorKind::InvalidArgument,
+                    "dumps and profiler maps show compiled blocks; the interpreter tier makes none (use "
+                    "--tier auto or 1)");
+    auto jit = jit::Jit::create(isa_, *this, jit_options(options_));
+    if (!jit) return std::unexpected(jit.error());
+    jit_ = std::move(*jit);
+    helpers_ = backend::make_helper_table(&VcpuImpl::lookup_indirect, &read_time_helper);
+    return osal::install_fault_handlers(&fault_hook);
+}
+
+Result<std::unique_ptr<Vcpu>> EngineImpl::create_vcpu() {
+    auto vcpu = std::make_unique<VcpuImpl>(*this);
+    if (auto r = vcpu->start(); !r) return std::unexpected(r.error());
+    return vcpu;
+}
+
+void EngineImpl::note_code(u64 begin, u64 end) {
+    code_pages_.note(begin, end);
+    memory_.note_code(begin, end);
+}
+
+unsigned EngineImpl::count_execution(u64 pc) {
+    auto& c = counters_[(pc >> 1 ^ pc >> 16) % kCounters];
+    const u8 n = c.load(std::memory_order_relaxed);
+    if (n != 0xff) c.store(static_cast<u8>(n + 1), std::memory_order_relaxed);
+    return n;
+}
+
+void EngineImpl::invalidate(u64 begin, u64 end) {
+    if (begin >= end || !code_pages_.may_contain(begin, end)) return;
+    interp_generation_.fetch_add(1);
+    jit_->invalidate(begin, end);
+}
+
+void EngineImpl::invalidate_all() {
+    interp_generation_.fetch_add(1);
+    jit_->invalidate_all();
+}
+
+void EngineImpl::fork_prepare() {
+    mutex_.lock();
+    fork_failed_ = !jit_->fork_prepare().has_value();
+}
+
+void EngineImpl::fork_parent() {
+    if (!fork_failed_) jit_->fork_parent();
+    mutex_.unlock();
+}
+
+Result<void> EngineImpl::fork_child(Vcpu& survivor) {
+    VcpuImpl& v = static_cast<VcpuImpl&>(survivor);
+    vcpus_.assign(1, &v);
+    mutex_.unlock();
+    if (fork_failed_) return fail(ErrorKind::Resource, "no memory object for the forked process's code");
+    return jit_->fork_child(v.executor_);
+}
+
+std::string EngineImpl::stats_json() const {
+    const std::lock_guard lock(mutex_);
+    Stats sum = retired_stats_;
+    u64 icount = retired_icount_;
+    for (const VcpuImpl* v : vcpus_) {
+        sum += v->stats_;
+        icount += v->icount();
+    }
+    return to_json(sum, jit_->stats(), jit_->live_translations(), jit_->used_code_bytes(),
+                   options_.code_cache_bytes, icount);
+}
+
+}  // namespace vm::engine

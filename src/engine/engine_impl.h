@@ -1,0 +1,124 @@
+// Engine and vCPU behind engine/vcpu.h.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <unordered_set>
+#include <vector>
+
+#include "engine/block_cache.h"
+#include "engine/guarded_memory.h"
+#include "engine/stats.h"
+#include "engine/vcpu.h"
+#include "jit/jit.h"
+#include "jit/worker.h"
+#include "osal/fault.h"
+
+namespace vm::engine {
+
+class VcpuImpl;
+
+/// Which guest pages code was read from (hashed): lets the interpreter's caches ignore changes of data.
+class CodePageFilter {
+  public:
+    void note(u64 begin, u64 end);
+    bool may_contain(u64 begin, u64 end) const;
+
+  private:
+    static constexpr u64 kPage = 4096, kBits = 1 << 16;
+    std::array<std::atomic<u64>, kBits / 64> words_{};
+};
+
+class EngineImpl final : public Engine, private jit::CodeSource {
+  public:
+    EngineImpl(const frontend::GuestIsa& isa, GuestMemory& memory, const EngineOptions& options);
+    ~EngineImpl() override;
+    Result<void> start();
+
+    Result<std::unique_ptr<Vcpu>> create_vcpu() override;
+    void invalidate(u64 begin, u64 end) override;
+    void invalidate_all() override;
+    void fork_prepare() override;
+    void fork_parent() override;
+    Result<void> fork_child(Vcpu& survivor) override;
+    std::string stats_json() const override;
+    const frontend::GuestIsa& isa() const override { return isa_; }
+
+  private:
+    friend class VcpuImpl;
+    u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
+    void note_code(u64 begin, u64 end) override;
+    /// How often the block was met before (saturating; blocks may share a counter).
+    unsigned count_execution(u64 pc);
+
+    const frontend::GuestIsa& isa_;
+    GuestMemory& memory_;
+    EngineOptions options_;
+    std::unique_ptr<jit::Jit> jit_;
+    backend::HelperTable helpers_{};
+    CodePageFilter code_pages_;
+    std::atomic<u64> interp_generation_{0};  ///< grows when decoded blocks may be stale
+    static constexpr u64 kCounters = 1 << 15;
+    std::array<std::atomic<u8>, kCounters> counters_{};
+    mutable std::mutex mutex_;  ///< guards the two below; taken before the jit's lock
+    std::vector<VcpuImpl*> vcpus_;
+    Stats retired_stats_;  ///< of vCPUs that are gone
+    u64 retired_icount_ = 0;
+    bool fork_failed_ = false;
+};
+
+class VcpuImpl final : public Vcpu {
+  public:
+    explicit VcpuImpl(EngineImpl& engine);
+    ~VcpuImpl() override;
+    Result<void> start();
+
+    Exit run() override;
+    Exit step() override;
+    void request_safepoint() override;
+    u64 pc() const override { return state_->pc; }
+    void set_pc(u64 pc) override { state_->pc = pc; }
+    u8* guest() override { return state_->guest; }
+    ir::FpEnv& fp() override { return state_->fp; }
+    void state_changed() override;
+    u64 icount() const override { return state_->icount; }
+    void clear_reservation() override { state_->reservation = {}; }
+
+    static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);
+    /// Signal handler of the thread: true if the fault is in generated code and was dealt with.
+    bool host_fault(const osal::Fault& fault, osal::MachineContext& context);
+
+  private:
+    friend class EngineImpl;
+    enum class Next : u8 { GoOn, Return };
+
+    void bind_to_thread();
+    Exit loop();
+    Next requests(Exit& out);
+    jit::Translation* hot_translation(u64 pc);
+    Next run_generated(const jit::Translation& t, Exit& out);
+    Next run_interpreted(u64 pc, Exit& out);
+    const ir::Block& block_to_interpret(u64 pc);
+    ir::InterpResult interpret(const ir::Block& block);
+    Next handle(ir::ExitReason reason, u64 pc, u64 value, bool fresh, Exit& out);
+    Next memory_fault(u64 pc, Exit& out);
+
+    EngineImpl& engine_;
+    jit::Jit& jit_;
+    jit::Executor executor_;
+    std::unique_ptr<backend::VcpuState> state_;
+    jit::Worker worker_;
+    GuardedMemory memory_;
+    u32 mode_ = 0;
+    bool distrust_ = false;  ///< decode afresh and interpret once (a fetch fault may be out of date)
+    jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
+    u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
+    osal::MemFault fault_;               ///< the fault that ended generated code or interpretation
+    std::unordered_set<u64> uncompilable_;
+    BlockCache blocks_;
+    u64 blocks_generation_ = 0;
+    Stats stats_;
+};
+
+}  // namespace vm::engine

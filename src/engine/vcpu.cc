@@ -1,0 +1,283 @@
+// The run loop.
+#include <algorithm>
+
+#include "engine/engine_impl.h"
+#include "osal/host.h"
+
+namespace vm::engine {
+namespace {
+
+constexpr unsigned kInterpretInsns = 64;  ///< block size of the interpreter tier
+constexpr unsigned kColdInsns = 32;       ///< … of a block that may never run again
+constexpr u64 kMaxUncompilable = 4096;
+
+// Reached from the fault handler of the thread.
+thread_local VcpuImpl* current_vcpu = nullptr;
+thread_local osal::SignalStack* signal_stack = nullptr;
+
+/// The alternate signal stack belongs to the thread, not to a vCPU: it must outlive them all.
+Result<void> need_signal_stack() {
+    thread_local osal::SignalStack stack;
+    if (signal_stack != nullptr) return {};
+    if (auto r = stack.install(); !r) return r;
+    signal_stack = &stack;
+    return {};
+}
+
+u64 read_time(u32 which) {
+    const u64 ns = osal::monotonic_ns();
+    return which == 0 ? ns / 100 : ns;
+}
+
+}  // namespace
+
+bool fault_hook(const osal::Fault& fault, osal::MachineContext& context) {
+    VcpuImpl* v = current_vcpu;
+    return v != nullptr && v->host_fault(fault, context);
+}
+
+VcpuImpl::VcpuImpl(EngineImpl& engine)
+    : engine_(engine),
+      jit_(*engine.jit_),
+      state_(std::make_unique<backend::VcpuState>()),
+      worker_(jit_),
+      memory_(engine.memory_) {}
+
+VcpuImpl::~VcpuImpl() {
+    if (executor_.state == nullptr) return;
+    jit_.remove(executor_);
+    const std::lock_guard lock(engine_.mutex_);
+    std::erase(engine_.vcpus_, this);
+    engine_.retired_stats_ += stats_;
+    engine_.retired_icount_ += state_->icount;
+    if (current_vcpu == this) current_vcpu = nullptr;
+}
+
+Result<void> VcpuImpl::start() {
+    if (auto r = need_signal_stack(); !r) return r;
+    if (auto r = executor_.return_stack.create(); !r) return r;
+    jit_.host().init_state(*state_);
+    state_->helpers = engine_.helpers_.data();
+    state_->owner = this;
+    state_->return_top = executor_.return_stack.top();
+    executor_.state = state_.get();
+    jit_.add(executor_);
+    mode_ = engine_.isa_.mode_of(state_->guest, state_->fp);
+    bind_to_thread();
+    const std::lock_guard lock(engine_.mutex_);
+    engine_.vcpus_.push_back(this);
+    return {};
+}
+
+void VcpuImpl::bind_to_thread() {
+    if (current_vcpu == this) return;
+    osal::set_gs_base(state_.get());
+    current_vcpu = this;
+}
+
+void VcpuImpl::request_safepoint() {
+    std::atomic_ref<u32>(state_->safepoint_request).fetch_or(jit::kRequestOwner);
+}
+
+void VcpuImpl::state_changed() {
+    const u32 mode = engine_.isa_.mode_of(state_->guest, state_->fp);
+    if (mode == mode_) return;
+    mode_ = mode;
+    jit_.reset_predictions(executor_);
+}
+
+Exit VcpuImpl::run() {
+    bind_to_thread();
+    stats_.runs++;
+    jit_.enter(executor_);
+    const Exit e = loop();
+    jit_.leave(executor_);
+    state_->pc = e.pc;
+    return e;
+}
+
+Exit VcpuImpl::loop() {
+    Exit out;
+    for (;;) {
+        if (std::atomic_ref<u32>(state_->safepoint_request).load(std::memory_order_acquire) != 0) [[unlikely]]
+            if (requests(out) == Next::Return) return out;
+        const u64 pc = state_->pc;
+        const jit::Translation* t =
+            engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
+        if ((t != nullptr ? run_generated(*t, out) : run_interpreted(pc, out)) == Next::Return) return out;
+    }
+}
+
+VcpuImpl::Next VcpuImpl::requests(Exit& out) {
+    const std::atomic_ref<u32> word(state_->safepoint_request);
+    const u32 bits = word.fetch_and(~(jit::kRequestSync | jit::kRequestOwner));
+    if (bits & jit::kRequestSync) jit_.quiesce(executor_);
+    if (!(bits & jit::kRequestOwner)) return Next::GoOn;
+    stats_.safepoints++;
+    out = Exit{ir::ExitReason::Safepoint, state_->pc};
+    return Next::Return;
+}
+
+/// The translation for `pc`, made now if the block has run often enough; linked to the exit that led here.
+jit::Translation* VcpuImpl::hot_translation(u64 pc) {
+    stats_.lookups++;
+    jit::Translation* t = jit_.lookup(pc, mode_);
+    if (t == nullptr) {
+        if (engine_.options_.tier == Tier::Auto &&
+            engine_.count_execution(pc) < engine_.options_.hot_threshold)
+            return nullptr;
+        if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
+        t = jit_.translate(worker_, executor_, pc, mode_);
+        if (t == nullptr) {
+            if (uncompilable_.size() >= kMaxUncompilable) uncompilable_.clear();
+            uncompilable_.insert(pc);
+            return nullptr;
+        }
+    }
+    if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced) jit_.link(*pending_link_, *t);
+    return t;
+}
+
+VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
+    pending_link_ = nullptr;
+    stats_.enters++;
+    jit_.host().enter(*state_, t.entry);
+    const auto reason = static_cast<ir::ExitReason>(state_->exit_reason);
+    if (reason == ir::ExitReason::Next) {
+        if (state_->exit_site == 0) return Next::GoOn;
+        pending_link_ = jit_.exit_link(state_->exit_site);
+        pending_quiesced_ = executor_.quiesced;
+        state_->pc = pending_link_->target_pc;
+        return Next::GoOn;
+    }
+    return handle(reason, state_->pc, state_->exit_value, false, out);
+}
+
+const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
+    if (engine_.options_.tier != Tier::Interp) return worker_.decode(pc, mode_, kColdInsns);
+    const u64 generation = engine_.interp_generation_.load();
+    if (generation != blocks_generation_ || distrust_) {
+        blocks_.clear();
+        blocks_generation_ = generation;
+    }
+    if (const ir::Block* b = blocks_.find(pc, mode_)) return *b;
+    return *blocks_.insert(pc, mode_, worker_.decode(pc, mode_, kInterpretInsns));
+}
+
+ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
+    ir::InterpContext context{state_->guest,   &state_->fp, &state_->reservation,
+                              &state_->icount, &memory_,    &read_time};
+    const u64 repeated = memory_.repeated;
+    const ir::InterpResult r = ir::interpret(block, *engine_.isa_.layout, context);
+    stats_.repeated_faults += memory_.repeated - repeated;
+    stats_.interpreted++;
+    stats_.interpreted_insns += r.insns;
+    if (r.reason == ir::ExitReason::MemoryFault) fault_ = memory_.fault();
+    return r;
+}
+
+VcpuImpl::Next VcpuImpl::run_interpreted(u64 pc, Exit& out) {
+    pending_link_ = nullptr;
+    const bool fresh = distrust_ || engine_.options_.tier != Tier::Interp;
+    const ir::InterpResult r = interpret(block_to_interpret(pc));
+    distrust_ = false;
+    state_->pc = r.pc;
+    if (r.reason == ir::ExitReason::MemoryFault) {  // the owner has been asked already
+        stats_.faults++;
+        out = Exit{r.reason, r.pc, fault_.addr, fault_.write, fault_.signal, fault_.code};
+        return Next::Return;
+    }
+    return handle(r.reason, r.pc, r.value, fresh, out);
+}
+
+/// `fresh`: the block was decoded for this very execution.
+VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool fresh, Exit& out) {
+    state_->pc = pc;
+    switch (reason) {
+        case ir::ExitReason::Next:
+        case ir::ExitReason::Safepoint: return Next::GoOn;
+        case ir::ExitReason::CodeSync:
+            if (engine_.options_.tier == Tier::Interp)
+                blocks_.clear();
+            else
+                jit_.sync_code();
+            return Next::GoOn;
+        case ir::ExitReason::ModeChange:
+            stats_.mode_changes++;
+            state_changed();
+            return Next::GoOn;
+        case ir::ExitReason::FetchFault:
+            // The page may have been mapped since the block was made: look again before telling the guest.
+            if (!fresh) {
+                distrust_ = true;
+                return Next::GoOn;
+            }
+            break;
+        case ir::ExitReason::MemoryFault: return memory_fault(pc, out);
+        default: break;
+    }
+    out = Exit{reason, pc, value};
+    return Next::Return;
+}
+
+/// A fault in generated code, state recovered. Asks the owner, then tells the caller.
+VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
+    if (fault_.code == SI_KERNEL) {
+        // A non-canonical address: the host does not say which. The interpreter knows.
+        const ir::InterpResult r = interpret(worker_.decode(pc, mode_, 1));
+        if (r.reason != ir::ExitReason::MemoryFault) return handle(r.reason, r.pc, r.value, true, out);
+    } else if (engine_.memory_.handle_host_fault(fault_.addr, fault_.write)) {
+        stats_.repeated_faults++;
+        return Next::GoOn;
+    }
+    stats_.faults++;
+    out = Exit{ir::ExitReason::MemoryFault, pc, fault_.addr, fault_.write, fault_.signal, fault_.code};
+    return Next::Return;
+}
+
+Exit VcpuImpl::step() {
+    bind_to_thread();
+    jit_.enter(executor_);
+    Exit out{ir::ExitReason::Next, state_->pc};
+    const ir::InterpResult r = interpret(worker_.decode(state_->pc, mode_, 1));
+    state_->pc = r.pc;
+    if (r.reason == ir::ExitReason::MemoryFault) {
+        stats_.faults++;
+        out = Exit{r.reason, r.pc, fault_.addr, fault_.write, fault_.signal, fault_.code};
+    } else if (handle(r.reason, r.pc, r.value, true, out) == Next::GoOn) {
+        out = Exit{ir::ExitReason::Next, state_->pc};
+    }
+    jit_.leave(executor_);
+    return out;
+}
+
+u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
+    VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
+    v.stats_.indirect_lookups++;
+    const jit::Translation* t = v.jit_.lookup(pc, v.mode_);
+    if (t == nullptr) {
+        v.stats_.indirect_misses++;
+        return 0;
+    }
+    v.jit_.host().fill_fast_lookup(*state, pc, t->entry);
+    return reinterpret_cast<u64>(t->entry);
+}
+
+bool VcpuImpl::host_fault(const osal::Fault& fault, osal::MachineContext& context) {
+    if (!jit_.contains(fault.pc)) return false;
+    if (fault.signal != SIGSEGV && fault.signal != SIGBUS) return false;
+    if (const u64 sp = executor_.return_stack.make_room(fault.addr, fault.sp)) {
+        context.set_sp(sp);
+        return true;
+    }
+    const jit::Translation* t = jit_.find(fault.pc);
+    if (t == nullptr) return false;
+    fault_ = {fault.addr, fault.signal, fault.code, fault.write};
+    jit_.host().leave_by_fault(*state_, *t, jit_.code_base(), context);
+    state_->exit_reason = static_cast<u64>(ir::ExitReason::MemoryFault);
+    state_->exit_value = fault.addr;
+    state_->exit_site = 0;
+    return true;
+}
+
+}  // namespace vm::engine

@@ -1,0 +1,112 @@
+#include "jit/code_cache.h"
+
+#include <algorithm>
+
+#include "base/format.h"
+
+namespace vm::jit {
+namespace {
+
+constexpr u64 kSegment = u64{2} << 20;
+constexpr u64 kSmallestSegment = u64{64} << 10;
+constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
+constexpr u32 kAlignment = 16;
+
+}  // namespace
+
+void TranslationIndex::append(Translation* t) {
+    const u32 n = count_.load(std::memory_order_relaxed);
+    auto& chunk = chunks_[n / kChunk];
+    if (!chunk) chunk = std::make_unique<Entry[]>(kChunk);
+    chunk[n % kChunk] = Entry{t->code_offset, t};
+    count_.store(n + 1, std::memory_order_release);
+}
+
+Translation* TranslationIndex::find(u32 offset) const {
+    u32 lo = 0, hi = count_.load(std::memory_order_acquire);
+    while (lo < hi) {
+        const u32 mid = (lo + hi) / 2;
+        if (at(mid).offset <= offset)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo == 0 ? nullptr : at(lo - 1).translation;
+}
+
+Result<void> CodeCache::create(u64 limit, u64 stub_bytes) {
+    const u64 page = osal::page_size();
+    const u64 first = align_up(stub_bytes, page);
+    if (limit < first + 4 * kSmallestSegment || limit > kLargestCache)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("the code cache limit of {} bytes is outside {} .. {}", limit,
+                                first + 4 * kSmallestSegment, kLargestCache));
+    const u64 segment = std::clamp(align_down((limit - first) / 8, page), kSmallestSegment, kSegment);
+    const u64 count = (limit - first) / segment;
+    if (auto r = memory_.create(first + count * segment); !r) return r;
+    first_ = static_cast<u32>(first);
+    segment_bytes_ = static_cast<u32>(segment);
+    for (u64 i = 0; i < count; i++) {
+        segments_.push_back(std::make_unique<Segment>());
+        segments_.back()->begin = static_cast<u32>(first + i * segment);
+    }
+    segments_[0]->state = Segment::State::Open;
+    return {};
+}
+
+u32 CodeCache::allocate(u32 bytes) {
+    Segment& s = open_segment();
+    const u32 size = static_cast<u32>(align_up(bytes, kAlignment));
+    if (s.state != Segment::State::Open || size > segment_bytes_ - s.used) return ~0u;
+    const u32 offset = s.begin + s.used;
+    s.used += size;
+    return offset;
+}
+
+bool CodeCache::open_next() {
+    for (unsigned i = 0; i < segments_.size(); i++) {
+        if (segments_[i]->state != Segment::State::Free) continue;
+        if (open_segment().state == Segment::State::Open) open_segment().state = Segment::State::Full;
+        open_ = i;
+        segments_[i]->state = Segment::State::Open;
+        segments_[i]->generation = ++generation_;
+        return true;
+    }
+    return false;
+}
+
+unsigned CodeCache::free_segments() const {
+    return static_cast<unsigned>(
+        std::ranges::count_if(segments_, [](const auto& s) { return s->state == Segment::State::Free; }));
+}
+
+Segment* CodeCache::oldest() {
+    Segment* best = nullptr;
+    for (auto& s : segments_)
+        if (s->state == Segment::State::Full && (best == nullptr || s->generation < best->generation))
+            best = s.get();
+    return best;
+}
+
+void CodeCache::empty(Segment& s) {
+    s.index.clear();
+    s.arena.clear();
+    s.used = 0;
+    s.state = Segment::State::Free;
+}
+
+Translation* CodeCache::find(u64 host_pc) const {
+    const u64 offset = host_pc - reinterpret_cast<u64>(memory_.rx());
+    if (offset >= memory_.size() || offset < first_) return nullptr;
+    const Segment& s = *segments_[(offset - first_) / segment_bytes_];
+    Translation* t = s.index.find(static_cast<u32>(offset));
+    return t != nullptr && offset < u64{t->code_offset} + t->code_size ? t : nullptr;
+}
+
+u64 CodeCache::used_bytes() const {
+    u64 n = 0;
+    for (auto& s : segments_) n += s->used;
+    return n;
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,111 @@
+// --dump: guest code, IR before and after the passes, and host code of every new translation, on stderr.
+#include <algorithm>
+#include <cstdio>
+
+#include "base/format.h"
+#include "ir/text.h"
+#include "jit/jit.h"
+#include "jit/observer.h"
+#include "jit/side_table.h"
+
+#ifdef VM_HAVE_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+
+namespace vm::jit {
+namespace {
+
+std::string hex_bytes(std::span<const u8> bytes) {
+    std::string s;
+    for (const u8 b : bytes) s += fmt::format("{:02x}", b);
+    return s;
+}
+
+/// One line an instruction, with the guest PC it belongs to where that changes.
+std::string host_text(const Translation& t, const u8* code) {
+    std::string out;
+    u64 last_pc = ~u64{0};
+    auto line = [&](u32 offset, u32 size, const std::string& text) {
+        const u64 pc = side_table_pc(t.side, t.pc, offset);
+        if (pc != last_pc) out += fmt::format("  ; guest {:#x}\n", pc);
+        last_pc = pc;
+        out += fmt::format("    {:p}  {:<24} {}\n", fmt::ptr(code + offset), hex_bytes({code + offset, size}),
+                           text);
+    };
+#ifdef VM_HAVE_CAPSTONE
+    csh handle{};
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK) {
+        cs_insn* insn = cs_malloc(handle);
+        const u8* p = code;
+        u64 left = t.code_size;
+        u64 addr = reinterpret_cast<u64>(code);
+        while (left != 0) {
+            const u32 at = static_cast<u32>(p - code);
+            if (cs_disasm_iter(handle, &p, &left, &addr, insn)) {
+                line(at, insn->size, fmt::format("{} {}", insn->mnemonic, insn->op_str));
+            } else {  // data between the code
+                line(at, 1, ".byte");
+                p++, left--, addr++;
+            }
+        }
+        cs_free(insn, 1);
+        cs_close(&handle);
+        return out;
+    }
+#endif
+    for (u32 at = 0; at < t.code_size; at += 16) line(at, std::min<u32>(16, t.code_size - at), "");
+    return out;
+}
+
+class Dumper : public Observer {
+  public:
+    Dumper(const frontend::GuestIsa& isa, const Options& options) : isa_(isa), options_(options) {}
+
+    void installed(const Translation& t, const u8* code, const ir::Block& decoded,
+                   const ir::Block& optimized) override {
+        if (options_.dump_addr != 0 && !covers(t, options_.dump_addr)) return;
+        std::string out = fmt::format("translation {:#x} mode {}: {} guest instructions, {} host bytes\n",
+                                      t.pc, t.mode, t.guest_insns, t.code_size);
+        if (options_.dump_guest) out += "guest:\n" + guest_text(t);
+        if (options_.dump_ir) {
+            out += "ir:\n" + ir::print(decoded, *isa_.layout);
+            out += "ir after passes:\n" + ir::print(optimized, *isa_.layout);
+        }
+        if (options_.dump_host) out += "host:\n" + host_text(t, code);
+        std::fwrite(out.data(), 1, out.size(), stderr);
+    }
+
+  private:
+    static bool covers(const Translation& t, u64 pc) {
+        for (const GuestRange& r : t.ranges)
+            if (pc >= r.begin && pc < r.end) return true;
+        return false;
+    }
+
+    std::string guest_text(const Translation& t) const {
+        std::string out;
+        u64 at = 0;
+        for (const GuestRange& r : t.ranges) {
+            for (u64 pc = r.begin; pc < r.end;) {
+                unsigned length = 1;
+                const u8* code = t.guest_bytes.data() + at;
+                const std::string text = isa_.disassemble(pc, code, r.end - pc, &length);
+                out += fmt::format("    {:#x}  {:<10} {}\n", pc, hex_bytes({code, length}), text);
+                pc += length;
+                at += length;
+            }
+        }
+        return out;
+    }
+
+    const frontend::GuestIsa& isa_;
+    const Options& options_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Observer>> make_dumper(const frontend::GuestIsa& isa, const Options& options) {
+    return std::make_unique<Dumper>(isa, options);
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,119 @@
+#include "jit/host.h"
+
+#include <cstring>
+
+#include "backend/x86_64/convention.h"
+#include "backend/x86_64/recover.h"
+#include "backend/x86_64/stubs.h"
+#include "backend/x86_64/x86_64.h"
+#include "jit/side_table.h"
+#include "osal/host.h"
+#include "osal/memory.h"
+
+namespace vm::jit {
+
+namespace x64 = backend::x86_64;
+
+namespace {
+
+/// One entry of the return stack as generated code pushes it.
+struct ReturnEntry {
+    u64 host, guest_pc;
+};
+
+x64::HostContext host_context(const osal::MachineContext& context) {
+    x64::HostContext c{};
+    context.read_gpr(c.gpr);
+    context.read_vector(c.xmm);
+    c.mxcsr = context.mxcsr();
+    return c;
+}
+
+}  // namespace
+
+ReturnStack::~ReturnStack() {
+    if (base_ != 0) osal::unmap_guarded(reinterpret_cast<void*>(base_), kBytes);
+}
+
+Result<void> ReturnStack::create() {
+    auto map = osal::map_guarded(kBytes);
+    if (!map) return std::unexpected(map.error());
+    base_ = reinterpret_cast<u64>(*map);
+    top_ = base_ + kBytes - x64::kReturnSentinels * sizeof(ReturnEntry);
+    auto* sentinels = reinterpret_cast<ReturnEntry*>(top_);
+    for (unsigned i = 0; i < x64::kReturnSentinels; i++) sentinels[i] = {0, backend::kNoPc};
+    return {};
+}
+
+u64 ReturnStack::make_room(u64 addr, u64 sp) const {
+    if (base_ == 0 || addr >= base_ || addr < base_ - osal::page_size() || sp < base_ || sp >= top_) return 0;
+    const u64 half = align_down((top_ - base_) / 2, sizeof(ReturnEntry));
+    const u64 up = top_ - half - align_down(sp, sizeof(ReturnEntry));
+    std::memmove(reinterpret_cast<void*>(sp + up), reinterpret_cast<const void*>(sp), top_ - (sp + up));
+    return sp + up;
+}
+
+struct Host::Impl {
+    explicit Impl(const ir::StateLayout& l) : layout(l), pins(l), features(x64::HostFeatures::detect()) {}
+    const ir::StateLayout& layout;
+    x64::PinMap pins;
+    x64::HostFeatures features;
+    x64::StubTable table;
+    u64 base = 0;  ///< executable address of the stubs
+    x64::EnterFn enter = nullptr;
+};
+
+Host::Host(const ir::StateLayout& layout) : impl_(std::make_unique<Impl>(layout)) {
+    x64::emit_stubs(layout, impl_->features, stub_code_, impl_->table);
+}
+Host::~Host() = default;
+
+std::unique_ptr<backend::Compiler> Host::make_compiler(const backend::CompileOptions& options) const {
+    backend::CompileOptions o = options;
+    // With shadow stacks on, a RET must return to its own CALL: the return stack would be killed.
+    if (osal::host_cpu().shadow_stack) o.disabled_opts |= backend::opt_bit(backend::JitOpt::ReturnStack);
+    return x64::make_compiler(impl_->layout, o, impl_->features);
+}
+
+void Host::place_stubs(const u8* executable) {
+    impl_->base = reinterpret_cast<u64>(executable);
+    impl_->enter = reinterpret_cast<x64::EnterFn>(impl_->base + impl_->table.enter);
+}
+
+u64 Host::stub_address(u32 target) const { return impl_->base + impl_->table.stub[target]; }
+
+void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(state); }
+
+void Host::clear_fast_lookup(backend::VcpuState& state) const {
+    for (backend::FastLookup& e : state.lookup) e = {backend::kNoPc, nullptr};
+}
+
+void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
+    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc, entry};
+}
+
+void Host::enter(backend::VcpuState& state, const u8* entry) const {
+    state.guest_mxcsr = x64::mxcsr_from_fpenv(state.fp);
+    impl_->enter(&state, entry);
+    x64::fpenv_from_mxcsr(state.guest_mxcsr, state.fp);
+}
+
+void Host::leave_by_fault(backend::VcpuState& state, const Translation& t, u64 code_base,
+                          osal::MachineContext& context) const {
+    recover_state(state, *this, t, code_base, context.pc(), context);
+    context.set_pc(impl_->base + impl_->table.fault_exit);
+}
+
+void recover_state(backend::VcpuState& state, const Host& host, const Translation& t, u64 code_base,
+                   u64 host_pc, const osal::MachineContext& context) {
+    const u32 offset = static_cast<u32>(host_pc - code_base - t.code_offset);
+    host.recover_registers(state, t, offset, context);
+    state.pc = side_table_pc(t.side, t.pc, offset);
+}
+
+void Host::recover_registers(backend::VcpuState& state, const Translation& t, u32 offset,
+                             const osal::MachineContext& context) const {
+    x64::recover_state(state, impl_->layout, impl_->pins, host_context(context), t.dirty, offset);
+}
+
+}  // namespace vm::jit

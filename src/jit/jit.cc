@@ -1,0 +1,232 @@
+#include "jit/jit.h"
+
+#include <algorithm>
+
+#include "jit/observer.h"
+#include "jit/worker.h"
+#include "osal/guarded.h"
+#include "osal/host.h"
+
+namespace vm::jit {
+namespace {
+
+constexpr u64 kPage = 4096;
+
+/// A guest address as the code must see it: guest memory is identity mapped in user mode.
+u64 resolve(u64 guest_addr) { return guest_addr; }
+
+}  // namespace
+
+Jit::Jit(const frontend::GuestIsa& isa, CodeSource& source, const Options& options)
+    : isa_(isa), source_(source), options_(options), host_(*isa.layout) {}
+Jit::~Jit() = default;
+
+Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSource& source,
+                                         const Options& options) {
+    std::unique_ptr<Jit> jit(new Jit(isa, source, options));
+    const std::vector<u8>& stubs = jit->host_.stub_code();
+    if (auto r = jit->cache_.create(options.code_cache_bytes, stubs.size()); !r)
+        return std::unexpected(r.error());
+    std::memcpy(jit->cache_.memory().rw(), stubs.data(), stubs.size());
+    jit->host_.place_stubs(jit->cache_.memory().rx());
+    auto observers = make_observers(isa, options);
+    if (!observers) return std::unexpected(observers.error());
+    jit->observers_ = std::move(*observers);
+    return jit;
+}
+
+// ---------------------------------------------------------------------------------------------- making
+// translations
+
+Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
+    for (;;) {
+        const u64 start = osal::monotonic_ns();
+        if (!worker.compile(pc, mode)) {
+            const std::lock_guard lock(mutex_);
+            stats_.refused++;
+            return nullptr;
+        }
+        Translation* t = nullptr;
+        Publish p;
+        while ((p = install(worker, pc, mode, &t)) == Publish::Full) make_room(self);
+        if (p == Publish::Done) {
+            const u64 ns = osal::monotonic_ns() - start;
+            const std::lock_guard lock(mutex_);
+            stats_.block_ns.add(ns);
+            if (t->guest_insns != 0) stats_.insn_ps.add(ns * 1000 / t->guest_insns);
+            stats_.install_ns += ns - worker.decode_ns_ - worker.passes_ns_ - worker.compile_ns_;
+            return t;
+        }
+        if (p == Publish::TooBig) return nullptr;
+        const std::lock_guard lock(mutex_);
+        stats_.retried++;
+    }
+}
+
+bool Jit::still_current(const Worker& w) const {
+    for (const Worker::NotedPage& n : w.pages_)
+        if (page_gen(n.page).load(std::memory_order_acquire) != n.gen) return false;
+    if (sync_generation_.load(std::memory_order_acquire) == w.sync_generation_) return true;
+    const u8* bytes = w.guest_bytes_.data();
+    for (const auto& [begin, end] : w.block_.ranges) {
+        if (!osal::guarded_equal(begin, bytes, end - begin)) return false;
+        bytes += end - begin;
+    }
+    return true;
+}
+
+Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out) {
+    const std::lock_guard lock(mutex_);
+    if (Translation* existing = map_.find(pc, mode)) {  // another thread was faster
+        *out = existing;
+        return Publish::Done;
+    }
+    if (!still_current(w)) return Publish::Stale;
+    if (w.code_.code.size() > cache_.segment_bytes()) return Publish::TooBig;
+    const u32 size = static_cast<u32>(w.code_.code.size());
+    u32 offset = cache_.allocate(size);
+    if (offset == ~0u) {
+        free_retired();
+        if (!cache_.open_next()) return Publish::Full;
+        // The last free segment was taken: start to empty the oldest, so that it is ready when this one is
+        // full.
+        if (cache_.free_segments() == 0)
+            if (Segment* s = cache_.oldest()) retire(*s);
+        offset = cache_.allocate(size);
+    }
+    *out = emplace(w, pc, mode, offset);
+    return Publish::Done;
+}
+
+Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
+    relocate(w, offset);
+    std::memcpy(cache_.memory().rw() + offset, w.code_.code.data(), w.code_.code.size());
+
+    Segment& segment = cache_.open_segment();
+    Arena& arena = segment.arena;
+    Translation& t = arena.array<Translation>(1)[0];
+    t.pc = pc;
+    t.mode = mode;
+    t.guest_insns = w.block_.guest_insns;
+    t.code_offset = offset;
+    t.code_size = static_cast<u32>(w.code_.code.size());
+    t.entry = cache_.memory().rx() + offset + w.code_.entry_offset;
+    const std::span<GuestRange> ranges = arena.array<GuestRange>(w.block_.ranges.size());
+    for (u64 i = 0; i < ranges.size(); i++) ranges[i] = {w.block_.ranges[i].first, w.block_.ranges[i].second};
+    t.ranges = ranges;
+    t.guest_bytes = arena.copy<u8>(w.guest_bytes_);
+    t.side = arena.copy<u8>(w.side_);
+    t.dirty = arena.copy<backend::DirtySlot>(w.code_.dirty);
+    t.links = arena.array<Link>(w.code_.links.size());
+    for (u64 i = 0; i < t.links.size(); i++) {
+        const backend::LinkSite& s = w.code_.links[i];
+        t.links[i] =
+            Link{&t, nullptr, nullptr, nullptr, s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
+    }
+    segment.index.append(&t);
+    index_pages(t);
+    std::vector<LookupMap::TablePtr> outgrown;
+    map_.insert(&t, outgrown);
+    for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
+    for (Link& l : t.links)
+        if (Translation* to = map_.find(l.target_pc, mode)) set_target(l, to);
+
+    stats_.translations++;
+    stats_.guest_insns += t.guest_insns;
+    stats_.guest_bytes += t.guest_bytes.size();
+    stats_.host_bytes += t.code_size;
+    stats_.side_bytes += t.side.size();
+    stats_.decode_ns += w.decode_ns_;
+    stats_.passes_ns += w.passes_ns_;
+    stats_.compile_ns += w.compile_ns_;
+    for (auto& o : observers_) o->installed(t, cache_.memory().rx() + offset, w.decoded_, w.block_);
+    return &t;
+}
+
+void Jit::relocate(Worker& w, u32 offset) const {
+    std::vector<u8>& code = w.code_.code;
+    for (const backend::Relocation& r : w.code_.relocations) {
+        u8* field = code.data() + r.offset;
+        switch (r.kind) {
+            case backend::Relocation::Kind::StubRel32:
+                store_raw(field, static_cast<u32>(host_.stub_address(r.target) -
+                                                  (code_base() + offset + r.offset + 4)));
+                break;
+            case backend::Relocation::Kind::GuestAddr64: store_raw(field, resolve(r.value)); break;
+            case backend::Relocation::Kind::GuestAddr32:
+                store_raw(field, static_cast<u32>(resolve(r.value)));
+                break;
+        }
+    }
+}
+
+void Jit::index_pages(Translation& t) {
+    for (const GuestRange& r : t.ranges)
+        for (u64 page = r.begin / kPage; page <= (r.end - 1) / kPage; page++) {
+            auto& list = pages_[page];
+            if (list.empty() || list.back() != &t) list.push_back(&t);
+        }
+}
+
+void Jit::unindex_pages(Translation& t) {
+    for (const GuestRange& r : t.ranges)
+        for (u64 page = r.begin / kPage; page <= (r.end - 1) / kPage; page++) {
+            const auto it = pages_.find(page);
+            if (it == pages_.end()) continue;
+            std::erase(it->second, &t);
+            if (it->second.empty()) pages_.erase(it);
+        }
+}
+
+// ---------------------------------------------------------------------------------------------- links
+
+Link* Jit::exit_link(u64 exit_site) const {
+    // The return address may be the first byte after the block's code.
+    Translation* t = cache_.find(exit_site - 1);
+    if (t == nullptr) return nullptr;
+    const u32 offset = static_cast<u32>(exit_site - code_base() - t->code_offset);
+    for (Link& l : t->links)
+        if (l.stub_return == offset) return &l;
+    return nullptr;
+}
+
+void Jit::link(Link& link, Translation& to) {
+    const std::lock_guard lock(mutex_);
+    if (link.to == nullptr && link.from->valid && to.valid) set_target(link, &to);
+}
+
+/// Points the exit at `to`'s entry, or at its own stub. One aligned 4-byte store: other threads may be
+/// running it.
+void Jit::set_target(Link& l, Translation* to) {
+    if (l.to != nullptr) {
+        (l.prev != nullptr ? l.prev->next : l.to->incoming) = l.next;
+        if (l.next != nullptr) l.next->prev = l.prev;
+        stats_.unlinks++;
+    }
+    l.to = to;
+    l.prev = nullptr;
+    l.next = nullptr;
+    const u32 field = l.from->code_offset + l.disp_offset;
+    u32 target = l.from->code_offset + l.stub_offset;
+    if (to != nullptr) {
+        l.next = to->incoming;
+        if (l.next != nullptr) l.next->prev = &l;
+        to->incoming = &l;
+        target = static_cast<u32>(reinterpret_cast<u64>(to->entry) - code_base());
+        stats_.links++;
+    }
+    std::atomic_ref<u32>(*reinterpret_cast<u32*>(cache_.memory().rw() + field))
+        .store(target - (field + 4), std::memory_order_release);
+}
+
+u64 Jit::used_code_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return cache_.used_bytes();
+}
+
+Stats Jit::stats() const {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,166 @@
+// The jit: translations of one guest program, their code cache, lookup, links and life cycle. Shared by all
+// vCPUs.
+//
+// Locking: one mutex guards every change (install, link, invalidate, evict). Lookup, find() and running code
+// take none. Memory of evicted code and metadata is used again only when every executor has passed quiesce()
+// or is inactive.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "backend/vcpu_state.h"
+#include "base/result.h"
+#include "frontend/guest_isa.h"
+#include "jit/code_cache.h"
+#include "jit/host.h"
+#include "jit/lookup_map.h"
+#include "jit/stats.h"
+#include "jit/translation.h"
+
+namespace vm::jit {
+
+/// Bits of VcpuState::safepoint_request.
+inline constexpr u32 kRequestOwner = 1;  ///< somebody outside wants run() to return
+inline constexpr u32 kRequestSync = 2;   ///< the jit wants quiesce()
+
+/// Options::disabled_opts: back-end optimizations (backend::JitOpt) below this bit, IR passes
+/// (ir::tier1_passes) from it on.
+inline constexpr unsigned kPassOptShift = 32;
+
+struct Options {
+    u64 code_cache_bytes = u64{256} << 20;
+    u64 features = ~u64{0};  ///< TranslateRequest::features
+    u64 disabled_opts = 0;
+    bool count_instructions = false;
+    bool dump_guest = false, dump_ir = false, dump_host = false;
+    u64 dump_addr = 0;
+    bool perf_map = false, jitdump = false;
+};
+
+/// Guest code bytes, from the owner of guest memory; see engine::GuestMemory.
+class CodeSource {
+  public:
+    virtual ~CodeSource() = default;
+    virtual u64 fetch(u64 pc, void* out, u64 size) = 0;
+    virtual void note_code(u64 begin, u64 end) = 0;
+};
+
+/// One thread that runs generated code. Registered with the jit for as long as it exists.
+struct Executor {
+    backend::VcpuState* state = nullptr;
+    ReturnStack return_stack;
+    std::atomic<bool> active{false};  ///< may hold pointers into the jit or be inside generated code
+    std::atomic<u64> epoch_seen{0};
+    u64 flush_seen = 0, evict_seen = 0;
+    u64 quiesced = 0;  ///< grows whenever pointers into the jit became stale
+};
+
+class Worker;
+class Observer;
+
+class Jit {
+  public:
+    static Result<std::unique_ptr<Jit>> create(const frontend::GuestIsa& isa, CodeSource& source,
+                                               const Options& options);
+    ~Jit();
+    Jit(const Jit&) = delete;
+    Jit& operator=(const Jit&) = delete;
+
+    // --- lookup: lock-free, async-signal-safe
+    Translation* lookup(u64 pc, u32 mode) const { return map_.find(pc, mode); }
+    Translation* find(u64 host_pc) const { return cache_.find(host_pc); }
+    bool contains(u64 host_pc) const { return cache_.contains(host_pc); }
+    const Host& host() const { return host_; }
+    u64 code_base() const { return reinterpret_cast<u64>(cache_.memory().rx()); }
+
+    // --- making and linking translations, from an active executor
+    /// Translates, compiles and installs the block at (pc, mode), or finds that another thread did. nullptr:
+    /// this block must be interpreted (the back end cannot lower it, or its first instruction cannot be
+    /// fetched). May wait for other executors, so `self` may have been quiesced.
+    Translation* translate(Worker& worker, Executor& self, u64 pc, u32 mode);
+    /// The exit whose stub returns to `exit_site`; nullptr if there is none. Valid until the next quiesce().
+    Link* exit_link(u64 exit_site) const;
+    void link(Link& link, Translation& to);
+
+    // --- changes of guest code, from any thread
+    void invalidate(u64 begin, u64 end);
+    void invalidate_all();
+    /// The guest announced changed code: drops every translation whose bytes differ from memory now.
+    void sync_code();
+
+    // --- executors
+    void add(Executor& e);
+    void remove(Executor& e);
+    /// Around a stay in the run loop. enter() makes the executor's view current.
+    void enter(Executor& e);
+    void leave(Executor& e) { e.active.store(false, std::memory_order_release); }
+    /// From the run loop with no pointer into the jit held: flushes what became stale.
+    void quiesce(Executor& e);
+    /// Forgets predictions of this executor (mode change): per-thread table and return stack.
+    void reset_predictions(Executor& e) const;
+
+    // --- fork(2)
+    Result<void> fork_prepare();
+    void fork_parent();
+    Result<void> fork_child(Executor& survivor);
+
+    Stats stats() const;
+    u64 live_translations() const { return map_.size(); }
+    u64 used_code_bytes() const;
+    const Options& options() const { return options_; }
+    const frontend::GuestIsa& isa() const { return isa_; }
+
+  private:
+    friend class Worker;
+    Jit(const frontend::GuestIsa& isa, CodeSource& source, const Options& options);
+    static constexpr unsigned kPageGens = 1024;
+    std::atomic<u32>& page_gen(u64 page) { return page_gens_[(page ^ page >> 10) % kPageGens]; }
+    const std::atomic<u32>& page_gen(u64 page) const { return page_gens_[(page ^ page >> 10) % kPageGens]; }
+
+    enum class Publish : u8 { Done, Stale, Full, TooBig };
+    Publish install(Worker& w, u64 pc, u32 mode, Translation** out);
+    bool still_current(const Worker& w) const;
+    Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset);
+    void relocate(Worker& w, u32 offset) const;
+    void index_pages(Translation& t);
+    void unindex_pages(Translation& t);
+
+    // under mutex_
+    void set_target(Link& l, Translation* to);
+    void drop(Translation& t);
+    void announce(bool code_goes_away);
+    void retire(Segment& s);
+    void free_retired();
+    u64 oldest_epoch_in_use() const;
+    void make_room(Executor& self);
+
+    const frontend::GuestIsa& isa_;
+    CodeSource& source_;
+    Options options_;
+    Host host_;
+    CodeCache cache_;
+    LookupMap map_;
+    mutable std::mutex mutex_;
+    std::unordered_map<u64, std::vector<Translation*>>
+        pages_;  ///< guest page number → translations with bytes in it
+    std::array<std::atomic<u32>, kPageGens> page_gens_{};  ///< changes of code on pages with this hash
+    std::atomic<u64> sync_generation_{0};
+    std::vector<Executor*> executors_;
+    std::atomic<u64> epoch_{1}, flush_generation_{0}, evict_generation_{0};
+    struct OldTable {
+        u64 epoch;
+        LookupMap::TablePtr table;
+    };
+    std::vector<OldTable> old_tables_;
+    std::vector<std::unique_ptr<Observer>> observers_;
+    Stats stats_;
+    bool forked_copy_ = false;
+};
+
+}  // namespace vm::jit

@@ -1,0 +1,232 @@
+// How translations end: changed guest code, eviction, epochs, fork. See jit.h for the rules.
+#include <algorithm>
+
+#include "jit/jit.h"
+#include "jit/observer.h"
+#include "osal/guarded.h"
+#include "osal/host.h"
+
+namespace vm::jit {
+namespace {
+
+constexpr u64 kPage = 4096;
+constexpr u64 kMaxForkCopy =
+    u64{24} << 20;  // beyond this a child starts with an empty cache: copying would cost more
+
+bool overlaps(const Translation& t, u64 begin, u64 end) {
+    return std::ranges::any_of(t.ranges, [&](const GuestRange& r) { return r.begin < end && begin < r.end; });
+}
+
+bool unchanged(const Translation& t) {
+    const u8* bytes = t.guest_bytes.data();
+    for (const GuestRange& r : t.ranges) {
+        if (!osal::guarded_equal(r.begin, bytes, r.end - r.begin)) return false;
+        bytes += r.end - r.begin;
+    }
+    return true;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- changed code
+
+/// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
+/// thread may be in it.
+void Jit::drop(Translation& t) {
+    t.valid = false;
+    map_.erase(&t);
+    unindex_pages(t);
+    while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
+}
+
+/// Asks every executor to quiesce(): their per-thread tables (and, if code memory goes away, return stacks)
+/// are stale.
+void Jit::announce(bool code_goes_away) {
+    flush_generation_.fetch_add(1);
+    if (code_goes_away) evict_generation_.fetch_add(1);
+    epoch_.fetch_add(1);
+    for (Executor* e : executors_) std::atomic_ref<u32>(e->state->safepoint_request).fetch_or(kRequestSync);
+}
+
+void Jit::invalidate(u64 begin, u64 end) {
+    if (begin >= end) return;
+    const std::lock_guard lock(mutex_);
+    const u64 first = begin / kPage, last = (end - 1) / kPage;
+    std::vector<Translation*> hit;
+    auto collect = [&](const std::vector<Translation*>& list) {
+        for (Translation* t : list)
+            if (overlaps(*t, begin, end)) hit.push_back(t);
+    };
+    if (last - first < kPageGens) {
+        for (u64 page = first; page <= last; page++) page_gen(page).fetch_add(1, std::memory_order_release);
+    } else {
+        for (auto& g : page_gens_) g.fetch_add(1, std::memory_order_release);
+    }
+    if (last - first < pages_.size()) {
+        for (u64 page = first; page <= last; page++)
+            if (const auto it = pages_.find(page); it != pages_.end()) collect(it->second);
+    } else {
+        for (const auto& [page, list] : pages_)
+            if (page >= first && page <= last) collect(list);
+    }
+    for (Translation* t : hit) {
+        if (!t->valid) continue;  // listed on two pages
+        drop(*t);
+        stats_.invalidated++;
+    }
+    if (!hit.empty()) announce(false);
+}
+
+void Jit::invalidate_all() { invalidate(0, ~u64{0}); }
+
+void Jit::sync_code() {
+    const std::lock_guard lock(mutex_);
+    // A translation in the making may have read its bytes already: its publication compares them again.
+    sync_generation_.fetch_add(1, std::memory_order_release);
+    stats_.syncs++;
+    bool any = false;
+    for (auto& s : cache_.segments()) {
+        for (u32 i = 0; i < s->index.size(); i++) {
+            Translation& t = *s->index[i];
+            if (!t.valid || unchanged(t)) continue;
+            drop(t);
+            stats_.invalidated++;
+            any = true;
+        }
+    }
+    if (any) announce(false);
+}
+
+// ---------------------------------------------------------------------------------------------- eviction and
+// epochs
+
+void Jit::retire(Segment& s) {
+    for (u32 i = 0; i < s.index.size(); i++) {
+        Translation& t = *s.index[i];
+        if (t.valid) {
+            drop(t);
+            stats_.evicted++;
+        }
+        for (Link& l : t.links)
+            if (l.to != nullptr) set_target(l, nullptr);
+    }
+    s.state = Segment::State::Retired;
+    stats_.evicted_segments++;
+    announce(true);
+    s.retired_epoch = epoch_.load();
+}
+
+u64 Jit::oldest_epoch_in_use() const {
+    u64 oldest = ~u64{0};
+    for (const Executor* e : executors_)
+        if (e->active.load()) oldest = std::min(oldest, e->epoch_seen.load());
+    return oldest;
+}
+
+void Jit::free_retired() {
+    const u64 oldest = oldest_epoch_in_use();
+    for (auto& s : cache_.segments())
+        if (s->state == Segment::State::Retired && s->retired_epoch <= oldest) cache_.empty(*s);
+    std::erase_if(old_tables_, [&](const OldTable& t) { return t.epoch <= oldest; });
+}
+
+/// Until a segment is free: retires one if none is on its way, then waits for the other executors without
+/// holding the lock.
+void Jit::make_room(Executor& self) {
+    leave(self);
+    for (;;) {
+        {
+            const std::lock_guard lock(mutex_);
+            free_retired();
+            if (cache_.free_segments() != 0) break;
+            const bool coming = std::ranges::any_of(
+                cache_.segments(), [](const auto& s) { return s->state == Segment::State::Retired; });
+            if (!coming) {
+                Segment* s = cache_.oldest();
+                if (s == nullptr) s = &cache_.open_segment();
+                retire(*s);
+                continue;
+            }
+        }
+        static constexpr u64 kPauseNs = 20'000;
+        const std::atomic<u32> nobody{0};
+        osal::futex_wait(nobody, 0, kPauseNs);
+    }
+    enter(self);
+}
+
+void Jit::add(Executor& e) {
+    const std::lock_guard lock(mutex_);
+    reset_predictions(e);
+    e.flush_seen = flush_generation_;
+    e.evict_seen = evict_generation_;
+    executors_.push_back(&e);
+}
+
+void Jit::remove(Executor& e) {
+    const std::lock_guard lock(mutex_);
+    std::erase(executors_, &e);
+}
+
+void Jit::enter(Executor& e) {
+    // Sequentially consistent with announce() and oldest_epoch_in_use(): either they see us active with the
+    // old epoch, or we see the new one.
+    e.active.store(true);
+    quiesce(e);
+}
+
+void Jit::quiesce(Executor& e) {
+    const u64 epoch = epoch_.load();
+    if (const u64 f = flush_generation_.load(); f != e.flush_seen) {
+        e.flush_seen = f;
+        host_.clear_fast_lookup(*e.state);
+    }
+    if (const u64 g = evict_generation_.load(); g != e.evict_seen) {
+        e.evict_seen = g;
+        e.state->return_sp = e.state->return_top;
+    }
+    if (epoch != e.epoch_seen.load(std::memory_order_relaxed)) {
+        e.quiesced++;
+        e.epoch_seen.store(epoch);
+    }
+}
+
+void Jit::reset_predictions(Executor& e) const {
+    host_.clear_fast_lookup(*e.state);
+    e.state->return_sp = e.state->return_top;
+}
+
+// ---------------------------------------------------------------------------------------------- fork
+
+Result<void> Jit::fork_prepare() {
+    mutex_.lock();
+    forked_copy_ = cache_.used_bytes() <= kMaxForkCopy;
+    if (auto r = cache_.memory().begin_fork(); !r) {
+        mutex_.unlock();
+        return r;
+    }
+    cache_.memory().copy_for_fork(0, host_.stub_code().size());
+    if (forked_copy_)
+        for (auto& s : cache_.segments()) cache_.memory().copy_for_fork(s->begin, s->used);
+    return {};
+}
+
+void Jit::fork_parent() {
+    cache_.memory().end_fork_parent();
+    mutex_.unlock();
+}
+
+Result<void> Jit::fork_child(Executor& survivor) {
+    executors_.assign(1, &survivor);
+    if (auto r = cache_.memory().end_fork_child(); !r) return r;
+    if (!forked_copy_)
+        for (auto& s : cache_.segments())
+            if (s->index.size() != 0) retire(*s);
+    for (auto& o : observers_) o->forked();
+    mutex_.unlock();
+    if (!survivor.active.load()) return {};
+    quiesce(survivor);
+    return {};
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,66 @@
+// Counters of the jit. Written under the jit's lock, read at any time for a report (a torn report is
+// acceptable).
+#pragma once
+
+#include <array>
+
+#include "base/bits.h"
+
+namespace vm::jit {
+
+/// Log-linear histogram: 8 buckets an octave, values 0 .. 2^40.
+class Histogram {
+  public:
+    void add(u64 v) {
+        buckets_[bucket(v)]++;
+        count_++;
+        sum_ += v;
+    }
+    u64 count() const { return count_; }
+    u64 sum() const { return sum_; }
+    /// Lower bound of the bucket that holds the q-quantile (0 < q <= 1); 0 when empty.
+    u64 quantile(double q) const {
+        u64 seen = 0;
+        for (unsigned i = 0; i < buckets_.size(); i++) {
+            seen += buckets_[i];
+            if (seen != 0 && static_cast<double>(seen) >= q * static_cast<double>(count_)) return lower(i);
+        }
+        return 0;
+    }
+
+  private:
+    static unsigned bucket(u64 v) {
+        if (v < 8) return static_cast<unsigned>(v);
+        const unsigned octave = static_cast<unsigned>(std::bit_width(v)) - 1;  // >= 3
+        const unsigned i = (octave - 2) * 8 + static_cast<unsigned>(v >> (octave - 3) & 7);
+        return i < kBuckets ? i : kBuckets - 1;
+    }
+    static u64 lower(unsigned i) {
+        if (i < 16) return i;
+        return u64{8 + i % 8} << (i / 8 - 1);
+    }
+    static constexpr unsigned kBuckets = 38 * 8;
+    std::array<u32, kBuckets> buckets_{};
+    u64 count_ = 0, sum_ = 0;
+};
+
+struct Stats {
+    u64 translations = 0;  ///< installed
+    u64 guest_insns = 0;   ///< in them
+    u64 guest_bytes = 0;
+    u64 host_bytes = 0;  ///< code only
+    u64 side_bytes = 0;  ///< encoded side tables
+    u64 links = 0;       ///< direct exits patched to their target
+    u64 unlinks = 0;
+    u64 invalidated = 0;  ///< translations dropped because their bytes changed
+    u64 syncs = 0;        ///< CodeSync requests
+    u64 evicted_segments = 0;
+    u64 evicted = 0;     ///< translations dropped with them
+    u64 refused = 0;     ///< blocks that the compiler could not lower (interpreted instead)
+    u64 retried = 0;     ///< translations thrown away because their bytes changed meanwhile
+    Histogram block_ns;  ///< decode + passes + compile + install, a block
+    Histogram insn_ps;   ///< the same in picoseconds a guest instruction
+    u64 decode_ns = 0, passes_ns = 0, compile_ns = 0, install_ns = 0;
+};
+
+}  // namespace vm::jit

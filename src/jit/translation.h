@@ -1,0 +1,48 @@
+// One compiled block in the code cache, and the direct exits between blocks.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "backend/compiler.h"
+#include "base/bits.h"
+
+namespace vm::jit {
+
+struct Translation;
+
+/// Guest code bytes [begin, end).
+struct GuestRange {
+    u64 begin, end;
+};
+
+/// A direct exit. Its 4-byte displacement reaches either `to`'s entry or its own cold stub. While linked it
+/// stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
+struct Link {
+    Translation* from = nullptr;
+    Translation* to = nullptr;  ///< nullptr: not linked
+    Link* next = nullptr;
+    Link* prev = nullptr;
+    u64 target_pc = 0;
+    u32 disp_offset = 0, stub_offset = 0, stub_return = 0;  ///< as in backend::LinkSite
+};
+
+/// Lives in the arena of its segment: from install until the segment's memory is used again. Everything but
+/// `valid`, `incoming` and the links' state is constant.
+struct Translation {
+    u64 pc = 0;
+    u32 mode = 0;
+    u32 guest_insns = 0;
+    const u8* entry = nullptr;  ///< executable address
+    u32 code_offset = 0;        ///< of the first byte, in the code memory
+    u32 code_size = 0;
+    std::atomic<bool> valid{true};  ///< false: unlinked and not in the lookup map
+    std::span<Link> links;
+    Link* incoming = nullptr;
+    std::span<const GuestRange> ranges;
+    std::span<const u8> guest_bytes;  ///< what was translated, ranges one after the other
+    std::span<const u8> side;         ///< side_table.h
+    std::span<const backend::DirtySlot> dirty;
+};
+
+}  // namespace vm::jit

@@ -1,0 +1,101 @@
+#include "jit/worker.h"
+
+#include <algorithm>
+
+#include "ir/passes/passes.h"
+#include "jit/side_table.h"
+#include "osal/host.h"
+
+namespace vm::jit {
+namespace {
+
+constexpr u64 kPage = 4096;  // granularity of change tracking, independent of the guest's page size
+constexpr unsigned kMaxInsns = 64;
+
+}  // namespace
+
+Worker::Worker(Jit& jit) : jit_(jit) {
+    backend::CompileOptions options;
+    options.disabled_opts = zext(jit.options().disabled_opts, kPassOptShift);
+    compiler_ = jit.host().make_compiler(options);
+}
+Worker::~Worker() = default;
+
+void Worker::note_pages(u64 begin, u64 end) {
+    for (u64 page = begin / kPage; page <= (end - 1) / kPage; page++) {
+        if (std::ranges::any_of(pages_, [&](const NotedPage& n) { return n.page == page; })) continue;
+        // Order matters: a change after this load is seen when the translation is published.
+        pages_.push_back({page, jit_.page_gen(page).load(std::memory_order_acquire)});
+        jit_.source_.note_code(page * kPage, (page + 1) * kPage);
+    }
+}
+
+u64 Worker::fetch(void* self, u64 pc, void* out, u64 size) {
+    Worker& w = *static_cast<Worker*>(self);
+    if (size == 0) return 0;
+    w.note_pages(pc, pc + size);
+    const u64 n = w.jit_.source_.fetch(pc, out, size);
+    if (n != 0) {
+        w.chunks_.push_back({pc, static_cast<u32>(n), static_cast<u32>(w.bytes_.size())});
+        const u8* p = static_cast<const u8*>(out);
+        w.bytes_.insert(w.bytes_.end(), p, p + n);
+    }
+    return n;
+}
+
+const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns) {
+    pages_.clear();
+    chunks_.clear();
+    bytes_.clear();
+    sync_generation_ = jit_.sync_generation_.load(std::memory_order_acquire);
+    frontend::TranslateRequest request;
+    request.pc = pc;
+    request.mode = mode;
+    request.max_insns = max_insns;
+    request.count_instructions = jit_.options().count_instructions;
+    request.features = jit_.options().features;
+    request.fetch = &Worker::fetch;
+    request.fetch_ctx = this;
+    jit_.isa().translate(request, block_);
+    return block_;
+}
+
+bool Worker::gather_bytes(std::vector<u8>& out) const {
+    out.clear();
+    for (const auto& [begin, end] : block_.ranges) {
+        for (u64 at = begin; at < end;) {
+            const auto c = std::ranges::find_if(chunks_, [&](const Chunk& k) { return at - k.pc < k.size; });
+            if (c == chunks_.end()) return false;
+            const u64 n = std::min(end - at, c->pc + c->size - at);
+            const auto from = bytes_.begin() + static_cast<i64>(c->at + (at - c->pc));
+            out.insert(out.end(), from, from + static_cast<i64>(n));
+            at += n;
+        }
+    }
+    return true;
+}
+
+bool Worker::compile(u64 pc, u32 mode) {
+    const u64 start = osal::monotonic_ns();
+    decode(pc, mode, kMaxInsns);
+    if (block_.guest_insns == 0 || block_.ranges.empty() || !gather_bytes(guest_bytes_)) {
+        error_ = "nothing to compile";
+        return false;
+    }
+    const u64 decoded = osal::monotonic_ns();
+    if (jit_.options().dump_ir) decoded_ = block_;
+    ir::run_tier1_passes(block_, *jit_.isa().layout, jit_.options().disabled_opts >> kPassOptShift);
+    const u64 passed = osal::monotonic_ns();
+    if (auto r = compiler_->compile(block_, code_); !r) {
+        error_ = r.error().message;
+        return false;
+    }
+    side_.clear();
+    encode_side_table(code_.side, pc, side_);
+    compile_ns_ = osal::monotonic_ns() - passed;
+    decode_ns_ = decoded - start;
+    passes_ns_ = passed - decoded;
+    return true;
+}
+
+}  // namespace vm::jit

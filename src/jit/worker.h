@@ -1,0 +1,55 @@
+// Tier 1 on one thread: decode → passes → compile into buffers. Also decodes for the interpreter.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/compiler.h"
+#include "ir/ir.h"
+#include "jit/jit.h"
+
+namespace vm::jit {
+
+/// Reusable buffers and one compiler; not thread-safe.
+class Worker {
+  public:
+    explicit Worker(Jit& jit);
+    ~Worker();
+
+    /// Decodes the block at (pc, mode), at most `max_insns` instructions. The result lives until the next
+    /// call.
+    const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns);
+    /// decode + passes + compile. False: not compilable (see `error`).
+    bool compile(u64 pc, u32 mode);
+
+    /// The bytes of `ranges` as they were read, one after the other. False if some were not read.
+    bool gather_bytes(std::vector<u8>& out) const;
+
+  private:
+    friend class Jit;
+    static u64 fetch(void* self, u64 pc, void* out, u64 size);
+    void note_pages(u64 begin, u64 end);
+
+    struct NotedPage {
+        u64 page;
+        u32 gen;  ///< of the page before its bytes were read
+    };
+    struct Chunk {
+        u64 pc;
+        u32 size, at;  ///< bytes_[at ..]
+    };
+    Jit& jit_;
+    std::unique_ptr<backend::Compiler> compiler_;
+    ir::Block block_;
+    ir::Block decoded_;  ///< before passes, kept only for dumps
+    backend::CompiledBlock code_;
+    std::vector<u8> side_, guest_bytes_;
+    std::vector<NotedPage> pages_;
+    std::vector<Chunk> chunks_;
+    std::vector<u8> bytes_;
+    u64 sync_generation_ = 0;
+    u64 decode_ns_ = 0, passes_ns_ = 0, compile_ns_ = 0;
+    std::string error_;
+};
+
+}  // namespace vm::jit
