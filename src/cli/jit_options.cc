@@ -3,12 +3,10 @@
 #include "backend/options.h"
 #include "base/format.h"
 #include "ir/passes/passes.h"
+#include "jit/jit.h"
 
 namespace vm::cli {
 namespace {
-
-/// Back-end optimizations use the low half of EngineOptions::disabled_opts, IR passes the high half.
-constexpr unsigned kPassShift = 32;
 
 u64 bit_of(std::string_view name) {
     if (name == "all") {
@@ -17,8 +15,9 @@ u64 bit_of(std::string_view name) {
         return all;
     }
     if (auto o = backend::parse_jit_opt(name)) return backend::opt_bit(*o);
-    for (unsigned i = 0; i < ir::kPassNames.size(); i++)
-        if (ir::kPassNames[i] == name) return u64{1} << (kPassShift + i);
+    const auto passes = ir::tier1_passes();
+    for (unsigned i = 0; i < passes.size(); i++)
+        if (passes[i].name == name) return u64{1} << (jit::kPassOptShift + i);
     return 0;
 }
 
@@ -35,7 +34,7 @@ Result<void> apply_jit_option(const std::string& word, u64* disabled) {
 
 std::vector<std::string> jit_option_names() {
     std::vector<std::string> names(backend::kJitOptNames.begin(), backend::kJitOptNames.end());
-    names.insert(names.end(), ir::kPassNames.begin(), ir::kPassNames.end());
+    for (const ir::Pass& p : ir::tier1_passes()) names.emplace_back(p.name);
     return names;
 }
 
