@@ -184,6 +184,9 @@ class RandomBlock {
     Value floating(Op o);
     Value vector(Op o);
     Value control(Op o);
+    Value konst(Type t, u64 v) { return op(Op::Const, t, {kNone, kNone, kNone}, 0, zext(v, width(t))); }
+    Value chain_step(Value x);
+    void chain();
     void instruction();
 
     Rng rng_;
@@ -494,9 +497,46 @@ inline Value RandomBlock::add(Op o) {
     return integer(o);
 }
 
+/// One of the operations whose results have known bits.
+inline Value RandomBlock::chain_step(Value x) {
+    const Type t = b_.insts[x].type;
+    const Type narrow = pick({T::I8, T::I16, T::I32});
+    switch (rng_.below(9)) {
+        case 0: return op(Op::And, t, {x, konst(t, (u64{2} << rng_.below(64)) - 1), kNone});
+        case 1: return op(Op::Shl, t, {x, konst(t, 63 + rng_.below(8) * 8 + rng_.below(3)), kNone});
+        case 2: return op(Op::Lshr, t, {x, konst(t, 63 + rng_.below(8) * 8 + rng_.below(3)), kNone});
+        case 3: return op(Op::Ashr, t, {x, konst(t, 63 + rng_.below(8) * 8 + rng_.below(3)), kNone});
+        case 4: return op(Op::Add, t, {x, rng_.one_in(2) ? x : konst(t, rng_.edge()), kNone});
+        case 5: return op(rng_.one_in(2) ? Op::Or : Op::Xor, t, {x, any(t), kNone});
+        case 6: return op(Op::Select, t, {any(T::I1), x, any(t)});
+        default: {
+            const Value low = op(Op::Trunc, narrow, {x, kNone, kNone});
+            return op(rng_.one_in(2) ? Op::Sext : Op::Zext, t, {low, kNone, kNone});
+        }
+    }
+}
+
+/// Narrowings, widenings and shifts in a row, then a comparison that is often between equal values.
+inline void RandomBlock::chain() {
+    Value x = any(T::I64);
+    for (u64 n = 2 + rng_.below(5); n > 0; --n) x = chain_step(x);
+    const u64 slot = rng_.below(8);
+    op(Op::SetState, T::Void, {x, kNone, kNone}, 0, slot);
+    const Value low = op(Op::And, T::I64, {x, konst(T::I64, 1), kNone}), c = konst(T::I64, rng_.below(2));
+    const bool swap = rng_.one_in(2);
+    const Value less =
+        op(Op::Icmp, T::I1, {swap ? c : low, swap ? low : c, kNone}, static_cast<u32>(rng_.below(10)));
+    const Value truth = op(Op::Zext, T::I64, {less, kNone, kNone});
+    const Value again =
+        op(Op::Icmp, T::I1, {truth, konst(T::I64, 0), kNone}, static_cast<u32>(rng_.below(2)));
+    const Value chosen = op(Op::Select, T::I64, {again, x, c});
+    op(Op::SetState, T::Void, {chosen, kNone, kNone}, 0, rng_.below(8));
+}
+
 /// Guest instructions of one to four random operations, most of which end in a state write.
 inline void RandomBlock::instruction() {
     control(Op::Insn);
+    if (rng_.one_in(4)) return chain();
     for (u64 n = 1 + rng_.below(4); n > 0; --n) {
         const u64 kind = rng_.below(10);
         Op o = static_cast<Op>(rng_.below(static_cast<u64>(Op::Insn)));
