@@ -118,8 +118,6 @@ def correct(word, text):
         if text and re.match(r"c\.s[lr][la]i64", text):
             return text.replace("64", "") + ",0x0"  # RV128's name; a hint with shift amount 0 on RV64
         return text
-    if low7 == 0b0001111 and f3 == 2 and text:
-        return text.replace(" (", " 0(")  # cbo.*, as binutils writes it
     if low7 == 0b0001111 and f3 == 0:
         # "Base implementations shall treat all reserved fence configurations as normal fences" and ignore rd and rs1.
         fm, pred, succ = word >> 28, word >> 24 & 15, word >> 20 & 15

@@ -56,8 +56,8 @@ std::string operand_function(const Table& table) {
 }
 
 constexpr std::string_view kRuntime = R"(
-void put_hex(std::string& out, u64 value) { fmt::format_to(std::back_inserter(out), "{:#x}", value); }
-void put_dec(std::string& out, u64 value) { fmt::format_to(std::back_inserter(out), "{}", static_cast<i64>(value)); }
+[[maybe_unused]] void put_hex(std::string& out, u64 value) { fmt::format_to(std::back_inserter(out), "{:#x}", value); }
+[[maybe_unused]] void put_dec(std::string& out, u64 value) { fmt::format_to(std::back_inserter(out), "{}", static_cast<i64>(value)); }
 
 )";
 
