@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/bits.h"
@@ -24,7 +25,7 @@ struct Abi {
     u8 syscall_insn_bytes;         ///< to step back for a restart
     u64 page_size;
     u64 task_size;                 ///< first address beyond user space
-    u64 (*hwcap)(u64 features);    ///< AT_HWCAP
+    u64 (*hwcap)(const frontend::GuestIsa& isa, u64 features);  ///< AT_HWCAP for a CPU with `features`
     std::string_view platform;     ///< AT_PLATFORM or empty
     /// Number → index into the generic system-call table (linux/syscalls.def), or -1.
     int (*syscall_index)(u64 nr);
@@ -45,6 +46,8 @@ struct Abi {
     u32 o_directory = 0200000, o_nofollow = 0400000, o_direct = 040000, o_largefile = 0100000;
     /// riscv_hwprobe: value of `key` for a CPU with `features` (GuestIsa bits), nothing for an unknown key. Null: no such call.
     std::optional<u64> (*hwprobe)(const frontend::GuestIsa& isa, i64 key, u64 features) = nullptr;
+    /// Text of /proc/cpuinfo. Null: the host's.
+    std::string (*cpuinfo)(const frontend::GuestIsa& isa, u64 features, unsigned cpus) = nullptr;
 };
 
 extern const Abi kRiscv64Abi;  // linux/abi_riscv64.cc

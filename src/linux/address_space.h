@@ -1,9 +1,7 @@
 // The guest's user address space: a VMA tree that is the truth about every mapping. Guest address = host address.
 #pragma once
 
-#include <atomic>
-#include <map>
-#include <shared_mutex>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,18 +15,37 @@ struct Vma {
     u64 begin = 0, end = 0;
     u32 prot = 0;
     u32 flags = 0;
-    u64 offset = 0;        ///< file offset of `begin`
-    u64 dev = 0, inode = 0;
-    std::string path;      ///< file path as the guest opened it, "[heap]", "[stack]" … or empty
-    bool has_code = false; ///< translations were made from it; `write_protected` pages are tracked separately
+    u64 offset = 0;         ///< file offset of `begin`
+    u64 file_id = 0;        ///< one number a mmap call of a file, 0 = anonymous: parts of one mapping may be merged again
+    std::string path;       ///< "[heap]", "[stack]" …, the caller's name for it, or empty (the host knows the file)
+    bool has_code = false;  ///< translations were made from it
+    u64 dying = 0;          ///< being unmapped by the operation of this number
 };
 
-/// Thread-safe. All results are Linux ones: an address or a negative errno.
+/// Where things go in the guest's address space. No randomization: the same program sees the same addresses each run, which
+/// keeps failures repeatable and translations reusable.
+struct Layout {
+    u64 task_size;  ///< first address beyond user space
+    u64 mmap_low;   ///< mappings without a wish go into [mmap_low, mmap_top), from the top
+    u64 mmap_top;
+    u64 pie_base;   ///< position-independent programs
+    u64 stack_top;
+    /// For a user space of `task_size` bytes and a stack of up to `stack_size`. Builds with AddressSanitizer cannot use low
+    /// addresses (its shadow lies there): the same layout moved up to 0x200000000000, with 47 bits of user space.
+    static Layout choose(u64 task_size, u64 page_size, u64 stack_size);
+};
+
+/// Thread-safe. All results are Linux ones: an address or a negative errno. The host never gets PROT_EXEC: guest code is
+/// data to us; fetch() honours the guest's PROT_EXEC from the tree.
+///
+/// Lock order: the engine's locks may be held by callers of fetch, note_code and handle_host_fault; the engine is therefore
+/// only called without the tree's lock.
 class AddressSpace : public engine::GuestMemory {
   public:
-    /// Reserves nothing yet; chooses the layout. `task_size` of the guest; page_size of the guest.
-    explicit AddressSpace(u64 task_size, u64 page_size);
+    AddressSpace(u64 task_size, u64 page_size, u64 stack_size = u64{8} << 20);
     ~AddressSpace() override;
+    AddressSpace(const AddressSpace&) = delete;
+    AddressSpace& operator=(const AddressSpace&) = delete;
 
     i64 mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offset, std::string path = {});
     i64 munmap(u64 addr, u64 len);
@@ -37,21 +54,28 @@ class AddressSpace : public engine::GuestMemory {
     i64 madvise(u64 addr, u64 len, int advice);
     i64 msync(u64 addr, u64 len, int flags);
     i64 brk(u64 addr);
-    void set_brk(u64 start) ;
-    void set_memory_limit(u64 bytes);      ///< --memory-limit / RLIMIT_AS; 0 = none
+    /// The program break starts here (page aligned up for growth).
+    void set_brk(u64 start);
+    void set_memory_limit(u64 bytes);  ///< --memory-limit / RLIMIT_AS; 0 = none
+    u64 memory_limit() const;
+    u64 mapped_bytes() const;
 
     /// Guest-visible permissions at addr (PROT_ bits), or -1 if unmapped.
     int prot_at(u64 addr) const;
+    /// Is all of [addr, addr+len) mapped (any permission)?
+    bool mapped(u64 addr, u64 len) const;
     /// Is [addr, addr+len) inside user space (does not say mapped)?
-    bool in_range(u64 addr, u64 len) const { return addr < task_size_ && len <= task_size_ - addr; }
-    /// The kernel is about to write [addr, addr+len) for the guest: drop translations and lift write protection there.
+    bool in_range(u64 addr, u64 len) const { return addr <= layout_.task_size && len <= layout_.task_size - addr; }
+    /// The kernel is about to write [addr, addr+len) for the guest: drop translations there.
     void prepare_kernel_write(u64 addr, u64 len);
-    std::string maps_text() const;         ///< /proc/self/maps
+    /// /proc/self/maps. Files are named as the host names them, without `strip` in front (the sysroot).
+    std::string maps_text(const std::string& strip = {}) const;
     std::vector<Vma> snapshot() const;
 
     // copies that return false instead of faulting
     bool read(u64 addr, void* out, u64 len) const;
     bool write(u64 addr, const void* in, u64 len);
+    /// NUL-terminated string of at most `max` bytes without the NUL.
     bool read_string(u64 addr, std::string* out, u64 max = 1 << 20) const;
 
     // engine::GuestMemory
@@ -59,13 +83,25 @@ class AddressSpace : public engine::GuestMemory {
     void note_code(u64 begin, u64 end) override;
     bool handle_host_fault(u64 addr, bool write) override;
 
+    /// Around fork(2): no other thread may be in the middle of a change. fork_done in parent and child.
+    void fork_prepare();
+    void fork_done();
+
     void set_engine(engine::Engine* e) { engine_ = e; }
-    u64 task_size() const { return task_size_; }
+    u64 task_size() const { return layout_.task_size; }
     u64 page_size() const { return page_size_; }
+    const Layout& layout() const { return layout_; }
 
   private:
     struct Impl;
-    u64 task_size_, page_size_;
+    struct MmapCall;
+    i64 mmap_locked(MmapCall& call, bool* had_code);
+    i64 mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr, bool* had_code);
+    i64 mremap_move(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 target, bool* had_code);
+    void invalidate(u64 addr, u64 len);
+
+    Layout layout_;
+    u64 page_size_;
     engine::Engine* engine_ = nullptr;
     std::unique_ptr<Impl> impl_;
 };

@@ -39,6 +39,7 @@ class Process;
 class Thread {
   public:
     Thread(Process& p, std::unique_ptr<engine::Vcpu> v);
+    ~Thread();
     Process& process() { return process_; }
     engine::Vcpu& vcpu() { return *vcpu_; }
     AddressSpace& mm();
@@ -79,8 +80,13 @@ class Process {
     engine::Engine& engine() { return *engine_; }
     const Abi& abi() const { return abi_; }
     const RunOptions& options() const { return options_; }
-    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it).
-    std::string host_path(const std::string& guest_path) const;
+    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a symlink at the
+    /// end is followed, inside the sysroot.
+    std::string host_path(const std::string& guest_path, bool follow = true) const;
+    /// Host path → how the guest names it: without the sysroot in front.
+    std::string guest_path(const std::string& host_path) const;
+    /// Writes the counters if asked for and ends the host process at once, whatever its other threads do.
+    [[noreturn]] void finish(int code);
 
     std::string exe_path;                  ///< absolute host path of the program
     std::mutex sig_mutex;
@@ -92,14 +98,21 @@ class Process {
     u64 auxv_addr = 0, stack_top = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
     u64 entry = 0, initial_sp = 0;
     std::vector<u64> auxv;
+    u64 code_start = 0, code_end = 0;      ///< of the program's text, for /proc/self/stat
+    std::atomic<int> vfork_fd{-1};         ///< in a vfork child: closing it lets the parent go on
+    std::atomic<int> main_exit_code{0};    ///< of the main thread, where it ended before the others
 
   private:
     friend class Thread;
+    friend Result<void> load_program(Process& p);
     Process(const RunOptions& options, const Abi& abi) : options_(options), abi_(abi) {}
     RunOptions options_;
     const Abi& abi_;
     std::unique_ptr<AddressSpace> mm_;
     std::unique_ptr<engine::Engine> engine_;
+    std::unique_ptr<Thread> main_;
+    mutable std::atomic<int> sysroot_fd_{-1};
+    int stats_owner_ = 0;                  ///< only the process that was asked for counters writes them
 };
 
 // ---- seams between the parts of this module (each in its own file)

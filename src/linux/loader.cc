@@ -1,0 +1,223 @@
+// Maps a program, its loader, the vDSO page and the stack, and leaves entry point and stack pointer in the process.
+#include <fcntl.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <system_error>
+
+#include "base/format.h"
+#include "linux/elf.h"
+#include "linux/process.h"
+#include "linux/program.h"
+#include "linux/stack.h"
+#include "osal/guarded.h"
+
+namespace vm::linux {
+namespace {
+
+constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9, kAtUid = 11,
+              kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17, kAtSecure = 23, kAtMinsigstksz = 51;
+constexpr u32 kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+std::unexpected<Error> no_room(const std::string& name, i64 r, u64 at, u64 bytes) {
+    const int e = static_cast<int>(-r);
+    if (e == ENOMEM)
+        return fail(ErrorKind::Resource, fmt::format("{}: cannot be loaded: no room for {} bytes at {:#x}", name, bytes, at), e);
+    return fail(ErrorKind::NotExecutable, fmt::format("{}: cannot be loaded at {:#x} ({})", name, at, std::generic_category().message(e)), e);
+}
+
+u32 segment_prot(u32 flags) {
+    return (flags & kPfR ? PROT_READ : 0) | (flags & kPfW ? PROT_WRITE : 0) | (flags & kPfX ? PROT_EXEC : 0);
+}
+
+/// One PT_LOAD at its final address: file pages, zeroed tail, anonymous rest.
+Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias, u32 fixed, const std::string& name) {
+    const u64 page = mm.page_size();
+    const u64 begin = align_down(s.vaddr + bias, page);
+    const u64 file_end = s.vaddr + bias + s.filesz, mem_end = s.vaddr + bias + s.memsz;
+    u64 at = begin;
+    const u32 prot = segment_prot(s.flags);
+    if (s.filesz) {
+        const u64 len = align_up(file_end, page) - begin;
+        const i64 r = mm.mmap(begin, len, prot, MAP_PRIVATE | fixed, fd, align_down(s.offset, page));
+        if (r < 0) return no_room(name, r, begin, len);
+        at = begin + len;
+        // What follows in the last file page is not the segment's; bss starts there.
+        if (s.memsz > s.filesz && file_end % page && (s.flags & kPfW) && osal::guarded_zero(file_end, at - file_end))
+            return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name), EIO);
+    }
+    if (mem_end > at) {
+        const u64 len = align_up(mem_end, page) - at;
+        const i64 r = mm.mmap(at, len, prot, kAnonymous | fixed, -1, 0);
+        if (r < 0) return no_room(name, r, at, len);
+    }
+    return {};
+}
+
+/// Maps all segments; returns the bias (0 for fixed programs). `wish`: where a position-independent one should go, 0 = free choice.
+Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std::string& name) {
+    const u64 page = mm.page_size();
+    u64 bias = 0;
+    if (e.pie()) {
+        // Take the whole extent first, so that every segment finds its place.
+        const u64 align = std::max(e.max_align, page);
+        const u64 low = align_down(e.low, page), span = align_up(e.high, page) - low;
+        const u64 extra = align > page ? align : 0;
+        i64 r = mm.mmap(wish ? align_up(wish, align) + low % align : 0, span + extra, PROT_NONE, kAnonymous, -1, 0);
+        if (r < 0) return no_room(name, r, wish, span);
+        const u64 got = static_cast<u64>(r);
+        const u64 at = align_up(got - low % align, align) + low % align;
+        if (at > got) mm.munmap(got, at - got);
+        if (got + span + extra > at + span) mm.munmap(at + span, got + extra - at);
+        bias = at - low;
+    }
+    u64 previous_end = 0;
+    for (const ElfSegment& s : e.loads) {
+        const u64 begin = align_down(s.vaddr + bias, page);
+        // Neighbours may share a page: the later one's contents win, as in Linux.
+        const u32 fixed = e.pie() || begin < previous_end ? MAP_FIXED : MAP_FIXED_NOREPLACE;
+        if (e.pie() && previous_end && begin > previous_end) mm.munmap(previous_end, begin - previous_end);
+        if (auto ok = map_segment(mm, fd, s, bias, fixed, name); !ok) {
+            if (ok.error().os_errno == EEXIST || ok.error().os_errno == EPERM)
+                return fail(ErrorKind::NotExecutable,
+                            fmt::format("{}: wants to be loaded at {:#x}, which this host does not allow; link it position-independent", name, begin),
+                            ok.error().os_errno);
+            return std::unexpected(ok.error());
+        }
+        previous_end = align_up(s.vaddr + bias + s.memsz, page);
+    }
+    return bias;
+}
+
+struct Loaded {
+    u64 entry = 0, base = 0;
+};
+
+Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string& name) {
+    const std::string& path = program.interpreter;
+    auto hint = [&] {
+        return p.options().sysroot.empty() ? std::string("use -L DIR with the root of a system that has it")
+                                           : fmt::format("-L {} has no such file", p.options().sysroot);
+    };
+    const std::string host = p.host_path(path);
+    const int fd = ::open(host.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        const int e = errno;
+        return fail(e == ENOENT || e == ENOTDIR ? ErrorKind::NotFound : ErrorKind::NotExecutable,
+                    fmt::format("{}: needs the loader {}, which cannot be opened ({}); {}", name, path, std::generic_category().message(e), hint()), e);
+    }
+    struct Closer {
+        int fd;
+        ~Closer() { ::close(fd); }
+    } closer{fd};
+    auto e = parse_elf(fd, path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
+    if (!e) {
+        return fail(e.error().kind, fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of a {} system", name,
+                                                e.error().message, p.abi().name), e.error().os_errno);
+    }
+    auto bias = map_elf(p.mm(), fd, *e, 0, path);
+    if (!bias) return std::unexpected(bias.error());
+    return Loaded{e->entry + *bias, align_down(e->low, p.mm().page_size()) + *bias};
+}
+
+Result<void> map_vdso(Process& p) {
+    AddressSpace& mm = p.mm();
+    const u64 page = mm.page_size();
+    const i64 r = mm.mmap(0, page, PROT_READ | PROT_WRITE, kAnonymous, -1, 0, "[vdso]");
+    if (r < 0) return no_room("vDSO", r, 0, page);
+    p.vdso_base = static_cast<u64>(r);
+    if (!mm.write(p.vdso_base, p.abi().sigtramp, p.abi().sigtramp_bytes))
+        return fail(ErrorKind::Resource, "the vDSO page cannot be written; is there enough memory?", ENOMEM);
+    mm.mprotect(p.vdso_base, page, PROT_READ | PROT_EXEC);
+    return {};
+}
+
+Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, const Loaded& loader) {
+    AddressSpace& mm = p.mm();
+    StackRequest r;
+    r.top = mm.layout().stack_top;
+    r.size = align_up(o.stack_size, mm.page_size());
+    const u32 prot = PROT_READ | PROT_WRITE | (e.exec_stack ? PROT_EXEC : 0);
+    const i64 m = mm.mmap(r.top - r.size, r.size, prot, kAnonymous | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0, "[stack]");
+    if (m < 0) return no_room("stack", m, r.top - r.size, r.size);
+    r.argv = o.argv;
+    r.env = o.env;
+    r.exec_name = o.program;
+    r.platform = p.abi().platform;
+    if (::getrandom(r.random.data(), r.random.size(), 0) != static_cast<ssize_t>(r.random.size()))
+        return fail(ErrorKind::Io, "the host gives no random numbers", errno);
+    r.auxv = {{kAtHwcap, p.abi().hwcap(p.engine().isa(), o.engine.cpu_features)},
+              {kAtPagesz, mm.page_size()},
+              {kAtClktck, static_cast<u64>(::sysconf(_SC_CLK_TCK))},
+              {kAtPhdr, e.phdr_vaddr ? e.phdr_vaddr + bias : 0},
+              {kAtPhent, 56},
+              {kAtPhnum, e.phnum},
+              {kAtBase, loader.base},
+              {kAtFlags, 0},
+              {kAtEntry, e.entry + bias},
+              {kAtUid, ::getuid()},
+              {kAtEuid, ::geteuid()},
+              {kAtGid, ::getgid()},
+              {kAtEgid, ::getegid()},
+              {kAtSecure, ::getauxval(AT_SECURE) ? 1u : 0u},
+              {kAtMinsigstksz, 2048}};
+    auto s = build_stack(mm, r);
+    if (!s) return std::unexpected(s.error());
+    p.stack_top = r.top;
+    p.initial_sp = s->sp;
+    p.arg_start = s->arg_start;
+    p.arg_end = s->arg_end;
+    p.env_start = s->env_start;
+    p.env_end = s->env_end;
+    p.auxv_addr = s->auxv_addr;
+    p.auxv = std::move(s->auxv);
+    return {};
+}
+
+}  // namespace
+
+Result<void> load_program(Process& p) {
+    RunOptions& o = p.options_;
+    auto prog = open_program(p, o.program, o.argv);
+    if (!prog) return std::unexpected(prog.error());
+    o.argv = prog->argv;
+    const std::string& name = prog->path;
+    AddressSpace& mm = p.mm();
+    auto elf = parse_elf(prog->fd, name, p.abi().elf_machine, mm.page_size(), mm.task_size());
+    if (!elf) return std::unexpected(elf.error());
+
+    auto bias = map_elf(mm, prog->fd, *elf, mm.layout().pie_base, name);
+    if (!bias) return std::unexpected(bias.error());
+    p.brk_start = align_up(elf->high + *bias, mm.page_size());
+    mm.set_brk(p.brk_start);
+    p.entry = elf->entry + *bias;
+    for (const ElfSegment& s : elf->loads) {
+        if (!(s.flags & kPfX)) continue;
+        if (!p.code_start) p.code_start = s.vaddr + *bias;
+        p.code_end = s.vaddr + s.filesz + *bias;
+    }
+    Loaded loader;
+    if (!elf->interpreter.empty()) {
+        auto l = map_interpreter(p, *elf, name);
+        if (!l) return std::unexpected(l.error());
+        loader = *l;
+        p.entry = loader.entry;
+    }
+    if (auto ok = map_vdso(p); !ok) return ok;
+    if (auto ok = map_stack(p, o, *elf, *bias, loader); !ok) return ok;
+
+    char* real = ::realpath(prog->host_path.c_str(), nullptr);
+    p.exe_path = real ? real : prog->host_path;
+    std::free(real);
+    // The name that ps shows; execve sets it from the file name (16 bytes with the NUL).
+    ::prctl(PR_SET_NAME, o.program.substr(o.program.rfind('/') + 1).c_str());
+    return {};
+}
+
+}  // namespace vm::linux

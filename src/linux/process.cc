@@ -1,0 +1,88 @@
+#include "linux/process.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "base/format.h"
+#include "linux/signals.h"
+#include "linux/threads.h"
+
+namespace vm::linux {
+
+Thread::Thread(Process& p, std::unique_ptr<engine::Vcpu> v) : process_(p), vcpu_(std::move(v)) {}
+Thread::~Thread() = default;
+AddressSpace& Thread::mm() { return process_.mm(); }
+const Abi& Thread::abi() const { return process_.abi(); }
+
+int Thread::loop() {
+    while (!exiting) {
+        const engine::Exit e = vcpu_->run();
+        switch (e.reason) {
+            case ir::ExitReason::Syscall: do_syscall(*this); break;
+            case ir::ExitReason::Safepoint: deliver_signals(*this, nullptr); break;
+            case ir::ExitReason::Wait: ::sched_yield(); break;
+            default: raise_sync(*this, e); break;
+        }
+    }
+    return exit_code;
+}
+
+Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, const frontend::GuestIsa& isa, const Abi& abi) {
+    std::unique_ptr<Process> p(new Process(options, abi));
+    if (!options.stats_file.empty()) p->stats_owner_ = ::getpid();
+    p->mm_ = std::make_unique<AddressSpace>(abi.task_size, abi.page_size, options.stack_size);
+    p->mm_->set_memory_limit(options.memory_limit);
+    auto engine = engine::Engine::create(isa, *p->mm_, options.engine);
+    if (!engine) return std::unexpected(engine.error());
+    p->engine_ = std::move(*engine);
+    p->mm_->set_engine(p->engine_.get());
+    if (auto ok = load_program(*p); !ok) return std::unexpected(ok.error());
+    auto vcpu = p->engine_->create_vcpu();
+    if (!vcpu) return std::unexpected(vcpu.error());
+    p->main_ = std::make_unique<Thread>(*p, std::move(*vcpu));
+    p->main_->tid = static_cast<int>(::syscall(SYS_gettid));
+    p->main_->vcpu().set_pc(p->entry);
+    p->main_->vcpu().set_reg(abi.sp_offset, p->initial_sp);
+    p->main_->vcpu().state_changed();
+    p->threads.push_back(p->main_.get());
+    return p;
+}
+
+Process::~Process() {
+    main_.reset();
+    if (mm_) mm_->set_engine(nullptr);
+    engine_.reset();
+    if (const int fd = sysroot_fd_.load(); fd >= 0) ::close(fd);
+}
+
+int Process::run() {
+    install_host_signal_handlers(*this);
+    signals_thread_start(*main_, true);
+    const int code = main_->loop();
+    // Only the main thread ended (a group exit does not come back here).
+    end_thread(*main_, code);
+    main_.reset();
+    for (;;) ::pause();  // the last thread ends the process; until then this one is what Linux shows as a zombie leader
+}
+
+void Process::finish(int code) {
+    if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
+        const std::string text = engine_->stats_json();
+        const int fd = ::open(options_.stats_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+        if (!written) {
+            const std::string line = fmt::format("vm: --stats {}: cannot be written ({})\n", options_.stats_file, std::generic_category().message(errno));
+            (void)!::write(2, line.data(), line.size());
+        }
+    }
+    ::syscall(SYS_exit_group, code);
+    __builtin_unreachable();
+}
+
+}  // namespace vm::linux
