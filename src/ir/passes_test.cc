@@ -196,6 +196,44 @@ TEST(Fold, CompareAndBranchOnASetValueFuse) {
         "%5 = const i64 0x0\n%6 = icmp i1 %0, %1, ges\nexit_if %6, 0x2000\nexit_if %2, 0x3000\ngoto 0x10\n");
 }
 
+/// Shift, narrow, widen: what fold believes about the bits must hold at every amount, for values that differ
+/// in one bit.
+TEST(Fold, KnownBitsAtEveryShiftAmount) {
+    std::vector<u64> inputs = {0, ~u64{0}};
+    for (unsigned i = 0; i < 64; ++i)
+        inputs.insert(inputs.end(), {u64{1} << i, ~(u64{1} << i), ~u64{0} << i});
+    PassScratch scratch;
+    for (const Op shift : {Op::Shl, Op::Lshr, Op::Ashr})
+        for (unsigned n = 0; n < 64; ++n)
+            for (const Type narrow : {Type::I8, Type::I16, Type::I32})
+                for (const Op widen : {Op::Sext, Op::Zext}) {
+                    Block before;
+                    Builder b(before, kLayout);
+                    const Value shifted = b.binary(shift, b.get(0), b.c64(n));
+                    const Value y = b.convert(widen, Type::I64, b.trunc(narrow, shifted));
+                    b.set(1, b.binary(shift == Op::Shl ? Op::Lshr : shift, y, b.c64(n)));
+                    b.set(2, y);
+                    b.jump(0x10);
+                    Block folded = before;
+                    fold(folded, kLayout, scratch);
+                    for (const u64 x : inputs) {
+                        u8 g[2][256] = {};
+                        for (unsigned k = 0; k < 2; ++k) {
+                            store_raw(g[k], x);
+                            InterpContext ctx{.guest = g[k],
+                                              .fp = {},
+                                              .reservation = {},
+                                              .icount = {},
+                                              .memory = {},
+                                              .read_time = {}};
+                            interpret(k ? folded : before, kLayout, ctx);
+                        }
+                        ASSERT_EQ(std::memcmp(g[0], g[1], sizeof g[0]), 0)
+                            << print(before, kLayout) << print(folded, kLayout);
+                    }
+                }
+}
+
 TEST(Fold, MasksAndShiftPairs) {
     EXPECT_EQ(
         after(fold, R"(
