@@ -76,9 +76,12 @@ class TreeWriter {
     std::string run() {
         List all;
         for (const Encoding& e : table_.encodings) all.push_back(&e);
-        std::stable_sort(all.begin(), all.end(), [](auto* a, auto* b) { return a->rank > b->rank; });
+        // Falling precedence, then the order of the table (pointers into one vector).
+        std::ranges::sort(all,
+                          [](auto* a, auto* b) { return a->rank != b->rank ? a->rank > b->rank : a < b; });
         body(all, 0, 1);
-        return functions_ + "\nDecoded tree(u32 w, u64 features) {\n" + tree_ + "    return invalid(w);\n}\n";
+        return functions_ + "}  // namespace\n\nDecoded decode(u32 w, u64 features) {\n" + tree_ +
+               "    return invalid(w);\n}\n";
     }
 
   private:
@@ -257,10 +260,7 @@ std::string emit_decoder(const Table& table) {
         "namespace vm::frontend::{1} {{\nnamespace {{\n\n",
         table.file, table.isa, table.prefix);
     out += invalid_function(table) + TreeWriter(table).run();
-    out += fmt::format(
-        "\n}}  // namespace\n\nDecoded decode(u32 bits, u64 features) {{ return tree(bits, features); }}\n\n"
-        "}}  // namespace vm::frontend::{}\n",
-        table.isa);
+    out += fmt::format("\n}}  // namespace vm::frontend::{}\n", table.isa);
     return out;
 }
 
