@@ -39,13 +39,14 @@ inline x86::Mem gs(i32 disp, unsigned size) {
 enum class Const : u8 {
     CanonF64,   ///< canonical NaN
     CanonF32,   ///< boxed canonical NaN
+    InfF64, InfF32,
     SignF64, AbsF64,
     SignF32,    ///< upper half 0
     AbsF32,     ///< upper half all ones
     BoxMask,    ///< f32 boxing: 0xffffffff00000000
     AllOnes,
     Two63F64, Two63F32,
-    Two31F64, One64, MinusOneF64,
+    MinusOneF64, MinusOneF32,
     SignF64x2, AbsF64x2, SignF32x4, AbsF32x4,
     SignI8x16, SignI16x8, SignI32x4, SignI64x2,
     Byte0f, Byte70,

@@ -230,6 +230,8 @@ void init_vcpu_state(VcpuState& s) {
     constexpr u64 sign = u64{1} << 63, sign32 = u64{1} << 31;
     set_const(s, Const::CanonF64, 0x7ff8000000000000, 0);
     set_const(s, Const::CanonF32, 0xffffffff7fc00000, 0);
+    set_const(s, Const::InfF64, 0x7ff0000000000000, 0);
+    set_const(s, Const::InfF32, 0xffffffff7f800000, 0);
     set_const(s, Const::SignF64, sign, 0);
     set_const(s, Const::AbsF64, ~sign, ~u64{0});
     set_const(s, Const::SignF32, sign32, 0);
@@ -238,9 +240,8 @@ void init_vcpu_state(VcpuState& s) {
     set_const(s, Const::AllOnes, ~u64{0}, ~u64{0});
     set_const(s, Const::Two63F64, 0x43e0000000000000, 0);
     set_const(s, Const::Two63F32, 0xffffffff5f000000, 0);
-    set_const(s, Const::Two31F64, 0x41e0000000000000, 0);
-    set_const(s, Const::One64, 1, 0);
     set_const(s, Const::MinusOneF64, 0xbff0000000000000, 0);
+    set_const(s, Const::MinusOneF32, 0xffffffffbf800000, 0);
     set_const(s, Const::SignF64x2, sign, sign);
     set_const(s, Const::AbsF64x2, ~sign, ~sign);
     set_const(s, Const::SignF32x4, 0x8000000080000000, 0x8000000080000000);

@@ -1,0 +1,214 @@
+#include "backend/x86_64/analysis.h"
+
+namespace vm::backend::x86_64 {
+
+using ir::Inst;
+using ir::Op;
+using ir::Type;
+using ir::Value;
+
+namespace {
+
+// Result of a 32-bit host operation, or otherwise known to have zeros above its width.
+bool makes_clean(const Inst& in, Type operand) {
+    if (in.type == Type::I1) return true;
+    switch (in.op) {
+        case Op::Const: return true;
+        case Op::Select: return in.type == Type::I32;
+        case Op::Icmp: case Op::FCmp: case Op::StoreCond: case Op::FlagsTest: return true;
+        case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
+        case Op::Zext: return true;
+        case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
+        case Op::Trunc: return in.type == Type::I1;
+        case Op::Add: case Op::Sub: case Op::Mul: case Op::Neg: case Op::And: case Op::Or: case Op::Xor: case Op::AndNot:
+        case Op::Not: case Op::Shl: case Op::Lshr: case Op::Ashr: case Op::Rotr: case Op::Clz: case Op::Ctz: case Op::Popcnt:
+        case Op::Bswap: case Op::MulHiS: case Op::MulHiU:
+            return in.type == Type::I32;
+        default: return false;
+    }
+}
+
+// The value is an I64 that is its own low 32 bits sign-extended.
+bool is_sign32(const Inst& in, Type operand) {
+    if (in.type != Type::I64) return false;
+    if (in.op == Op::Sext) return ir::width(operand) <= 32;
+    if (in.op == Op::Load) return ir::mem_signed(in.aux) && ir::width(in.mtype) <= 32;
+    return false;
+}
+
+bool raw_args(Op op) { return op == Op::Const128; }
+
+}  // namespace
+
+void Analysis::run(const ir::Block& block) {
+    info.assign(block.insts.size(), ValueInfo{});
+    use_count.assign(block.insts.size(), 0);
+    uses.clear();
+    boxes = counts = false;
+    forward(block);
+    backward(block);
+}
+
+// The earlier value that instruction i is the same as, or i.
+Value Analysis::same_as(const ir::Block& block, u32 i) {
+    const Inst& in = block.insts[i];
+    const auto arg = [&](unsigned k) { return info[in.args[k]].rep; };
+    switch (in.op) {
+        case Op::GetState: {
+            Value& known = slot_[in.imm];
+            if (!on(JitOpt::FoldState)) return i;
+            if (known != ir::kNone) return known;
+            return known = i;
+        }
+        case Op::Trunc: {
+            const Type from = block.insts[in.args[0]].type;
+            return in.type != Type::I1 && is_gpr_type(from) ? arg(0) : i;
+        }
+        case Op::Zext: {
+            const Value x = arg(0);
+            const Type from = block.insts[in.args[0]].type;
+            return is_gpr_type(in.type) && info[x].clean && block.insts[x].type == from ? x : i;
+        }
+        case Op::Sext: {
+            const Value x = arg(0);
+            const Inst& def = block.insts[x];
+            const Type def_arg = def.op == Op::Sext ? block.insts[def.args[0]].type : Type::Void;
+            return in.type == Type::I64 && block.insts[in.args[0]].type == Type::I32 && is_sign32(def, def_arg) ? x : i;
+        }
+        case Op::NanBox:
+            if (block.insts[in.args[0]].type != Type::F32) return i;
+            boxes = true;
+            return arg(0);
+        case Op::NanUnbox: {
+            const Value x = arg(0);
+            if (in.type != Type::F32 || !on(JitOpt::FoldState)) return i;
+            boxes = true;
+            if (block.insts[x].type == Type::F32) return x;
+            if (info[x].unboxed != ir::kNone) return info[x].unboxed;
+            return info[x].unboxed = i;
+        }
+        default: return i;
+    }
+}
+
+void Analysis::forward(const ir::Block& block) {
+    const u32 n = static_cast<u32>(block.insts.size());
+    total_.assign(n, 0);
+    slot_.assign(layout_.slots.size(), ir::kNone);
+    for (u32 i = 0; i < n; i++) {
+        const Inst& in = block.insts[i];
+        const Value r = same_as(block, i);
+        info[i].rep = r;
+        if (r != i) continue;
+        if (in.op == Op::Icount) counts = true;
+        const unsigned nargs = raw_args(in.op) ? 0 : ir::info(in.op).nargs;
+        info[i].clean = makes_clean(in, nargs ? block.insts[in.args[0]].type : Type::Void);
+        for (unsigned k = 0; k < nargs; k++) total_[info[in.args[k]].rep]++;
+        if (in.op == Op::SetState) slot_[in.imm] = info[in.args[0]].rep;
+    }
+}
+
+void Analysis::backward(const ir::Block& block) {
+    // slot_gen() of a slot differs from a remembered one if a barrier or a read of the slot's home came in between:
+    // barrier_ and reads_ only grow.
+    barrier_ = 1;
+    reads_.assign(layout_.slots.size(), 0);
+    dead_gen_.assign(layout_.slots.size(), 0);
+    for (u32 i = static_cast<u32>(block.insts.size()); i-- > 0;) visit(block, i);
+}
+
+void Analysis::use(Value v, u32 at) {
+    ValueInfo& x = info[v];
+    uses.push_back({v, x.next});
+    x.next = at;
+    x.uses++;
+    use_count[at]++;
+}
+
+void Analysis::hint(Value v, u8 reg, u32 gen) {
+    info[v].hint = reg;
+    info[v].hint_gen = gen;
+}
+
+// Whether `def`, operand `arg` of `consumer` and used only there, is better emitted together with it.
+bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) const {
+    const bool wide = def.type == Type::I64;
+    switch (consumer.op) {
+        case Op::ExitIf: case Op::TrapIf:
+            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::FlagsTest);
+        case Op::Select:
+            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::Icmp && is_gpr_type(consumer.type);
+        case Op::Icmp:
+            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && (wide || def.type == Type::I32);
+        case Op::Load: case Op::Store: case Op::Prefetch:
+            return arg == 0 && on(JitOpt::FoldAddress) && def.op == Op::Add && wide;
+        case Op::Ret: case Op::JumpInd: case Op::CallInd:
+            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && wide;
+        case Op::Add:
+            return on(JitOpt::FoldAddress) && def.op == Op::Shl && consumer.type == def.type && (wide || def.type == Type::I32);
+        default: return false;
+    }
+}
+
+// Operand `arg` of instruction `consumer`, read when `at` is emitted.
+void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg) {
+    const Inst& in = block.insts[consumer];
+    const Value v = info[in.args[arg]].rep;
+    const Inst& def = block.insts[v];
+    bool defer = total_[v] == 1 && may_defer(in, arg, def) && block.insts[in.args[arg]].type == def.type;
+    if (defer && in.op == Op::Icmp) {  // test x,y; jz
+        const Inst& zero = block.insts[info[in.args[1]].rep];
+        const auto c = static_cast<ir::Cond>(in.aux);
+        defer = (c == ir::Cond::Eq || c == ir::Cond::Ne) && zero.op == Op::Const && zero.imm == 0;
+    }
+    if (defer && def.op == Op::Shl) {
+        const Inst& amount = block.insts[info[def.args[1]].rep];
+        const Value other = info[in.args[1 - arg]].rep;
+        defer = amount.op == Op::Const && amount.imm >= 1 && amount.imm <= 3 && other != v &&
+                block.insts[other].op != Op::Const && !info[other].deferred;
+    }
+    if (defer && def.op == Op::And && in.op != Op::Icmp) {  // clears bits that no instruction address has
+        const Inst& mask = block.insts[info[def.args[1]].rep];
+        defer = mask.op == Op::Const && mask.imm == ~u64{0} - (layout_.pc_alignment - 1u) && layout_.pc_alignment > 1;
+    }
+    if (!defer) return use(v, at);
+    info[v].deferred = true;
+    const unsigned nargs = ir::info(def.op).nargs;
+    for (unsigned k = 0; k < nargs; k++) operand(block, at, v, k);
+}
+
+void Analysis::visit(const ir::Block& block, u32 i) {
+    const Inst& in = block.insts[i];
+    ValueInfo& me = info[i];
+    if (me.rep != i || me.deferred) return;
+    const bool barrier = is_barrier(in.op);
+    if (in.op == Op::SetState) {
+        const unsigned slot = static_cast<unsigned>(in.imm);
+        if (on(JitOpt::FoldState) && dead_gen_[slot] == slot_gen(slot)) return;
+        dead_gen_[slot] = slot_gen(slot);
+        me.live = true;
+        const Value v = info[in.args[0]].rep;
+        if (pins_.reg_of[slot] >= 0 && on(JitOpt::HomeHint))
+            hint(v, static_cast<u8>(pins_.reg_of[slot]), slot_gen(slot));
+        return use(v, i);
+    }
+    if (me.uses == 0 && ir::removable(in)) return;
+    me.live = true;
+    if (me.hint != kNoReg) me.hint_ok = me.hint_gen == slot_gen(static_cast<unsigned>(pins_.slot_of[me.hint]));
+    if (in.op == Op::GetState) {
+        // While its slot's register still holds it, nothing is to be copied.
+        me.hint_ok = false;
+        reads_[in.imm]++;
+    }
+    if (barrier) barrier_++;
+    const unsigned nargs = raw_args(in.op) ? 0 : ir::info(in.op).nargs;
+    for (unsigned k = nargs; k-- > 0;) operand(block, i, i, k);
+    // What becomes the first operand may as well be computed in the same register.
+    if (!barrier && nargs && me.hint_ok) {
+        const Value x = info[in.args[0]].rep;
+        const bool same_class = is_gpr_type(block.insts[x].type) == (me.hint < kXmm0);
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class) hint(x, me.hint, me.hint_gen);
+    }
+}
+
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,301 @@
+// Exits, jumps, calls, returns, and the cold code behind them.
+#include "backend/x86_64/lowering.h"
+
+namespace vm::backend::x86_64 {
+
+bool Lowering::lower_control(u32 i) {
+    const Inst& in = inst(i);
+    if (ir::info(in.op).effects & (ir::kEffectX | ir::kEffectT)) nan_flush();
+    switch (in.op) {
+        case Op::ExitIf: exit_if(i); return true;
+        case Op::TrapIf: trap_if(i); return true;
+        case Op::Goto: goto_(i); return true;
+        case Op::Call: call(i); return true;
+        case Op::CallInd: call_indirect(i); return true;
+        case Op::JumpInd: jump_indirect(i); return true;
+        case Op::Ret: ret(i); return true;
+        case Op::Exit: exit(i); return true;
+        default: return false;
+    }
+}
+
+// --- links
+// Makes the displacement that follows `opcode_bytes` more bytes 4-aligned. The padding goes before `start`, so that a compare
+// and its jump stay neighbours (they fuse in the processor).
+void Lowering::pad_link(unsigned opcode_bytes, u32 start) {
+    const u32 n = (0u - (a.pos() + opcode_bytes)) & 3;
+    if (n == 0) return;
+    constexpr u8 nops[4][3] = {{}, {0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+    const u32 size = a.pos() - start;
+    for (u32 k = 0; k < n; k++) a.byte(0x90);
+    std::memmove(a.data() + start + n, a.data() + start, size);
+    std::memcpy(a.data() + start, nops[n], n);
+}
+
+void Lowering::link_jmp(u64 target, bool is_landing) {
+    pad_link(1, a.pos());
+    a.byte(0xe9);
+    links_.push_back({a.pos(), target, false, is_landing});
+    a.dword(0);
+}
+void Lowering::link_jcc(Cc c, u64 target, u32 start) {
+    pad_link(2, start);
+    a.byte(0x0f);
+    a.byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
+    links_.push_back({a.pos(), target, false, false});
+    a.dword(0);
+}
+void Lowering::link_call(u64 target) {
+    pad_link(1, a.pos());
+    a.byte(0xe8);
+    links_.push_back({a.pos(), target, true, false});
+    a.dword(0);
+}
+
+void Lowering::emit_links() {
+    for (const PendingLink& l : links_) {
+        const u32 stub = a.pos();
+        a.patch32(l.disp, stub - (l.disp + 4));
+        call_stub(Stub::ExitLink);
+        out_->links.push_back({l.disp, stub, a.pos(), l.target, l.is_call, l.is_landing});
+    }
+}
+
+void Lowering::cold_jcc(Cc c, Cold cold) {
+    a.byte(0x0f);
+    a.byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
+    cold.from = a.pos();
+    a.dword(0);
+    cold.back = a.pos();
+    cold_.push_back(cold);
+}
+
+void Lowering::safepoint(Cold cold) {
+    if (!options_.safepoints) return;
+    a.cmp(VM_GS(safepoint_request, 4), 0);
+    cold_jcc(Cc::Ne, cold);
+}
+
+// --- conditional exits
+void Lowering::exit_if(u32 i) {
+    const Inst& in = inst(i);
+    const Value cond = arg(in, 0);
+    const bool poll = (in.aux & ir::kBackEdge) && options_.safepoints;
+    // Where nothing of this guest instruction has happened yet it can simply be executed again after the safepoint.
+    const bool poll_first = poll && clean_insn_;
+    if (poll_first) safepoint({.kind = ColdKind::SafepointPc, .imm = pc_});
+    u32 start = 0;
+    const Cc c = condition(cond, &start);
+    consume();
+    if (!poll || poll_first) return link_jcc(c, in.imm, start);
+    a.byte(0x0f);
+    a.byte(static_cast<u8>(0x80 | static_cast<u8>(invert(c))));
+    const u32 over = a.pos();
+    a.dword(0);
+    safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
+    link_jmp(in.imm);
+    a.patch32(over, a.pos() - (over + 4));
+}
+
+void Lowering::trap_if(u32 i) {
+    const Inst& in = inst(i);
+    Cold cold{.kind = ColdKind::Trap, .imm = in.aux, .inst = &in};
+    const Value v = arg(in, 1);
+    u32 start = 0;
+    // The exit value stays where it is until the cold code fetches it.
+    if (is_const(v) || inst(v).op == Op::GuestAddr) {
+        cold.n = 1;
+    } else {
+        cold.r[0] = use_gpr(v);
+    }
+    const Cc c = condition(arg(in, 0), &start);
+    consume();
+    cold.op = asmjit::Imm(static_cast<i64>(pc_));
+    cold_jcc(c, cold);
+}
+
+void Lowering::goto_(u32 i) {
+    const Inst& in = inst(i);
+    if (in.aux & ir::kBackEdge) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
+    link_jmp(in.imm);
+}
+
+void Lowering::exit(u32 i) {
+    const Inst& in = inst(i);
+    a.mov(x86::eax, in.aux);
+    a.xor_(x86::ecx, x86::ecx);
+    load_guest_addr(kRdx, in.imm);
+    jump_stub(Stub::ExitReason);
+}
+
+// --- calls
+// Pushes the return address' guest PC, from the link register if it is there.
+void Lowering::push_pc(Value pc) {
+    if (const u8 r = in_gpr(pc); r != kNoReg) {
+        a.push(r64(r));
+        return;
+    }
+    const u64 v = const_value(pc);
+    if (fits_unsigned(v, 31)) {
+        a.byte(0x68);
+        out_->relocations.push_back({Relocation::Kind::GuestAddr32, a.pos(), 0, v});
+        a.dword(static_cast<u32>(v));
+        return;
+    }
+    const u8 t = alloc_gpr();
+    load_guest_addr(t, v);
+    a.push(r64(t));
+}
+
+// Where a guest return arrives: the guest PC is still on the return stack.
+void Lowering::landing(u64 return_pc) {
+    a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+    link_jmp(return_pc, true);
+}
+
+void Lowering::call(u32 i) {
+    const Inst& in = inst(i);
+    const Value return_pc = arg(in, 0);
+    // A cycle of calls, jumps and predicted returns contains a backward edge or an indirect jump, so forward calls need
+    // no safepoint.
+    if (in.imm <= pc_) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
+    if (!on(JitOpt::ReturnStack)) return link_jmp(in.imm);
+    push_pc(return_pc);
+    consume();
+    link_call(in.imm);
+    landing(const_value(return_pc));
+}
+
+// The register with an indirect target, its low-bit mask left to the cold path: what the tables hold is aligned, so an
+// unaligned target never matches.
+u8 Lowering::target_reg(Value target, u64* mask) {
+    *mask = ~u64{0};
+    if (an_.info[target].deferred) {
+        const Inst& in = inst(target);
+        Value x = arg(in, 0), m = arg(in, 1);
+        if (is_const(x)) std::swap(x, m);
+        *mask = const_value(m);
+        return use_gpr(x);
+    }
+    return use_gpr(target);
+}
+
+void Lowering::apply_mask(u8 reg, u64 mask) {
+    if (mask != ~u64{0}) a.and_(r64(reg), static_cast<i32>(mask));
+}
+
+// Looks `pc` up in the per-thread table and goes there.
+void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
+    const unsigned align = layout_.pc_alignment;
+    const i32 base = static_cast<i32>(offsetof(VcpuState, lookup));
+    const ColdKind miss = is_call ? ColdKind::IndirectCall : ColdKind::IndirectMiss;
+    const u8 t = kRcx;
+    locked_ |= mask_of(t);
+    a.mov(r32(t), r32(pc));
+    a.and_(r32(t), static_cast<i32>((kFastLookupEntries - 1) * align));
+    if (align == 1) a.add(r32(t), r32(t));
+    x86::Mem m = x86::ptr_abs(static_cast<u64>(base), r64(t), align == 4 ? 2 : 3, 8);
+    m.setSegment(x86::gs);
+    a.cmp(r64(pc), m);
+    cold_jcc(Cc::Ne, {.kind = miss, .r = {pc}, .imm = mask});
+    m.addOffset(8);
+    is_call ? a.call(m) : a.jmp(m);
+    if (is_call) cold_.back().back = a.pos();
+}
+
+void Lowering::jump_indirect(u32 i) {
+    const Inst& in = inst(i);
+    take(kRcx);
+    u64 mask = 0;
+    const u8 pc = target_reg(arg(in, 0), &mask);
+    consume();
+    safepoint({.kind = ColdKind::SafepointReg, .r = {pc}, .imm = mask});
+    if (on(JitOpt::FastLookup)) return lookup(pc, mask, false);
+    a.mov(x86::rax, r64(pc));
+    apply_mask(kRax, mask);
+    jump_stub(Stub::IndirectMiss);
+}
+
+void Lowering::call_indirect(u32 i) {
+    const Inst& in = inst(i);
+    take(kRcx);
+    u64 mask = 0;
+    const u8 pc = target_reg(arg(in, 0), &mask);
+    safepoint({.kind = ColdKind::SafepointReg, .r = {pc}, .imm = mask});
+    const Value return_pc = arg(in, 1);
+    if (on(JitOpt::ReturnStack)) push_pc(return_pc);
+    consume();
+    if (!on(JitOpt::ReturnStack)) {
+        if (on(JitOpt::FastLookup)) return lookup(pc, mask, false);
+        a.mov(x86::rax, r64(pc));
+        apply_mask(kRax, mask);
+        return jump_stub(Stub::IndirectMiss);
+    }
+    if (on(JitOpt::FastLookup)) {
+        lookup(pc, mask, true);
+    } else {
+        a.mov(x86::rax, r64(pc));
+        apply_mask(kRax, mask);
+        call_stub(Stub::IndirectMiss);
+    }
+    landing(const_value(return_pc));
+}
+
+void Lowering::ret(u32 i) {
+    const Inst& in = inst(i);
+    if (!on(JitOpt::ReturnStack)) return jump_indirect(i);
+    u64 mask = 0;
+    const u8 pc = target_reg(arg(in, 0), &mask);
+    consume();
+    a.cmp(r64(pc), x86::ptr(x86::rsp, 8));
+    cold_jcc(Cc::Ne, {.kind = ColdKind::ReturnMiss, .r = {pc}, .imm = mask});
+    a.ret();
+}
+
+// --- cold code
+void Lowering::emit_cold() {
+    // Lowering of cold code may add more.
+    for (size_t k = 0; k < cold_.size(); k++) {
+        const Cold c = cold_[k];
+        a.patch32(c.from, a.pos() - (c.from + 4));
+        emit_cold_one(c);
+    }
+}
+
+void Lowering::emit_cold_one(const Cold& c) {
+    switch (c.kind) {
+        case ColdKind::Trap: {
+            const Value v = arg(*c.inst, 1);
+            if (c.n) {
+                inst(v).op == Op::GuestAddr ? load_guest_addr(kRcx, inst(v).imm) : load_const(kRcx, const_value(v));
+            } else if (c.r[0] != kRcx) {
+                a.mov(x86::rcx, r64(c.r[0]));
+            }
+            a.mov(x86::eax, static_cast<u32>(c.imm));
+            load_guest_addr(kRdx, static_cast<u64>(c.op.as<asmjit::Imm>().value()));
+            return jump_stub(Stub::ExitReason);
+        }
+        case ColdKind::SafepointPc:
+            load_guest_addr(kRdx, c.imm);
+            return jump_stub(Stub::Safepoint);
+        case ColdKind::SafepointReg:
+            a.mov(x86::rdx, r64(c.r[0]));
+            apply_mask(kRdx, c.imm);
+            return jump_stub(Stub::Safepoint);
+        case ColdKind::IndirectMiss: case ColdKind::IndirectCall: case ColdKind::ReturnMiss:
+            if (c.r[0] != kRax) a.mov(x86::rax, r64(c.r[0]));
+            apply_mask(kRax, c.imm);
+            if (c.kind == ColdKind::ReturnMiss) return jump_stub(Stub::ReturnMiss);
+            if (c.kind == ColdKind::IndirectMiss) return jump_stub(Stub::IndirectMiss);
+            call_stub(Stub::IndirectMiss);
+            return jump_back(c);
+        default: return cold_fp(c);
+    }
+}
+
+void Lowering::jump_back(const Cold& c) {
+    a.byte(0xe9);
+    a.dword(c.back - (a.pos() + 4));
+}
+
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,324 @@
+// Guest memory. Guest address = host address. Every access stands where its guest instruction's other state is still as
+// before it, so a fault needs nothing but the side table.
+#include "backend/x86_64/lowering.h"
+
+namespace vm::backend::x86_64 {
+
+namespace {
+constexpr i32 kReservation = static_cast<i32>(offsetof(VcpuState, reservation));
+x86::Mem reservation(size_t field) { return gs(kReservation + static_cast<i32>(field), 8); }
+u32 mem_bytes(Type t) { return ir::width(t) / 8; }
+x86::Mem sized(x86::Mem m, unsigned bytes) {
+    m.setSize(bytes);
+    return m;
+}
+}  // namespace
+
+bool Lowering::lower_memory(u32 i) {
+    const Inst& in = inst(i);
+    const u32 begin = a.pos();
+    switch (in.op) {
+        case Op::Load: load(i); break;
+        case Op::Store: store(i); break;
+        case Op::AtomicRmw: rmw(i); break;
+        case Op::AtomicCas: in.mtype == Type::I128 ? cas128(i) : cas(i); break;
+        case Op::LoadReserve: load_reserve(i); break;
+        case Op::StoreCond: store_cond(i); break;
+        case Op::Prefetch: a.prefetcht0(address(arg(in, 0), in.imm)); break;
+        default: return false;
+    }
+    if (in.op != Op::Load && in.op != Op::Prefetch) clean_insn_ = false;
+    nan_mark_dirty(begin);
+    return true;
+}
+
+// Memory operand for address v + disp. Its registers are locked.
+x86::Mem Lowering::address(Value v, u64 disp, u32 avoid) {
+    const i64 d = static_cast<i64>(disp);
+    if (an_.info[v].deferred) return address_sum(v, d);
+    if (is_const(v) && in_gpr(v) == kNoReg) {
+        const u64 abs = const_value(v) + disp;
+        if (fits_unsigned(abs, 31)) return x86::ptr_abs(abs);
+        const u8 t = alloc_gpr(avoid);
+        load_const(t, abs);
+        return x86::ptr(r64(t));
+    }
+    const u8 base = use_gpr(v, avoid);
+    if (fits_signed(d, 32)) return x86::ptr(r64(base), static_cast<i32>(d));
+    const u8 t = alloc_gpr(avoid);
+    load_const(t, disp);
+    return x86::ptr(r64(base), r64(t));
+}
+
+// The address is a deferred addition: x + y, x + constant, x + (y << n).
+x86::Mem Lowering::address_sum(Value sum, i64 disp) {
+    const Inst& in = inst(sum);
+    Value x = arg(in, 0), y = arg(in, 1);
+    if (is_const(x)) std::swap(x, y);
+    if (is_const(y)) {
+        const i64 d = static_cast<i64>(const_value(y) + static_cast<u64>(disp));
+        if (fits_signed(d, 32)) return x86::ptr(r64(use_gpr(x)), static_cast<i32>(d));
+    }
+    u32 scale = 0;
+    if (an_.info[x].deferred) std::swap(x, y);
+    if (an_.info[y].deferred) {
+        scale = static_cast<u32>(const_value(arg(inst(y), 1)));
+        y = arg(inst(y), 0);
+    }
+    const u8 base = use_gpr(x);
+    u8 index = use_gpr(y);
+    if (fits_signed(disp, 32)) return x86::ptr(r64(base), r64(index), scale, static_cast<i32>(disp));
+    const u8 t = alloc_gpr();
+    load_const(t, static_cast<u64>(disp));
+    a.add(r64(t), r64(base));
+    return x86::ptr(r64(t), r64(index), scale);
+}
+
+void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign) {
+    const unsigned bytes = mem_bytes(mtype);
+    const bool to64 = type == Type::I64;
+    switch (bytes) {
+        case 1: case 2:
+            a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), sized(m, bytes));
+            break;
+        case 4:
+            sign && to64 ? a.movsxd(r64(d), sized(m, 4)) : a.mov(r32(d), sized(m, 4));
+            break;
+        default: a.mov(r64(d), sized(m, 8)); break;
+    }
+}
+
+void Lowering::load(u32 i) {
+    const Inst& in = inst(i);
+    const x86::Mem m = address(arg(in, 0), in.imm);
+    const u32 regs = (m.hasBaseReg() ? mask_of(static_cast<u8>(m.baseId())) : 0) |
+                     (m.hasIndexReg() ? mask_of(static_cast<u8>(m.indexId())) : 0);
+    consume();
+    if (in.type == Type::I128) {
+        const u8 t = alloc_xmm();
+        a.movups(xr(t), sized(m, 16));
+        loc_[i].spill = new_spill();
+        a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
+        return;
+    }
+    if (!is_vec(i)) {
+        const u8 d = define_gpr(i, regs);
+        load_memory(d, m, in.mtype, in.type, ir::mem_signed(in.aux));
+        return defined(i, d);
+    }
+    const u8 d = define_xmm(i);
+    if (in.type == Type::V128 && in.mtype == Type::V128) {
+        cpu_.avx ? a.vmovups(xr(d), sized(m, 16)) : a.movups(xr(d), sized(m, 16));
+    } else if (mem_bytes(in.mtype) == 8) {
+        cpu_.avx ? a.vmovq(xr(d), sized(m, 8)) : a.movq(xr(d), sized(m, 8));
+    } else if (mem_bytes(in.mtype) == 4) {
+        cpu_.avx ? a.vmovd(xr(d), sized(m, 4)) : a.movd(xr(d), sized(m, 4));
+        if (in.type == Type::F32) box(d);
+    } else {
+        return unsupported(in, "memory type");
+    }
+    defined(i, d);
+}
+
+void Lowering::store(u32 i) {
+    const Inst& in = inst(i);
+    const Value v = arg(in, 1);
+    const unsigned bytes = mem_bytes(in.mtype);
+    if (is_vec(v)) nan_observed(v);
+    const x86::Mem m = sized(address(arg(in, 0), in.imm), bytes);
+    if (bytes == 16) {
+        const u8 t = wide_to_xmm(v);
+        consume();
+        a.movups(m, xr(t));
+    } else if (is_vec(v) && in_gpr(v) == kNoReg) {
+        const u8 x = use_xmm(v);
+        consume();
+        if (bytes == 8) {
+            cpu_.avx ? a.vmovq(m, xr(x)) : a.movq(m, xr(x));
+        } else if (bytes == 4) {
+            cpu_.avx ? a.vmovd(m, xr(x)) : a.movd(m, xr(x));
+        } else {
+            return unsupported(in, "memory type");
+        }
+    } else if (is_const(v) && in_gpr(v) == kNoReg &&
+               (bytes < 8 || fits_signed(static_cast<i64>(const_value(v)), 32))) {
+        consume();
+        const u64 c = const_value(v);
+        const i64 imm = bytes < 4 ? vm::sext(c, bytes * 8) : static_cast<i32>(c);
+        a.mov(m, imm);
+    } else {
+        const u8 x = use_gpr(v);
+        consume();
+        a.mov(m, gpr(x, bytes * 8));
+    }
+    if (ir::mem_order(in.aux) == ir::MemOrder::SeqCst) fence_full();
+}
+
+// Old value of an atomic, `bits` wide in `r`, as the instruction's type.
+void Lowering::widen_result(u32 i, u8 r, unsigned bits, bool sign) {
+    if (uses_left(i) == 0) return;
+    const u8 d = define_gpr(i, mask_of(r));
+    const bool to64 = inst(i).type == Type::I64;
+    if (bits < 32) {
+        a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), gpr(r, bits));
+    } else if (bits == 32) {
+        sign && to64 ? a.movsxd(r64(d), r32(r)) : a.mov(r32(d), r32(r));
+    } else if (d != r) {
+        a.mov(r64(d), r64(r));
+    }
+    defined(i, d);
+}
+
+void Lowering::rmw(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned bits = ir::width(in.mtype);
+    const auto op = ir::rmw_op(in.aux);
+    const bool sign = ir::mem_signed(in.aux);
+    const Value v = arg(in, 1);
+    const u8 base = use_gpr(arg(in, 0), mask_of(kRax));
+    const x86::Mem m = sized(x86::ptr(r64(base)), bits / 8);
+    if (op == ir::RmwOp::Xchg || op == ir::RmwOp::Add) {
+        const u8 t = alloc_gpr();
+        load_gpr(t, v);
+        consume();
+        if (op == ir::RmwOp::Xchg) {
+            a.xchg(m, gpr(t, bits));
+        } else if (uses_left(i) == 0) {
+            a.lock().add(m, gpr(t, bits));
+        } else {
+            a.lock().xadd(m, gpr(t, bits));
+        }
+        return widen_result(i, t, bits, sign);
+    }
+    if (uses_left(i) == 0 && (op == ir::RmwOp::And || op == ir::RmwOp::Or || op == ir::RmwOp::Xor)) {
+        const u8 t = use_gpr(v);
+        consume();
+        a.lock().emit(op == ir::RmwOp::And ? HInst::kIdAnd : op == ir::RmwOp::Or ? HInst::kIdOr : HInst::kIdXor, m, gpr(t, bits));
+        return;
+    }
+    rmw_loop(i, base, bits);
+}
+
+void Lowering::rmw_loop(u32 i, u8 base, unsigned bits) {
+    const Inst& in = inst(i);
+    const auto op = ir::rmw_op(in.aux);
+    const x86::Mem m = sized(x86::ptr(r64(base)), bits / 8);
+    take(kRax);
+    const u8 v = use_gpr(arg(in, 1));
+    consume();
+    const u8 t = alloc_gpr();
+    bits < 32 ? a.movzx(x86::eax, m) : a.mov(gpr(kRax, bits), m);
+    const u32 loop = a.pos();
+    const unsigned w = bits == 64 ? 64 : 32;
+    switch (op) {
+        case ir::RmwOp::And:
+            a.mov(gpr(t, w), gpr(v, w));
+            a.and_(gpr(t, w), gpr(kRax, w));
+            break;
+        case ir::RmwOp::Or:
+            a.mov(gpr(t, w), gpr(v, w));
+            a.or_(gpr(t, w), gpr(kRax, w));
+            break;
+        case ir::RmwOp::Xor:
+            a.mov(gpr(t, w), gpr(v, w));
+            a.xor_(gpr(t, w), gpr(kRax, w));
+            break;
+        case ir::RmwOp::AndNot:
+            a.mov(gpr(t, w), gpr(v, w));
+            a.not_(gpr(t, w));
+            a.and_(gpr(t, w), gpr(kRax, w));
+            break;
+        default: {
+            const Cc keep_old = op == ir::RmwOp::MinS ? Cc::L : op == ir::RmwOp::MaxS ? Cc::G : op == ir::RmwOp::MinU ? Cc::B : Cc::A;
+            a.mov(gpr(t, w), gpr(v, w));
+            a.cmp(gpr(kRax, bits), gpr(t, bits));
+            a.cmovcc(keep_old, gpr(t, w), gpr(kRax, w));
+            break;
+        }
+    }
+    a.lock().cmpxchg(m, gpr(t, bits), gpr(kRax, bits));
+    a.jcc_back(Cc::Ne, loop);
+    widen_result(i, kRax, bits, ir::mem_signed(in.aux));
+}
+
+void Lowering::cas(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned bits = ir::width(in.mtype);
+    take(kRax);
+    const u8 base = use_gpr(arg(in, 0));
+    const u8 desired = use_gpr(arg(in, 2));
+    load_gpr(kRax, arg(in, 1));
+    consume();
+    a.lock().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(desired, bits), gpr(kRax, bits));
+    widen_result(i, kRax, bits, ir::mem_signed(in.aux));
+}
+
+// cmpxchg16b wants rbx, which is pinned: it waits in xmm0, and a dirty-slot entry says so to fault recovery.
+void Lowering::cas128(u32 i) {
+    const Inst& in = inst(i);
+    if (!cpu_.cx16) return unsupported(in, "host has no cmpxchg16b");
+    evict_scratch();
+    for (u8 r : kScratchInt) take(r);
+    take(kXmm0);
+    load_gpr(kR11, arg(in, 0));
+    const auto half = [&](Value v, unsigned h) {
+        x86::Mem m = memory_of(v, 8);
+        m.addOffset(8 * h);
+        return m;
+    };
+    const Value expected = wide_in_memory(arg(in, 1)), desired = wide_in_memory(arg(in, 2));
+    a.mov(x86::rax, half(expected, 0));
+    a.mov(x86::rdx, half(expected, 1));
+    a.mov(x86::rcx, half(desired, 1));
+    a.movq(x86::xmm0, x86::rbx);
+    const u32 begin = a.pos();
+    a.mov(x86::rbx, half(desired, 0));
+    consume();
+    a.lock().cmpxchg16b(x86::xmmword_ptr(x86::r11), x86::rdx, x86::rax, x86::rcx, x86::rbx);
+    a.movq(x86::rbx, x86::xmm0);
+    if (pins_.slot_of[kRbx] >= 0)
+        out_->dirty.push_back({begin, a.pos(), static_cast<u16>(pins_.slot_of[kRbx]), kXmm0});
+    loc_[i].spill = new_spill();
+    a.mov(spill_mem(loc_[i].spill, 8), x86::rax);
+    x86::Mem hi = spill_mem(loc_[i].spill, 8);
+    hi.addOffset(8);
+    a.mov(hi, x86::rdx);
+    if (uses_left(i) == 0) release(i);
+}
+
+void Lowering::load_reserve(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned bits = ir::width(in.mtype);
+    const u8 base = use_gpr(arg(in, 0));
+    const u8 t = alloc_gpr();
+    load_memory(t, x86::ptr(r64(base)), in.mtype, Type::I64, false);
+    a.mov(reservation(offsetof(ir::Reservation, addr)), r64(base));
+    a.mov(reservation(offsetof(ir::Reservation, value)), r64(t));
+    a.mov(reservation(offsetof(ir::Reservation, size)), bits / 8);
+    consume();
+    widen_result(i, t, bits, ir::mem_signed(in.aux));
+}
+
+// Compare-exchange of the value that the load saw. A failed check jumps to sete with ZF clear.
+void Lowering::store_cond(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned bits = ir::width(in.mtype);
+    take(kRax);
+    const u8 base = use_gpr(arg(in, 0));
+    const u8 v = use_gpr(arg(in, 1));
+    consume();
+    a.cmp(reservation(offsetof(ir::Reservation, size)), bits / 8);
+    const u32 none = a.jcc_short(Cc::Ne);
+    a.cmp(reservation(offsetof(ir::Reservation, addr)), r64(base));
+    const u32 other = a.jcc_short(Cc::Ne);
+    a.mov(x86::rax, reservation(offsetof(ir::Reservation, value)));
+    a.lock().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(v, bits), gpr(kRax, bits));
+    a.land(none);
+    a.land(other);
+    a.sete(x86::al);
+    a.mov(reservation(offsetof(ir::Reservation, size)), 0);
+    a.movzx(x86::eax, x86::al);
+    defined(i, kRax);
+}
+
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,221 @@
+// Guest state: slots, counters, the FP control word, fences.
+#include "backend/x86_64/lowering.h"
+
+namespace vm::backend::x86_64 {
+
+void Lowering::get_state(u32 i) {
+    const unsigned slot = static_cast<unsigned>(inst(i).imm);
+    const i8 pinned = pins_.reg_of[slot];
+    if (on(JitOpt::FoldState)) {
+        if (pinned >= 0) return set_reg(i, static_cast<u8>(pinned));
+        loc_[i].home = static_cast<i16>(slot);
+        home_val_[slot] = i;
+        return;
+    }
+    // Without the analysis' proof that one value stands for the slot, every get is a copy.
+    const bool vec = is_vec(i);
+    if (inst(i).type == Type::I128) {
+        const u8 t = alloc_xmm();
+        a.movups(xr(t), gs(guest_disp(layout_.slots[slot]), 16));
+        loc_[i].spill = new_spill();
+        a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
+        return;
+    }
+    const u8 d = vec ? define_xmm(i) : define_gpr(i);
+    if (pinned >= 0) {
+        copy(d, static_cast<u8>(pinned));
+    } else {
+        loc_[i].home = static_cast<i16>(slot);
+        vec ? load_xmm(d, i) : load_gpr(d, i);
+        loc_[i].home = -1;
+    }
+    defined(i, d);
+}
+
+void Lowering::set_state(u32 i) {
+    clean_insn_ = false;
+    const unsigned slot = static_cast<unsigned>(inst(i).imm);
+    const Value v = arg(inst(i), 0);
+    const i8 pinned = pins_.reg_of[slot];
+    if (is_vec(v)) nan_before_state(v, pinned >= 0);
+    if (pinned >= 0) {
+        set_pinned(slot, static_cast<u8>(pinned), v);
+    } else {
+        set_home(slot, v);
+    }
+}
+
+void Lowering::set_pinned(unsigned, u8 reg, Value v) {
+    if (reg_val_[reg] == v) return consume();
+    locked_ |= mask_of(reg);
+    free_reg(reg);
+    if (reg < kXmm0) {
+        load_gpr(reg, v);
+    } else {
+        load_xmm(reg, v);
+    }
+    set_reg(v, reg);
+    consume();
+    // The pinned register serves further uses; a scratch copy would only take room.
+    for (u8 r : reg < kXmm0 ? kScratchInt : kScratchVector)
+        if (reg_val_[r] == v) drop_reg(r);
+}
+
+void Lowering::set_home(unsigned slot, Value v) {
+    const ir::StateSlot& s = layout_.slots[slot];
+    const unsigned bits = ir::width(s.type) < 8 ? 8 : ir::width(s.type);
+    const Value old = home_val_[slot];
+    if (old == v && loc_[v].home == static_cast<i16>(slot)) return consume();
+    if (old != kNone && loc_[old].home == static_cast<i16>(slot)) {
+        loc_[old].home = -1;
+        if (uses_left(old) > 0 && old != v && !backed(old, 0)) {
+            loc_[old].home = static_cast<i16>(slot);
+            if (inst(old).type == Type::I128) {
+                const u8 t = alloc_xmm();
+                a.movups(xr(t), memory_of(old, 16));
+                loc_[old].spill = new_spill();
+                a.movaps(spill_mem(loc_[old].spill, 16), xr(t));
+            } else {
+                is_vec(old) ? use_xmm(old) : use_gpr(old);
+            }
+            loc_[old].home = -1;
+        }
+    }
+    const x86::Mem home = gs(guest_disp(s), bits / 8);
+    if (bits == 128) {
+        const u8 t = wide_to_xmm(v);
+        a.movups(home, xr(t));
+    } else if (is_vec(v) && in_gpr(v) == kNoReg) {
+        const u8 x = use_xmm(v);
+        if (bits == 32) {
+            cpu_.avx ? a.vmovd(home, xr(x)) : a.movd(home, xr(x));
+        } else {
+            cpu_.avx ? a.vmovq(home, xr(x)) : a.movq(home, xr(x));
+        }
+    } else if (is_const(v) && fits_signed(static_cast<i64>(const_value(v)), 32) && in_gpr(v) == kNoReg) {
+        a.mov(home, static_cast<i32>(const_value(v)));
+    } else {
+        a.mov(home, gpr(use_gpr(v), bits));
+    }
+    consume();
+    home_val_[slot] = v;
+    // A value narrower than its slot was kept whole in registers, so memory holds all of it.
+    if (on(JitOpt::FoldState)) loc_[v].home = static_cast<i16>(slot);
+}
+
+void Lowering::fence_full() { a.lock().or_(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0); }
+
+// Rounding and sticky flags: see convention.h.
+void Lowering::misc_state(u32 i) {
+    const Inst& in = inst(i);
+    const i32 scratch = static_cast<i32>(offsetof(VcpuState, scratch));
+    const x86::Mem mxcsr = gs(scratch + 16, 4);
+    const i32 rounding = static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, rounding));
+    clean_insn_ = false;
+    switch (in.op) {
+        case Op::Icount:
+            a.add(VM_GS(icount, 8), static_cast<i32>(in.imm));
+            return;
+        case Op::Fence:
+            if (static_cast<ir::FenceKind>(in.aux) == ir::FenceKind::Full) fence_full();
+            return;
+        case Op::ReadIcount: {
+            if (an_.counts) {
+                const u8 d = define_gpr(i);
+                a.mov(r64(d), VM_GS(icount, 8));
+                return defined(i, d);
+            }
+            take(kRax);
+            take(kRdx);
+            a.rdtsc();
+            a.shl(x86::rdx, 32);
+            a.or_(x86::rax, x86::rdx);
+            return defined(i, kRax);
+        }
+        case Op::ReadTime: {
+            evict_scratch();
+            a.mov(x86::eax, in.aux);
+            call_stub(Stub::Helper0, static_cast<unsigned>(HelperId::ReadTime));
+            return defined(i, kRax);
+        }
+        case Op::FpGetRound: {
+            const u8 d = define_gpr(i);
+            a.movzx(r32(d), gs(rounding, 1));
+            return defined(i, d);
+        }
+        case Op::FpGetFlags: {
+            // IE DE ZE OE UE PE (bits 0..5) → NX UF OF DZ NV (bits 0..4): reverse bits 5..2, then bit 0 to bit 4.
+            take(kRax);
+            take(kRcx);
+            take(kRdx);
+            a.stmxcsr(mxcsr);
+            a.mov(x86::edx, mxcsr);
+            a.mov(x86::eax, x86::edx);
+            a.and_(x86::eax, 1);
+            a.shl(x86::eax, 4);
+            for (unsigned k = 0; k < 4; k++) {
+                a.mov(x86::ecx, x86::edx);
+                a.shr(x86::ecx, 5 - k);
+                a.and_(x86::ecx, 1);
+                if (k) a.shl(x86::ecx, k);
+                a.or_(x86::eax, x86::ecx);
+            }
+            return defined(i, kRax);
+        }
+        case Op::FpSetFlags: {
+            const u8 v = use_gpr(arg(in, 0));
+            consume();
+            const u8 t = alloc_gpr(), u = alloc_gpr();
+            a.stmxcsr(mxcsr);
+            a.and_(mxcsr, ~0x3f);
+            a.mov(r32(t), r32(v));
+            a.shr(r32(t), 4);
+            a.and_(r32(t), 1);
+            for (unsigned k = 0; k < 4; k++) {
+                a.mov(r32(u), r32(v));
+                a.shl(r32(u), 5 - k);
+                if (k) a.shr(r32(u), k);
+                a.and_(r32(u), 1 << (5 - k));
+                a.or_(r32(t), r32(u));
+            }
+            a.or_(mxcsr, r32(t));
+            a.ldmxcsr(mxcsr);
+            return;
+        }
+        case Op::FpSetRound: {
+            const u8 v = use_gpr(arg(in, 0));
+            consume();
+            const u8 t = alloc_gpr(), u = alloc_gpr();
+            a.mov(gs(rounding, 1), r8(v));
+            a.stmxcsr(mxcsr);
+            a.and_(mxcsr, ~0x6000);
+            // table of RC by mode, two bits each: 0→0, 1→3, 2→1, 3→2; modes above 3 give 0
+            a.movzx(r32(t), r8(v));
+            a.mov(r32(u), 0b10011100);
+            bit_field(u, t);
+            a.shl(r32(u), 13);
+            a.or_(mxcsr, r32(u));
+            a.ldmxcsr(mxcsr);
+            return;
+        }
+        default: return;
+    }
+}
+
+// u = modes above 3 ? 0 : (u >> 2t) & 3
+void Lowering::bit_field(u8 u, u8 t) {
+    a.cmp(r32(t), 3);
+    const u32 small = a.jcc_short(Cc::Be);
+    a.xor_(r32(u), r32(u));
+    a.land(small);
+    // shift right by 2t in three steps of at most 2: no need for cl
+    for (unsigned k = 0; k < 3; k++) {
+        a.cmp(r32(t), k);
+        const u32 done = a.jcc_short(Cc::Be);
+        a.shr(r32(u), 2);
+        a.land(done);
+    }
+    a.and_(r32(u), 3);
+}
+
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,111 @@
+// The walk over the block, and what belongs to no family of ops.
+#include "backend/x86_64/lowering.h"
+
+#include "base/format.h"
+
+namespace vm::backend::x86_64 {
+
+std::unique_ptr<Compiler> make_compiler(const ir::StateLayout& layout, const CompileOptions& options,
+                                        const HostFeatures& features) {
+    return std::make_unique<Lowering>(layout, options, features);
+}
+
+Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features)
+    : layout_(layout), pins_(layout), options_(options), cpu_(features), an_(layout_, pins_, options.disabled_opts) {
+    if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
+    if (!on(JitOpt::Avx)) cpu_.avx = false;
+    if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
+}
+
+Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
+    start(block, out);
+    an_.run(block);
+    const u32 n = static_cast<u32>(block.insts.size());
+    for (u32 i = 0; i < n && !failed_; i++) {
+        const ValueInfo& v = an_.info[i];
+        if (!v.live || v.deferred || v.rep != i) continue;
+        begin_inst(i);
+        lower(i);
+        consume();
+    }
+    if (!failed_) finish();
+    if (failed_) return std::unexpected(error_);
+    return {};
+}
+
+void Lowering::start(const ir::Block& block, CompiledBlock& out) {
+    out.clear();
+    block_ = &block;
+    out_ = &out;
+    failed_ = false;
+    a.restart();
+    loc_.assign(block.insts.size(), Loc{});
+    reg_val_.fill(kNone);
+    home_val_.assign(layout_.slots.size(), kNone);
+    spill_used_.fill(0);
+    spill_dying_.fill(0);
+    locked_ = 0;
+    cold_.clear();
+    links_.clear();
+    canon_.clear();
+    pending_nan_.clear();
+    dirty_open_.fill(-1);
+    pc_ = block.start_pc;
+    clean_insn_ = true;
+}
+
+void Lowering::finish() {
+    emit_links();
+    emit_cold();
+    a.resolve();
+    if (a.failed() && !failed_) {
+        failed_ = true;
+        error_ = {ErrorKind::Internal, "x86-64 back end made an instruction that cannot be encoded"};
+        return;
+    }
+    out_->code.assign(a.data(), a.data() + a.pos());
+}
+
+void Lowering::unsupported(const Inst& in, std::string_view why) {
+    if (failed_) return;
+    failed_ = true;
+    error_ = {ErrorKind::Unsupported,
+              fmt::format("x86-64 back end: {} {}{}{}", ir::info(in.op).text, ir::name(in.type), why.empty() ? "" : ": ", why)};
+}
+
+void Lowering::stub_reloc(Stub s, unsigned index) {
+    out_->relocations.push_back({Relocation::Kind::StubRel32, a.pos(), static_cast<u32>(s) + index, 0});
+    a.dword(0);
+}
+void Lowering::call_stub(Stub s, unsigned index) {
+    a.byte(0xe8);
+    stub_reloc(s, index);
+}
+void Lowering::jump_stub(Stub s, unsigned index) {
+    a.byte(0xe9);
+    stub_reloc(s, index);
+}
+
+void Lowering::lower(u32 i) {
+    if (lower_special(i) || lower_int(i) || lower_memory(i) || lower_control(i) || lower_fp(i) || lower_vec(i)) return;
+    unsupported(inst(i));
+}
+
+bool Lowering::lower_special(u32 i) {
+    const Inst& in = inst(i);
+    switch (in.op) {
+        case Op::Insn:
+            out_->side.push_back({a.pos(), static_cast<u32>(out_->side.size()), in.imm});
+            pc_ = in.imm;
+            clean_insn_ = true;
+            return true;
+        case Op::Const: case Op::GuestAddr: case Op::Const128: return true;  // made where they are used
+        case Op::GetState: get_state(i); return true;
+        case Op::SetState: set_state(i); return true;
+        case Op::Icount: case Op::ReadIcount: case Op::ReadTime: case Op::Fence: case Op::FpGetFlags: case Op::FpSetFlags:
+        case Op::FpGetRound: case Op::FpSetRound: misc_state(i); return true;
+        default: return false;
+    }
+}
+
+}  // namespace vm::backend::x86_64

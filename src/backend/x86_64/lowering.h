@@ -1,0 +1,272 @@
+// The tier 1 compiler: one forward walk over the analysed block that keeps values in registers and emits host code.
+// allocation.cc: where values are. lower_*.cc: one family of ops each. Vocabulary: use = operand made available (and locked)
+// for this instruction; consume = operands are read, dead ones free their registers; define = register for the result.
+#pragma once
+
+#include "backend/x86_64/analysis.h"
+#include "backend/x86_64/emitter.h"
+#include "backend/x86_64/x86_64.h"
+
+namespace vm::backend::x86_64 {
+
+using ir::Inst;
+using ir::kNone;
+using ir::Op;
+using ir::Type;
+using ir::Value;
+using Operand = asmjit::Operand;
+
+constexpr u32 mask_of(unsigned reg) { return reg == kNoReg ? 0 : u32{1} << reg; }
+
+class Lowering final : public Compiler {
+  public:
+    Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features);
+    Result<void> compile(const ir::Block& block, CompiledBlock& out) override;
+
+  private:
+    /// Where a value is; several places may hold it at once.
+    struct Loc {
+        u32 regs = 0;     ///< host registers
+        i16 home = -1;    ///< unpinned slot whose memory holds it
+        i16 spill = -1;   ///< spill slot
+    };
+    /// Out-of-line piece of code, reached by the jump whose displacement field is `from`.
+    enum class ColdKind : u8 {
+        Trap,           ///< imm = exit reason, op = exit value, pc = current instruction
+        SafepointPc,    ///< imm = guest PC to leave with
+        SafepointReg,   ///< r[0] = register with the guest PC, imm = mask to apply
+        IndirectMiss,   ///< r[0] = PC register, imm = mask
+        IndirectCall,   ///< the same for a call: comes back to `back`
+        ReturnMiss,     ///< r[0] = PC register, imm = mask
+        CanonNan,       ///< registers in canon_ [imm, imm + n): Stub numbers
+        FmaNan, MinMax, FToInt, U64ToF, Unbox
+    };
+    struct Cold {
+        ColdKind kind;
+        u8 n = 0;
+        std::array<u8, 5> r{};
+        u32 from = 0, back = 0;
+        u64 imm = 0;
+        Operand op{};
+        const Inst* inst = nullptr;
+    };
+    struct PendingLink {
+        u32 disp;
+        u64 target;
+        bool is_call, is_landing;
+    };
+
+    // --- lowering.cc
+    void start(const ir::Block& block, CompiledBlock& out);
+    void lower(u32 i);
+    bool lower_special(u32 i);
+    bool on(JitOpt o) const { return an_.on(o); }
+    const Inst& inst(Value v) const { return block_->insts[v]; }
+    Value arg(const Inst& in, unsigned k) const { return an_.info[in.args[k]].rep; }
+    Type arg_type(const Inst& in, unsigned k) const { return block_->insts[in.args[k]].type; }
+    bool is_const(Value v) const { return inst(v).op == Op::Const; }
+    u64 const_value(Value v) const { return inst(v).imm; }
+    void unsupported(const Inst& in, std::string_view why = {});
+    void stub_reloc(Stub s, unsigned index = 0);
+    void call_stub(Stub s, unsigned index = 0);
+    void jump_stub(Stub s, unsigned index = 0);
+    void finish();
+
+    // --- allocation.cc
+    void begin_inst(u32 i);
+    void consume();
+    u32 uses_left(Value v) const { return an_.info[v].uses; }
+    bool backed(Value v, u32 but_regs) const;
+    void set_reg(Value v, u8 r);
+    void drop_reg(u8 r);
+    void release(Value v);
+    void save(Value v, u8 r);
+    void free_reg(u8 r);
+    u8 alloc(bool vec, u32 avoid = 0);
+    u8 alloc_gpr(u32 avoid = 0) { return alloc(false, avoid); }
+    u8 alloc_xmm(u32 avoid = 0) { return alloc(true, avoid); }
+    void take(u8 r);
+    u8 in_gpr(Value v) const;
+    u8 in_xmm(Value v) const;
+    x86::Mem memory_of(Value v, unsigned size) const;
+    bool in_memory(Value v) const { return loc_[v].home >= 0 || loc_[v].spill >= 0; }
+    unsigned memory_bytes(Value v) const;
+    u8 use_gpr(Value v, u32 avoid = 0);
+    u8 use_xmm(Value v, u32 avoid = 0);
+    Operand use_src(Value v, unsigned bits, bool imm_ok = true);
+    Operand use_xsrc(Value v, unsigned bytes);
+    void load_gpr(u8 r, Value v, bool keep_flags = false);
+    void load_xmm(u8 r, Value v);
+    void load_const(u8 r, u64 v, bool keep_flags = false);
+    void load_guest_addr(u8 r, u64 pc);
+    void copy(u8 to, u8 from);
+    u8 define_gpr(Value v, u32 prefer = 0, u32 avoid = 0);
+    u8 define_xmm(Value v, u32 prefer = 0, u32 avoid = 0);
+    u8 define(Value v, bool vec, u32 prefer, u32 avoid);
+    void defined(Value v, u8 r);
+    void evict_scratch();
+    bool is_vec(Value v) const;
+    bool is_wide(Value v) const { return inst(v).type == Type::V128 || inst(v).type == Type::I128; }
+    i16 new_spill();
+    x86::Mem spill_mem(i16 slot, unsigned size) const;
+
+    // --- lower_state.cc
+    void get_state(u32 i);
+    void set_state(u32 i);
+    void set_pinned(unsigned slot, u8 reg, Value v);
+    void set_home(unsigned slot, Value v);
+    void misc_state(u32 i);
+    void bit_field(u8 u, u8 t);
+    void nan_before_state(Value v, bool pinned);
+    u8 wide_to_xmm(Value v);
+    Value wide_in_memory(Value v);
+
+    // --- lower_int.cc
+    bool lower_int(u32 i);
+    void alu(u32 i, u32 id, bool commutative);
+    void add(u32 i);
+    bool lea_shift(u32 i);
+    void and_(u32 i);
+    void sub(u32 i);
+    void mul(u32 i);
+    void mul_high(u32 i);
+    void divide(u32 i);
+    void divide_emit(u8 d, unsigned bits, bool is_signed);
+    void shift(u32 i);
+    void shift_const(u32 i, unsigned n);
+    void rotate_const(u32 i, unsigned n);
+    void unary(u32 i, u32 id);
+    void and_not(u32 i);
+    void count_bits(u32 i);
+    void bswap(u32 i);
+    void extend(u32 i);
+    void trunc_bit(u32 i);
+    void icmp(u32 i);
+    void select(u32 i);
+    void select_xmm(u32 i);
+    Cc flags_condition(Value cond, u32* start);
+    void int_helper(u32 i);
+    void call_helper(u32 i, HelperId id, u32 code);
+    void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
+    Cc compare(Value cmp, u32* start);
+    Cc compare_values(ir::Cond c, Value x, Value y, unsigned bits, u32* start);
+    Cc test_and(ir::Cond c, Value conj, u32* start);
+    Cc condition(Value cond, u32* start);
+
+    // --- lower_memory.cc
+    bool lower_memory(u32 i);
+    x86::Mem address(Value v, u64 disp, u32 avoid = 0);
+    x86::Mem address_sum(Value add, i64 disp);
+    void load(u32 i);
+    void load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign);
+    void store(u32 i);
+    void fence_full();
+    void rmw(u32 i);
+    void rmw_loop(u32 i, u8 base, unsigned bits);
+    void widen_result(u32 i, u8 r, unsigned bits, bool sign);
+    void cas(u32 i);
+    void cas128(u32 i);
+    void load_reserve(u32 i);
+    void store_cond(u32 i);
+
+    // --- lower_control.cc
+    bool lower_control(u32 i);
+    void exit_if(u32 i);
+    void trap_if(u32 i);
+    void goto_(u32 i);
+    void call(u32 i);
+    void call_indirect(u32 i);
+    void jump_indirect(u32 i);
+    void ret(u32 i);
+    void exit(u32 i);
+    u8 target_reg(Value target, u64* mask);
+    void lookup(u8 pc, u64 mask, bool is_call);
+    void push_pc(Value pc);
+    void landing(u64 return_pc);
+    void safepoint(Cold cold);
+    void pad_link(unsigned opcode_bytes, u32 start);
+    void link_jmp(u64 target, bool is_landing = false);
+    void link_jcc(Cc c, u64 target, u32 start);
+    void link_call(u64 target);
+    void cold_jcc(Cc c, Cold cold);
+    void emit_links();
+    void emit_cold();
+    void emit_cold_one(const Cold& c);
+    void apply_mask(u8 reg, u64 mask);
+    void jump_back(const Cold& c);
+
+    // --- lower_fp.cc, cold_fp.cc
+    void box(u8 xmm);
+    void nan_observed(Value v);
+    void nan_flush();
+    void nan_result(u32 i);
+    void nan_cover(Value operand, Value root);
+    void nan_mark_dirty(u32 begin);
+    void fbin(u32 vex, u32 sse, u8 d, u8 x, const Operand& y);
+    void f_arith(u32 i, u32 k);
+    void f_sqrt(u32 i);
+    void fma(u32 i);
+    void f_minmax(u32 i, bool max);
+    void f_sign(u32 i);
+    void f_cmp(u32 i);
+    void f_round(u32 i);
+    void f_to_int(u32 i);
+    void int_to_f(u32 i);
+    void f_to_f(u32 i);
+    void nan_box16(u32 i);
+    void nan_unbox(u32 i);
+    void bitcast(u32 i);
+    u8 define_late_xmm(u32 i, Value x);
+    void lower_wide_bitcast(u32 i);
+    void fp_helper(u32 i);
+    bool native_fp(const Inst& in, Type t) const;
+    void cold_min_max(const Cold& c);
+    void cold_to_int(const Cold& c);
+    void cold_u64_to_f(const Cold& c);
+    void cold_fma(const Cold& c);
+    void cold_canon_calls(u32 first, u32 n);
+    u32 collect_pending(u32* n);
+    void xmov(u8 to, const x86::Mem& m, unsigned bytes);
+    bool lower_fp(u32 i);
+    void cold_fp(const Cold& c);
+
+    // --- lower_vec.cc
+    bool lower_vec(u32 i);
+    void make128(u32 i);
+    void half128(u32 i);
+
+    const ir::StateLayout& layout_;
+    PinMap pins_;
+    CompileOptions options_;
+    HostFeatures cpu_;
+    Emitter a;
+    Analysis an_;
+
+    const ir::Block* block_ = nullptr;
+    CompiledBlock* out_ = nullptr;
+    Error error_;
+    bool failed_ = false;
+
+    std::vector<Loc> loc_;
+    std::array<Value, kHostRegs> reg_val_{};
+    std::vector<Value> home_val_;
+    u32 locked_ = 0;
+    u32 cur_ = 0;
+    std::array<Use, 12> cur_uses_{};
+    unsigned cur_count_ = 0;
+    bool consumed_ = false;
+    std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
+    u64 pc_ = 0;               ///< of the current guest instruction
+    bool clean_insn_ = true;   ///< nothing visible happened since it began
+    std::vector<Cold> cold_;
+    std::vector<PendingLink> links_;
+    std::vector<u8> canon_;            ///< lists of registers for ColdKind::CanonNan
+    /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
+    struct PendingNan {
+        Value value, root;
+    };
+    std::vector<PendingNan> pending_nan_;
+    std::array<i32, kHostRegs> dirty_open_{};  ///< index of the DirtySlot that says so for a pinned register, -1 = none
+};
+
+}  // namespace vm::backend::x86_64
