@@ -11,9 +11,9 @@ namespace vm::engine {
 
 class BlockCache {
   public:
-    BlockCache() : front_(kFront) {}
     /// The cached block or nullptr.
     const ir::Block* find(u64 pc, u32 mode) {
+        if (front_.empty()) return nullptr;
         Front& f = front_[index(pc)];
         if (f.block != nullptr && f.pc == pc && f.mode == mode) return f.block;
         const auto it = blocks_.find(key(pc, mode));
@@ -22,7 +22,7 @@ class BlockCache {
         return f.block;
     }
     const ir::Block* insert(u64 pc, u32 mode, const ir::Block& block) {
-        if (blocks_.size() >= kLimit) clear();
+        if (blocks_.size() >= kLimit || front_.empty()) clear();
         Entry& e = blocks_[key(pc, mode)];
         if (e.block) clear_front();
         e = {pc, mode, std::make_unique<ir::Block>(block)};
@@ -33,6 +33,7 @@ class BlockCache {
         blocks_.clear();
         clear_front();
     }
+    bool empty() const { return blocks_.empty(); }
 
   private:
     static constexpr u64 kFront = 4096, kLimit = 16384;
@@ -52,7 +53,7 @@ class BlockCache {
     }
     void clear_front() { front_.assign(kFront, {}); }
     std::unordered_map<u64, Entry> blocks_;
-    std::vector<Front> front_;
+    std::vector<Front> front_;  ///< made by the first insert: only the interpreter tier needs it
 };
 
 }  // namespace vm::engine

@@ -157,7 +157,7 @@ const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
     if (engine_.options_.tier != Tier::Interp) return worker_.decode(pc, mode_, kColdInsns);
     const u64 generation = engine_.interp_generation_.load();
     if (generation != blocks_generation_ || distrust_) {
-        blocks_.clear();
+        if (!blocks_.empty()) blocks_.clear();
         blocks_generation_ = generation;
     }
     if (const ir::Block* b = blocks_.find(pc, mode_)) return *b;

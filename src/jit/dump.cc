@@ -4,13 +4,10 @@
 
 #include "base/format.h"
 #include "ir/text.h"
+#include "jit/host_disassembler.h"
 #include "jit/jit.h"
 #include "jit/observer.h"
 #include "jit/side_table.h"
-
-#ifdef VM_HAVE_CAPSTONE
-#include <capstone/capstone.h>
-#endif
 
 namespace vm::jit {
 namespace {
@@ -25,35 +22,15 @@ std::string hex_bytes(std::span<const u8> bytes) {
 std::string host_text(const Translation& t, const u8* code) {
     std::string out;
     u64 last_pc = ~u64{0};
-    auto line = [&](u32 offset, u32 size, const std::string& text) {
-        const u64 pc = side_table_pc(t.side, t.pc, offset);
+    HostDisassembler disassembler;
+    for (u32 at = 0, length = 1; at < t.code_size; at += length) {
+        const u64 pc = side_table_pc(t.side, t.pc, at);
         if (pc != last_pc) out += fmt::format("  ; guest {:#x}\n", pc);
         last_pc = pc;
-        out += fmt::format("    {:p}  {:<24} {}\n", fmt::ptr(code + offset), hex_bytes({code + offset, size}),
-                           text);
-    };
-#ifdef VM_HAVE_CAPSTONE
-    csh handle{};
-    if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) == CS_ERR_OK) {
-        cs_insn* insn = cs_malloc(handle);
-        const u8* p = code;
-        u64 left = t.code_size;
-        u64 addr = reinterpret_cast<u64>(code);
-        while (left != 0) {
-            const u32 at = static_cast<u32>(p - code);
-            if (cs_disasm_iter(handle, &p, &left, &addr, insn)) {
-                line(at, insn->size, fmt::format("{} {}", insn->mnemonic, insn->op_str));
-            } else {  // data between the code
-                line(at, 1, ".byte");
-                p++, left--, addr++;
-            }
-        }
-        cs_free(insn, 1);
-        cs_close(&handle);
-        return out;
+        const u8* p = code + at;
+        const std::string text = disassembler.next(p, t.code_size - at, reinterpret_cast<u64>(p), &length);
+        out += fmt::format("    {:p}  {:<24} {}\n", fmt::ptr(p), hex_bytes({p, length}), text);
     }
-#endif
-    for (u32 at = 0; at < t.code_size; at += 16) line(at, std::min<u32>(16, t.code_size - at), "");
     return out;
 }
 
