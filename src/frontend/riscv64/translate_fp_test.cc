@@ -190,6 +190,13 @@ TEST_F(Fp, StaticAndDynamicRounding) {
     m.fp = {.flags = 0, .rounding = kRmm};
     run("FADD_S", rd(kD) | rs1(kA) | rs2(kB) | rm(kDyn));
     EXPECT_EQ(m.f(kD), reg('S', 1 + 0x1p-23));
+    // Hosts do not have this mode: back ends must see it in the instruction.
+    for (const ir::Inst& i : m.block.insts) {
+        if (i.op == ir::Op::FAdd) {
+            EXPECT_EQ(ir::fp_round(i.aux), ir::Round::Rmm);
+        }
+    }
+    EXPECT_EQ(m.count(ir::Op::FAdd), 1u);
 }
 
 TEST_F(Fp, ReservedRoundingIsIllegal) {
@@ -304,6 +311,28 @@ TEST_F(Fp, FromIntegers) {
             EXPECT_EQ(m.f(kD), reg(format, c.result)) << c.name << format;
             EXPECT_EQ(m.fp.flags, 0);
         }
+    // The top bit is a sign only for signed sources. 2^63 is beyond halves.
+    m.set_x(kA, u64{1} << 63);
+    for (const auto& [name, format, result] : {std::tuple{"FCVT_S_LU", 'S', 0x1p63},
+                                               {"FCVT_S_L", 'S', -0x1p63},
+                                               {"FCVT_D_LU", 'D', 0x1p63},
+                                               {"FCVT_D_L", 'D', -0x1p63},
+                                               {"FCVT_H_LU", 'H', kInf},
+                                               {"FCVT_H_L", 'H', -kInf}}) {
+        run(name, rd(kD) | rs1(kA) | rm(kDyn));
+        EXPECT_EQ(m.f(kD), reg(format, result)) << name;
+    }
+    m.set_x(kA, 0x80000000);
+    for (const auto& [name, format, result] : {std::tuple{"FCVT_S_WU", 'S', 0x1p31},
+                                               {"FCVT_S_W", 'S', -0x1p31},
+                                               {"FCVT_D_WU", 'D', 0x1p31},
+                                               {"FCVT_D_W", 'D', -0x1p31},
+                                               {"FCVT_H_WU", 'H', kInf},
+                                               {"FCVT_H_W", 'H', -kInf}}) {
+        run(name, rd(kD) | rs1(kA) | rm(kDyn));
+        EXPECT_EQ(m.f(kD), reg(format, result)) << name;
+    }
+    m.fp = {};
     m.set_x(kA, (u64{1} << 53) + 1);
     run("FCVT_D_L", rd(kD) | rs1(kA) | rm(kRup));
     EXPECT_EQ(m.f(kD), reg('D', 0x1p53 + 2));

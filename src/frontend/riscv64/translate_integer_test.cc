@@ -49,6 +49,8 @@ constexpr Binary kBinary[] = {
     {"MULHSU", neg(1), kOnes, neg(1)},
     {"MULHSU", 2, kOnes, 1},
     {"MULHU", kOnes, kOnes, kOnes - 1},
+    {"MULHU", kOnes, 2, 1},
+    {"MULHU", 2, kMin, 1},
     {"DIV", neg(7), 2, neg(3)},
     {"DIV", 7, 0, kOnes},
     {"DIV", kMin, kOnes, kMin},
@@ -73,6 +75,9 @@ constexpr Binary kBinary[] = {
     // Zba
     {"ADD_UW", 0xffffffff'80000000, 1, 0x80000001},
     {"SH1ADD", 3, 100, 106},
+    {"SH1ADD", 0x1'00000001, 1, 0x2'00000003},
+    {"SH2ADD", 0x1'00000001, 1, 0x4'00000005},
+    {"SH3ADD", 0x1'00000001, 1, 0x8'00000009},
     {"SH2ADD", 3, 100, 112},
     {"SH3ADD", 3, 100, 124},
     {"SH1ADD_UW", 0xffffffff'80000000, 1, 0x1'00000001},
@@ -106,6 +111,7 @@ constexpr Binary kBinary[] = {
     {"BEXT", 0b101, 1, 0},
     {"BINV", 0xff, 8, 0x1ff},
     {"BSET", 0, 63, kMin},
+    {"BSET", 9, 3, 9},
     // Zimop
     {"MOP_RR", 5, 6, 0},
 };
@@ -120,7 +126,10 @@ struct Immediate {
 constexpr Immediate kImmediate[] = {
     {"ADDI", 5, -7, neg(2)},
     {"SLTI", neg(5), -4, 1},
+    {"SLTI", 3, -4, 0},
+    {"SLTI", neg(5), 4, 1},
     {"SLTIU", 5, -1, 1},
+    {"SLTIU", 5, 5, 0},
     {"XORI", 0xff, -1, ~u64{0xff}},
     {"ORI", 0x100, 0x7f, 0x17f},
     {"ANDI", kOnes, -16, ~u64{15}},
@@ -139,6 +148,7 @@ constexpr Immediate kImmediate[] = {
     {"BEXTI", kMin, 63, 1},
     {"BINVI", 1, 63, kMin | 1},
     {"BSETI", 0, 40, u64{1} << 40},
+    {"BSETI", 9, 3, 9},
 };
 
 /// rd = OP rs1.
