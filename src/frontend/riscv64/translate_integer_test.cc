@@ -44,6 +44,7 @@ constexpr Binary kBinary[] = {
     {"CZERO_NEZ", 42, 1, 0},
     // M
     {"MUL", 0x1'00000001, 0x1'00000001, 0x2'00000001},
+    {"MUL", 6, neg(7), neg(42)},
     {"MULH", neg(1), neg(1), 0},
     {"MULH", kMin, 2, neg(1)},
     {"MULHSU", neg(1), kOnes, neg(1)},

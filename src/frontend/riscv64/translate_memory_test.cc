@@ -219,8 +219,17 @@ TEST(Memory, CacheBlocks) {
 TEST(Memory, PrefetchesNeverFault) {
     Machine m;
     m.set_x(kA, kUnmapped);
-    for (std::string_view name : {"PREFETCH_I", "PREFETCH_R", "PREFETCH_W"})
-        EXPECT_EQ(m.run({word(name) | rs1(kA)}).reason, ir::ExitReason::Next) << name;
+    for (std::string_view name : {"PREFETCH_I", "PREFETCH_R", "PREFETCH_W"}) {
+        const auto r = m.run({word(name) | rs1(kA) | imm_s(-64)});
+        EXPECT_EQ(r.reason, ir::ExitReason::Next) << name;
+        EXPECT_EQ(m.count(ir::Op::Prefetch), name == "PREFETCH_I" ? 0u : 1u);
+        for (const ir::Inst& i : m.block.insts) {
+            if (i.op != ir::Op::Prefetch) continue;
+            const ir::Inst& address = m.block.insts[i.args[0]];
+            EXPECT_EQ(address.op, ir::Op::Add);
+            EXPECT_EQ(m.block.insts[address.args[1]].imm, ~u64{63});
+        }
+    }
 }
 
 TEST(Memory, FaultsArePrecise) {
