@@ -60,7 +60,6 @@ void unmap_guarded(void* map, u64 bytes) {
 CodeMemory::~CodeMemory() {
     if (rx_ != nullptr) munmap(rx_, size_);
     if (rw_ != nullptr) munmap(rw_, size_);
-    if (fd_ >= 0) close(fd_);
     if (fork_fd_ >= 0) close(fork_fd_);
 }
 
@@ -79,15 +78,18 @@ Result<void> CodeMemory::map_at_addresses(int fd) {
 
 Result<void> CodeMemory::create(u64 bytes) {
     size_ = bytes;
-    fd_ = make_object(bytes);
-    if (fd_ < 0)
+    const int fd = make_object(bytes);
+    if (fd < 0)
         return fail(ErrorKind::Resource, "cannot create the memory object for generated code", errno);
-    return map_at_addresses(fd_);
+    auto mapped = map_at_addresses(fd);
+    // The mappings keep the object. A descriptor of ours would change the numbers that a guest sees, and a guest
+    // that closes all descriptors would make us act on a file of its own.
+    close(fd);
+    return mapped;
 }
 
 void CodeMemory::discard(u64 offset, u64 bytes) {
-    fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-              static_cast<off_t>(bytes));
+    madvise(rw_ + offset, bytes, MADV_REMOVE);
 }
 
 Result<void> CodeMemory::begin_fork() {
@@ -113,10 +115,10 @@ void CodeMemory::end_fork_parent() {
 }
 
 Result<void> CodeMemory::end_fork_child() {
-    close(fd_);
-    fd_ = fork_fd_;
+    auto mapped = map_at_addresses(fork_fd_);
+    close(fork_fd_);
     fork_fd_ = -1;
-    return map_at_addresses(fd_);
+    return mapped;
 }
 
 }  // namespace vm::osal

@@ -43,7 +43,6 @@ class CodeMemory {
     u8* rx_ = nullptr;
     u8* rw_ = nullptr;
     u64 size_ = 0;
-    int fd_ = -1;
     int fork_fd_ = -1;
 };
 
