@@ -1,8 +1,8 @@
 #include "linux/syscalls.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "base/format.h"
 
@@ -14,28 +14,34 @@ struct KindName {
     ArgKind kind;
 };
 constexpr KindName kKinds[] = {
-    {"int", ArgKind::Int},        {"uint", ArgKind::Uint},        {"hex", ArgKind::Hex},
-    {"long", ArgKind::Long},      {"size", ArgKind::Size},        {"fd", ArgKind::Fd},
-    {"at", ArgKind::DirFd},       {"mode", ArgKind::Mode},        {"pid", ArgKind::Pid},
-    {"uid", ArgKind::Uid},        {"sig", ArgKind::Sig},          {"dev", ArgKind::Dev},
-    {"flags", ArgKind::Flags},    {"enum", ArgKind::Enum},        {"path", ArgKind::Path},
-    {"lpath", ArgKind::PathNoFollow}, {"str", ArgKind::Str},      {"ptr", ArgKind::Ptr},
-    {"mem", ArgKind::Mem},        {"in", ArgKind::In},            {"out", ArgKind::Out},
-    {"outvar", ArgKind::OutVar},  {"st", ArgKind::Struct},        {"ost", ArgKind::OutStruct},
-    {"iost", ArgKind::InOutStruct}, {"iov", ArgKind::Iov},        {"oiov", ArgKind::OutIov},
-    {"argv", ArgKind::Argv},
+    {"int", ArgKind::Int},          {"uint", ArgKind::Uint},
+    {"hex", ArgKind::Hex},          {"long", ArgKind::Long},
+    {"size", ArgKind::Size},        {"fd", ArgKind::Fd},
+    {"at", ArgKind::DirFd},         {"mode", ArgKind::Mode},
+    {"pid", ArgKind::Pid},          {"uid", ArgKind::Uid},
+    {"sig", ArgKind::Sig},          {"dev", ArgKind::Dev},
+    {"flags", ArgKind::Flags},      {"enum", ArgKind::Enum},
+    {"path", ArgKind::Path},        {"lpath", ArgKind::PathNoFollow},
+    {"str", ArgKind::Str},          {"ptr", ArgKind::Ptr},
+    {"mem", ArgKind::Mem},          {"in", ArgKind::In},
+    {"out", ArgKind::Out},          {"outvar", ArgKind::OutVar},
+    {"st", ArgKind::Struct},        {"ost", ArgKind::OutStruct},
+    {"iost", ArgKind::InOutStruct}, {"iov", ArgKind::Iov},
+    {"oiov", ArgKind::OutIov},      {"argv", ArgKind::Argv},
 };
 struct StructSize {
     std::string_view name;
     u16 size;
 };
-/// Structures that look the same to all 64-bit Linux ABIs; sizes from the kernel's uapi headers (checked in the tests).
+/// Structures that look the same to all 64-bit Linux ABIs; sizes from the kernel's uapi headers (checked in
+/// the tests).
 constexpr StructSize kStructs[] = {
-    {"int", 4},         {"int2", 8},      {"loff", 8},       {"sigset", 8},     {"timespec", 16},   {"timespec2", 32},
-    {"timeval", 16},    {"timezone", 8},  {"itimerspec", 32}, {"itimerval", 32}, {"timex", 208},    {"tms", 32},
-    {"siginfo", 128},   {"sigevent", 64}, {"stack", 24},     {"rusage", 144},   {"rlimit", 16},     {"utsname", 390},
-    {"sysinfo", 112},   {"statfs", 120},  {"statx", 256},    {"pollfd", 8},     {"sembuf", 6},      {"mq_attr", 64},
-    {"caphdr", 8},      {"capdata", 24},  {"futex_waitv", 24}, {"futex_waitv2", 48},
+    {"int", 4},        {"int2", 8},         {"loff", 8},          {"sigset", 8},      {"timespec", 16},
+    {"timespec2", 32}, {"timeval", 16},     {"timezone", 8},      {"itimerspec", 32}, {"itimerval", 32},
+    {"timex", 208},    {"tms", 32},         {"siginfo", 128},     {"sigevent", 64},   {"stack", 24},
+    {"rusage", 144},   {"rlimit", 16},      {"utsname", 390},     {"sysinfo", 112},   {"statfs", 120},
+    {"statx", 256},    {"pollfd", 8},       {"sembuf", 6},        {"mq_attr", 64},    {"caphdr", 8},
+    {"capdata", 24},   {"futex_waitv", 24}, {"futex_waitv2", 48},
 };
 struct BadSyscallRow {};  // thrown only while compiling a malformed row
 
@@ -58,11 +64,17 @@ constexpr ArgSpec parse_arg(std::string_view text) {
         if (k.text == kind) spec.kind = k.kind;
     switch (spec.kind) {
         case ArgKind::None: throw BadSyscallRow{};
-        case ArgKind::In: case ArgKind::Out: case ArgKind::OutVar: case ArgKind::Iov: case ArgKind::OutIov:
+        case ArgKind::In:
+        case ArgKind::Out:
+        case ArgKind::OutVar:
+        case ArgKind::Iov:
+        case ArgKind::OutIov:
             if (spec.param.size() != 1) throw BadSyscallRow{};
             spec.len_arg = static_cast<i8>(spec.param[0] - '0');
             break;
-        case ArgKind::Struct: case ArgKind::OutStruct: case ArgKind::InOutStruct:
+        case ArgKind::Struct:
+        case ArgKind::OutStruct:
+        case ArgKind::InOutStruct:
             if (const auto star = spec.param.find('*'); star != spec.param.npos) {
                 spec.len_arg = static_cast<i8>(spec.param[star + 1] - '0');
                 spec.param = spec.param.substr(0, star);
@@ -71,15 +83,16 @@ constexpr ArgSpec parse_arg(std::string_view text) {
                 if (s.name == spec.param) spec.size = s.size;
             if (!spec.size) throw BadSyscallRow{};
             break;
-        case ArgKind::Flags: case ArgKind::Enum:
+        case ArgKind::Flags:
+        case ArgKind::Enum:
             if (spec.param.empty()) throw BadSyscallRow{};
             break;
         default: break;
     }
     return spec;
 }
-constexpr Syscall row(std::string_view name, int generic, int x86, SysStatus status, Handler handler, RetKind ret,
-                      std::string_view args, std::string_view note) {
+constexpr Syscall row(std::string_view name, int generic, int x86, SysStatus status, Handler handler,
+                      RetKind ret, std::string_view args, std::string_view note) {
     Syscall s{name, static_cast<i16>(generic), static_cast<i16>(x86), status, handler, ret, {}, 0, note};
     while (!args.empty()) {
         const auto comma = args.find(',');
@@ -103,7 +116,8 @@ constexpr auto kByGeneric = [] {
     return index;
 }();
 
-/// Addresses that are neither the guest's nor the kernel's: vm's own memory. The kernel must not be pointed there.
+/// Addresses that are neither the guest's nor the kernel's: vm's own memory. The kernel must not be pointed
+/// there.
 bool forbidden(Call& c, u64 addr) { return addr >= c.mm().task_size() && addr < u64{1} << 47; }
 
 u64 length_of(Call& c, const ArgSpec& s) {
@@ -117,20 +131,24 @@ i64 prepare_argument(Call& c, unsigned i, std::string* text) {
     const ArgSpec& s = c.d.args[i];
     u64& v = c.a[i];
     switch (s.kind) {
-        case ArgKind::Path: case ArgKind::PathNoFollow: {
+        case ArgKind::Path:
+        case ArgKind::PathNoFollow: {
             if (!v) return 0;
-            const int dirfd = i && c.d.args[i - 1].kind == ArgKind::DirFd ? static_cast<int>(c.a[i - 1]) : AT_FDCWD;
+            const int dirfd =
+                i && c.d.args[i - 1].kind == ArgKind::DirFd ? static_cast<int>(c.a[i - 1]) : AT_FDCWD;
             const i64 r = resolve_path(c, dirfd, v, s.kind == ArgKind::Path, text);
             if (r < 0) return r;
             v = reinterpret_cast<u64>(text->c_str());
             return 0;
         }
-        case ArgKind::Str: case ArgKind::Mem: case ArgKind::Argv:
-            return forbidden(c, v) ? -EFAULT : 0;
-        case ArgKind::In: case ArgKind::Struct:
-            return c.in(v, length_of(c, s)) ? 0 : -EFAULT;
-        case ArgKind::Out: case ArgKind::OutStruct: case ArgKind::InOutStruct:
-            return c.out(v, length_of(c, s)) ? 0 : -EFAULT;
+        case ArgKind::Str:
+        case ArgKind::Mem:
+        case ArgKind::Argv: return forbidden(c, v) ? -EFAULT : 0;
+        case ArgKind::In:
+        case ArgKind::Struct: return c.in(v, length_of(c, s)) ? 0 : -EFAULT;
+        case ArgKind::Out:
+        case ArgKind::OutStruct:
+        case ArgKind::InOutStruct: return c.out(v, length_of(c, s)) ? 0 : -EFAULT;
         case ArgKind::OutVar: {
             if (!v) return 0;
             u32 room = 0;
@@ -191,7 +209,7 @@ i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out) {
         *out = c.t.process().exe_path;
         return 0;
     }
-    *out = c.t.process().host_path(*out);
+    *out = c.t.process().host_path(*out, follow);
     return 0;
 }
 
@@ -229,7 +247,8 @@ void do_syscall(Thread& t) {
         v.set_reg(abi.ret_offset, static_cast<u64>(-ENOSYS));
         return;
     }
-    if (trace && (d->ret == RetKind::NoReturn || d->handler == sys::sys_execve || d->handler == sys::sys_execveat))
+    if (trace &&
+        (d->ret == RetKind::NoReturn || d->handler == sys::sys_execve || d->handler == sys::sys_execveat))
         strace_line(t, *d, args, 0, false);
     Call call{t, *d, args};
     i64 result = d->handler(call);
@@ -237,7 +256,8 @@ void do_syscall(Thread& t) {
         if (!t.exiting && signal_waiting(t)) deliver_signals(t, nullptr);
         return;
     }
-    if (result != -kRestartSys && result != -kRestartAlways) v.set_reg(abi.ret_offset, static_cast<u64>(result));
+    if (result != -kRestartSys && result != -kRestartAlways)
+        v.set_reg(abi.ret_offset, static_cast<u64>(result));
     if (trace) strace_line(t, *d, args, result, true);
     if (result == -kRestartSys || result == -kRestartAlways || result == -EINTR || signal_waiting(t))
         deliver_signals(t, &result);
