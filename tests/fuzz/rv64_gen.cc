@@ -38,6 +38,11 @@ const std::map<std::string, std::string> kExcluded{
 /// What QEMU 7.2 does not have: compared between our tiers only.
 const std::set<Ext> kNotInQemu{Zicond, Zfa, Zacas, Zcb, Zicbom, Zicbop, Zicboz, Zimop, Zcmop, Zihintntl, Zawrs};
 
+/// What QEMU 7.2 gets wrong, with the difference seen: not drawn for programs that QEMU runs.
+const std::map<std::string, std::string> kWrongInQemu{
+    {"CTZW", "QEMU 7.2 gives 63 where the low word is 0 (the manual: 32); compared between the tiers only"},
+};
+
 struct Options {
     u64 seed = 1;
     unsigned cases = 100, length = 24;
@@ -167,7 +172,8 @@ class CaseWriter {
     /// May this instruction stand in the body as it is?
     bool fits(const Decoded& d) const {
         const std::string_view base = info(d.base).name;
-        if (!contains(info(d.base).asm_template, "{fd}") && reserved(d.rd)) return false;
+        // c.addi16sp moves the stack pointer by at most 512 bytes: it stays inside the scratch area
+        if (d.id != Insn::C_ADDI16SP && !contains(info(d.base).asm_template, "{fd}") && reserved(d.rd)) return false;
         if (base == "AMOCAS_Q" && reserved((d.rd + 1u) & 31)) return false;
         const bool memory = contains(info(d.base).asm_template, "({rs1})") && base != "JALR" && !base.starts_with("PREFETCH");
         if (memory && !pointer(d.rs1)) return false;
@@ -368,7 +374,7 @@ int main(int argc, char** argv) {
     std::vector<Insn> pool;
     for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
         const InsnInfo& f = info(static_cast<Insn>(i));
-        if (kExcluded.contains(std::string(f.name)) || (o.qemu && kNotInQemu.contains(f.ext))) continue;
+        if (kExcluded.contains(std::string(f.name)) || (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name))))) continue;
         pool.push_back(static_cast<Insn>(i));
     }
     Assembler a;
@@ -401,7 +407,8 @@ int main(int argc, char** argv) {
             const auto id = static_cast<Insn>(i);
             const std::string name(info(id).name);
             const bool excluded = kExcluded.contains(name);
-            c << name << ' ' << coverage[id] << ' ' << (kNotInQemu.contains(info(id).ext) ? "tiers" : "qemu") << ' ' << (excluded ? kExcluded.at(name) : "") << '\n';
+            const bool tiers = kNotInQemu.contains(info(id).ext) || kWrongInQemu.contains(name);
+            c << name << ' ' << coverage[id] << ' ' << (tiers ? "tiers" : "qemu") << ' ' << (excluded ? kExcluded.at(name) : "") << '\n';
         }
     }
     return 0;
