@@ -29,7 +29,7 @@ Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSour
         return std::unexpected(r.error());
     std::memcpy(jit->cache_.memory().rw(), stubs.data(), stubs.size());
     jit->host_.place_stubs(jit->cache_.memory().rx());
-    auto observers = make_observers(isa, options);
+    auto observers = make_observers(isa, jit->options_);
     if (!observers) return std::unexpected(observers.error());
     jit->observers_ = std::move(*observers);
     return jit;

@@ -1,0 +1,251 @@
+// Threads, changing code, little code memory, fork: what must hold while everything happens at once.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <random>
+#include <regex>
+#include <thread>
+
+#include "engine/guest_test.h"
+
+namespace vm::engine::test {
+namespace {
+
+using ir::ExitReason;
+
+u64 counter(const Engine& e, const std::string& name) {
+    std::smatch m;
+    const std::string text = e.stats_json();
+    EXPECT_TRUE(std::regex_search(text, m, std::regex("\"" + name + "\": ([0-9]+)"))) << name;
+    return m.empty() ? 0 : std::stoull(m[1]);
+}
+
+constexpr u64 kFunctions = kCode + 0x1000;
+constexpr u64 kFunctionBytes = 64;
+
+/// `count` functions of 16 instructions, function i adds i + 15 to a0 in its own way; and a main program at
+/// kCode that calls them through a table of s1 entries at s0, a1 times over.
+void put_many_functions(u64 count) {
+    for (u64 i = 0; i < count; i++) {
+        Asm f(kFunctions + i * kFunctionBytes);
+        f.li(t0, static_cast<i32>(i));
+        f.add(a0, a0, t0);
+        for (int k = 0; k < 12; k++) f.addi(a0, a0, k < 11 ? 1 : 4);
+        f.ret();
+        ASSERT_LE(4 * f.words.size(), kFunctionBytes);
+        TestMemory::put(kFunctions + i * kFunctionBytes, f.words);
+    }
+    Asm m(kCode);
+    m.addi(a0, zero, 0);
+    const u64 round = m.here();
+    m.addi(s2, s0, 0);
+    m.addi(s3, s1, 0);
+    const u64 next = m.here();
+    m.ld(t1, s2, 0);
+    m.jalr(ra, t1);
+    m.addi(s2, s2, 8);
+    m.addi(s3, s3, -1);
+    m.bne(s3, zero, next);
+    m.addi(a1, a1, -1);
+    m.bne(a1, zero, round);
+    m.ecall();
+    TestMemory::put(kCode, m.words);
+}
+
+u64 expected_sum(const std::vector<u64>& table, u64 rounds) {
+    u64 sum = 0;
+    for (const u64 f : table) sum += (f - kFunctions) / kFunctionBytes + 15;
+    return sum * rounds;
+}
+
+std::vector<u64> shuffled_table(u64 count, unsigned seed) {
+    std::vector<u64> table(count);
+    for (u64 i = 0; i < count; i++) table[i] = kFunctions + i * kFunctionBytes;
+    std::shuffle(table.begin(), table.end(), std::minstd_rand(seed));
+    return table;
+}
+
+Exit run_table(Vcpu& v, const std::vector<u64>& table, u64 rounds) {
+    v.set_reg(rv::x_offset(s0), reinterpret_cast<u64>(table.data()));
+    v.set_reg(rv::x_offset(s1), table.size());
+    v.set_reg(rv::x_offset(a1), rounds);
+    v.set_pc(kCode);
+    return v.run();
+}
+
+TEST(Stress, TinyCacheEvictsAndStaysRight) {
+    EngineOptions o = with_tier(Tier::One);
+    o.code_cache_bytes = u64{400} << 10;
+    Guest g(o);
+    constexpr u64 kCount = 6000;
+    put_many_functions(kCount);
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        const std::vector<u64> table = shuffled_table(kCount, seed);
+        EXPECT_EQ(run_table(*g.cpu, table, 3).reason, ExitReason::Syscall);
+        EXPECT_EQ(g.x(a0), expected_sum(table, 3));
+    }
+    EXPECT_GT(counter(*g.engine, "evicted_segments"), 5u);
+    EXPECT_GT(counter(*g.engine, "evicted_translations"), kCount);
+    EXPECT_LE(counter(*g.engine, "code_bytes_used"), o.code_cache_bytes);
+}
+
+TEST(Stress, ThreadsShareATinyCache) {
+    EngineOptions o = with_tier(Tier::Auto);
+    o.code_cache_bytes = u64{400} << 10;
+    Guest g(o);
+    constexpr u64 kCount = 4000;
+    put_many_functions(kCount);
+    std::vector<std::thread> threads;
+    std::atomic<int> right{0};
+    for (unsigned n = 0; n < 3; n++)
+        threads.emplace_back([&, n] {
+            const auto v = g.make_vcpu();
+            for (unsigned i = 0; i < 3; i++) {
+                const std::vector<u64> table = shuffled_table(kCount, 10 * n + i + 1);
+                if (run_table(*v, table, 4).reason == ExitReason::Syscall &&
+                    Guest::x(*v, a0) == expected_sum(table, 4))
+                    right++;
+            }
+        });
+    for (auto& t : threads) t.join();
+    EXPECT_EQ(right, 9);
+    EXPECT_GT(counter(*g.engine, "evicted_segments"), 3u);
+}
+
+/// Blocks are dropped at random while three threads run chains of them: links come and go, results stay.
+TEST(Stress, LinksComeAndGoUnderRunningThreads) {
+    Guest g(with_tier(Tier::One));
+    constexpr u64 kCount = 50, kRounds = 20000;
+    put_many_functions(kCount);
+    std::vector<std::thread> threads;
+    std::atomic<int> right{0}, running{3};
+    for (unsigned n = 0; n < 3; n++)
+        threads.emplace_back([&, n] {
+            const auto v = g.make_vcpu();
+            const std::vector<u64> table = shuffled_table(kCount, n + 1);
+            for (unsigned i = 0; i < 20; i++)
+                if (run_table(*v, table, kRounds).reason == ExitReason::Syscall &&
+                    Guest::x(*v, a0) == expected_sum(table, kRounds))
+                    right++;
+            running--;
+        });
+    std::minstd_rand random(5);
+    while (running != 0) {
+        const u64 at = random() % 4 == 0 ? kCode + 4 * (random() % 12)
+                                         : kFunctions + random() % (kCount * kFunctionBytes);
+        g.engine->invalidate(at, at + 1 + random() % 100);
+        std::this_thread::yield();
+    }
+    for (auto& t : threads) t.join();
+    EXPECT_EQ(right, 60);
+    EXPECT_GT(counter(*g.engine, "invalidated"), 50u);
+    EXPECT_GT(counter(*g.engine, "links"), counter(*g.engine, "unlinks"));
+}
+
+/// A function is rewritten while a loop calls it: after invalidate() the runner soon shows every new version.
+TEST(Stress, PatchedCodeShowsInARunningThread) {
+    Guest g(with_tier(Tier::Auto));
+    Asm m(kCode);
+    const u64 loop = m.here();
+    m.addi(a0, zero, 0);
+    m.jal(ra, kFunctions);
+    m.sd(a0, s0, 0);
+    m.beq(zero, zero, loop);
+    TestMemory::put(kCode, m.words);
+    auto body = [](u32 version) { return 0x00050513u | version << 20; };  // addi a0, a0, version
+    auto* patched = reinterpret_cast<u32*>(kFunctions);
+    Asm f(kFunctions);
+    f.words.push_back(body(1));
+    f.ret();
+    TestMemory::put(kFunctions, f.words);
+    std::atomic<Vcpu*> runner{nullptr};
+    std::thread thread([&] {
+        const auto v = g.make_vcpu();
+        v->set_reg(rv::x_offset(s0), kData);
+        v->set_pc(kCode);
+        runner = v.get();
+        EXPECT_EQ(v->run().reason, ExitReason::Safepoint);
+    });
+    const std::atomic_ref<u64> shown(*reinterpret_cast<u64*>(kData));
+    for (u32 version = 1; version < 150; version++) {
+        std::atomic_ref<u32>(*patched).store(body(version));
+        g.engine->invalidate(kFunctions, kFunctions + 4);
+        while (shown.load() != version) std::this_thread::yield();
+    }
+    runner.load()->request_safepoint();
+    thread.join();
+}
+
+/// Threads add to one word with amoadd while they are interrupted and their code is dropped.
+TEST(Stress, AtomicsSignalsOfSafepointsAndInvalidation) {
+    Guest g(with_tier(Tier::Auto));
+    Asm m(kCode);
+    const u64 loop = m.here();
+    m.amoadd_d(zero, a2, s0);
+    m.addi(a1, a1, -1);
+    m.bne(a1, zero, loop);
+    m.ecall();
+    TestMemory::put(kCode, m.words);
+    constexpr u64 kAdds = 300000;
+    std::atomic<Vcpu*> cpus[2] = {};
+    std::atomic<int> running{2};
+    std::vector<std::thread> threads;
+    std::atomic<u64> stops{0};
+    for (auto& slot : cpus)
+        threads.emplace_back([&] {
+            const auto v = g.make_vcpu();
+            slot = v.get();
+            v->set_reg(rv::x_offset(s0), kData);
+            v->set_reg(rv::x_offset(a1), kAdds);
+            v->set_reg(rv::x_offset(a2), 1);
+            v->set_pc(kCode);
+            while (v->run().reason == ExitReason::Safepoint) stops++;
+            running--;
+            while (running != 0) std::this_thread::yield();  // the vCPU must outlive the requests
+        });
+    while (running == 2) {
+        for (auto& slot : cpus)
+            if (Vcpu* v = slot) v->request_safepoint();
+        g.engine->invalidate(kCode, kCode + 16);
+        std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
+    for (auto& t : threads) t.join();
+    EXPECT_EQ(load_raw<u64>(reinterpret_cast<void*>(kData)), 2 * kAdds);
+}
+
+TEST(Stress, ForkedChildRunsOnItsOwnCode) {
+    Guest g(with_tier(Tier::One));
+    constexpr u64 kCount = 300;
+    put_many_functions(kCount);
+    const std::vector<u64> table = shuffled_table(kCount, 1);
+    ASSERT_EQ(run_table(*g.cpu, table, 2).reason, ExitReason::Syscall);
+    const u64 before = counter(*g.engine, "translations");
+    g.engine->fork_prepare();
+    const pid_t pid = fork();
+    ASSERT_GE(pid, 0);
+    if (pid == 0) {
+        bool ok = g.engine->fork_child(*g.cpu).has_value();
+        ok = ok && run_table(*g.cpu, table, 2).reason == ExitReason::Syscall &&
+             g.x(a0) == expected_sum(table, 2);
+        ok = ok && counter(*g.engine, "translations") == before;  // nothing had to be made again
+        // New code in the child only.
+        TestMemory::put(kFunctions, {0x00000513u | 7u << 20, 0x00008067u});  // li a0, 7; ret
+        g.engine->invalidate(kFunctions, kFunctions + 8);
+        const std::vector<u64> one{kFunctions};
+        ok = ok && run_table(*g.cpu, one, 5).reason == ExitReason::Syscall && g.x(a0) == 7;
+        _exit(ok ? 0 : 1);
+    }
+    g.engine->fork_parent();
+    for (int i = 0; i < 50; i++) {
+        ASSERT_EQ(run_table(*g.cpu, table, 2).reason, ExitReason::Syscall);
+        EXPECT_EQ(g.x(a0), expected_sum(table, 2));
+        g.engine->invalidate(kFunctions + 64 * i, kFunctions + 64 * i + 64);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace vm::engine::test
