@@ -32,38 +32,6 @@ u64 hwcap(const frontend::GuestIsa& isa, u64 features) {
 
 int syscall_index(u64 nr) { return nr < 512 ? static_cast<int>(nr) : -1; }
 
-struct ExtensionBit {
-    std::string_view name;
-    unsigned bit;
-};
-// RISCV_HWPROBE_KEY_IMA_EXT_0 (Linux Documentation/arch/riscv/hwprobe.rst).
-constexpr ExtensionBit kIma[] = {{"d", 0},        {"c", 1},       {"zba", 3},       {"zbb", 4},    {"zbs", 5},     {"zicboz", 6},
-                                 {"zbc", 7},      {"zfh", 27},    {"zfhmin", 28},   {"zihintntl", 29}, {"zfa", 32}, {"zacas", 34},
-                                 {"zicond", 35},  {"zihintpause", 36}, {"zimop", 42}, {"c", 43},    {"zcb", 44},    {"zcmop", 47},
-                                 {"zawrs", 48},   {"zicntr", 50}, {"zicbom", 55},   {"a", 56},     {"a", 57}};
-constexpr unsigned kZca = 43, kZcd = 45;
-
-std::optional<u64> hwprobe(const frontend::GuestIsa& isa, i64 key, u64 features) {
-    switch (key) {
-        case 0: case 1: case 2: return 0;  // MVENDORID, MARCHID, MIMPID
-        case 3: return 1;                  // BASE_BEHAVIOR: IMA
-        case 4: {                          // IMA_EXT_0
-            u64 v = 0;
-            for (const ExtensionBit& e : kIma)
-                if (has(isa, features, e.name)) v |= u64{1} << e.bit;
-            if (bit(v, 0) && bit(v, kZca)) v |= u64{1} << kZcd;
-            return v;
-        }
-        case 5: return 3;                         // CPUPERF_0: misaligned accesses are fast
-        case 6: return has(isa, features, "zicboz") ? 64 : 0;  // ZICBOZ_BLOCK_SIZE
-        case 7: return kRiscv64Abi.task_size - 1;  // HIGHEST_VIRT_ADDRESS
-        case 9: return 3;                         // MISALIGNED_SCALAR_PERF: fast
-        case 10: return 4;                        // MISALIGNED_VECTOR_PERF: unsupported
-        case 12: return has(isa, features, "zicbom") ? 64 : 0;  // ZICBOM_BLOCK_SIZE
-        default: return std::nullopt;
-    }
-}
-
 /// "rv64imafdc_zicntr_…" in the kernel's order: single letters, then Zi…, then the rest by their second letter.
 std::string isa_text(const frontend::GuestIsa& isa, u64 features) {
     std::string text = "rv64i";
@@ -103,7 +71,7 @@ const Abi kRiscv64Abi{
     .pop_signal_frame = riscv64_pop_signal_frame,
     .sigtramp = kSigtramp,
     .sigtramp_bytes = sizeof kSigtramp,
-    .hwprobe = hwprobe,
+    .hwprobe = riscv64_hwprobe,
     .cpuinfo = cpuinfo,
 };
 

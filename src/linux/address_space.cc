@@ -299,13 +299,13 @@ i64 AddressSpace::mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 
         if (new_addr % page_size_ || !in_range(new_addr, new_len)) return -EINVAL;
         if (new_addr < old_addr + old_len && old_addr < new_addr + new_len) return -EINVAL;
     }
-    if (!(flags & kFixed) && old_len > new_len) {  // shrinking never moves
+    if (!(flags & (kFixed | kDontUnmap)) && old_len >= new_len) {  // shrinking never moves and may cross mappings
         {
             std::lock_guard guard(impl_->lock);
             const Vma* v = impl_->tree.find(old_addr);
             if (!v) return -EFAULT;
         }
-        const i64 r = munmap(old_addr + new_len, old_len - new_len);
+        const i64 r = old_len == new_len ? 0 : munmap(old_addr + new_len, old_len - new_len);
         return r < 0 ? r : static_cast<i64>(old_addr);
     }
     bool had_code = false;
@@ -332,7 +332,6 @@ i64 AddressSpace::mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flag
     const u64 more = (flags & kDontUnmap) || old_len == 0 ? new_len : new_len > old_len ? new_len - old_len : 0;
     if (impl_->over_limit(more)) return -ENOMEM;
     if (!(flags & (kFixed | kDontUnmap)) && old_len != 0) {
-        if (new_len == old_len) return static_cast<i64>(old_addr);
         // In place, if the rest of the mapping ends here and what follows is free.
         const u64 old_end = old_addr + old_len, new_end = old_addr + new_len;
         if (v->end == old_end && new_end <= layout_.task_size && !tree.any_in(old_end, new_end) && !tree.reserved(old_end, new_end)) {

@@ -58,7 +58,6 @@ Process::~Process() {
     main_.reset();
     if (mm_) mm_->set_engine(nullptr);
     engine_.reset();
-    if (const int fd = sysroot_fd_.load(); fd >= 0) ::close(fd);
 }
 
 int Process::run() {

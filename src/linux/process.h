@@ -11,6 +11,7 @@
 #include "engine/vcpu.h"
 #include "linux/abi.h"
 #include "linux/address_space.h"
+#include "linux/file_view.h"
 
 namespace vm::linux {
 
@@ -82,9 +83,9 @@ class Process {
     const RunOptions& options() const { return options_; }
     /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a symlink at the
     /// end is followed, inside the sysroot.
-    std::string host_path(const std::string& guest_path, bool follow = true) const;
+    std::string host_path(const std::string& guest_path, bool follow = true) const { return files_.host_path(guest_path, follow); }
     /// Host path → how the guest names it: without the sysroot in front.
-    std::string guest_path(const std::string& host_path) const;
+    std::string guest_path(const std::string& host_path) const { return files_.guest_path(host_path); }
     /// Writes the counters if asked for and ends the host process at once, whatever its other threads do.
     [[noreturn]] void finish(int code);
 
@@ -105,13 +106,13 @@ class Process {
   private:
     friend class Thread;
     friend Result<void> load_program(Process& p);
-    Process(const RunOptions& options, const Abi& abi) : options_(options), abi_(abi) {}
+    Process(const RunOptions& options, const Abi& abi) : options_(options), files_(options.sysroot), abi_(abi) {}
     RunOptions options_;
+    FileView files_;
     const Abi& abi_;
     std::unique_ptr<AddressSpace> mm_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<Thread> main_;
-    mutable std::atomic<int> sysroot_fd_{-1};
     int stats_owner_ = 0;                  ///< only the process that was asked for counters writes them
 };
 

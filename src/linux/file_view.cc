@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/bits.h"
 #include "base/format.h"
-#include "linux/process.h"
+#include "linux/file_view.h"
 
 namespace vm::linux {
 namespace {
@@ -41,18 +42,22 @@ int open_in_root(int root, const std::string& path, bool follow) {
 
 }  // namespace
 
-std::string Process::host_path(const std::string& path, bool follow) const {
-    const std::string& root = options_.sysroot;
+FileView::~FileView() {
+    if (const int fd = root_fd_.load(); fd >= 0) ::close(fd);
+}
+
+std::string FileView::host_path(const std::string& path, bool follow) const {
+    const std::string& root = root_;
     if (root.empty() || path.empty() || path[0] != '/') return path;
     // A path that already leads into the sysroot, e.g. from getcwd or /proc/self/fd, means itself.
     if (path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/')) return path;
-    int root_fd = sysroot_fd_.load(std::memory_order_acquire);
+    int root_fd = root_fd_.load(std::memory_order_acquire);
     int fd = root_fd < 0 ? -EBADF : open_in_root(root_fd, path, follow);
     if (fd == -EBADF) {  // first use, or the guest has closed every descriptor it could find
         root_fd = open_internal(root);
         if (root_fd < 0) return path;
         int expected = -1;
-        if (!sysroot_fd_.compare_exchange_strong(expected, root_fd)) sysroot_fd_.store(root_fd);
+        if (!root_fd_.compare_exchange_strong(expected, root_fd)) root_fd_.store(root_fd);
         fd = open_in_root(root_fd, path, follow);
     }
     if (fd == -ENOSYS || fd == -EPERM) {  // no openat2 here (old kernel, seccomp): symlinks to "/…" then lead to the host
@@ -70,8 +75,8 @@ std::string Process::host_path(const std::string& path, bool follow) const {
     return real;
 }
 
-std::string Process::guest_path(const std::string& host) const {
-    const std::string& root = options_.sysroot;
+std::string FileView::guest_path(const std::string& host) const {
+    const std::string& root = root_;
     if (root.empty() || !host.starts_with(root)) return host;
     if (host.size() == root.size()) return "/";
     return host[root.size()] == '/' ? host.substr(root.size()) : host;
