@@ -1,20 +1,23 @@
-// riscv_hwprobe (Documentation/arch/riscv/hwprobe.rst): what a guest may rely on, from the CPU model it was given.
+// riscv_hwprobe (Documentation/arch/riscv/hwprobe.rst): what a guest may rely on, from the CPU model it was
+// given.
 #include "base/format.h"
 #include "linux/abi_riscv64_signal.h"
 
 namespace vm::linux {
 namespace {
 
-constexpr i64 kMvendorid = 0, kMarchid = 1, kMimpid = 2, kBaseBehavior = 3, kImaExt0 = 4, kCpuperf0 = 5, kZicbozBlock = 6,
-              kHighestAddress = 7, kTimeFreq = 8, kMisalignedScalar = 9;
+constexpr i64 kMvendorid = 0, kMarchid = 1, kMimpid = 2, kBaseBehavior = 3, kImaExt0 = 4, kCpuperf0 = 5,
+              kZicbozBlock = 6, kHighestAddress = 7, kTimeFreq = 8, kMisalignedScalar = 9;
 
 struct ExtBit {
     std::string_view ext;
     unsigned bit;
 };
 constexpr ExtBit kExtBits[] = {
-    {"c", 1},        {"zba", 3},      {"zbb", 4},    {"zbs", 5},   {"zicboz", 6}, {"zbc", 7},   {"zfh", 27},         {"zfhmin", 28},
-    {"zihintntl", 29}, {"zfa", 32},   {"zacas", 34}, {"zicond", 35}, {"zihintpause", 36}, {"zcb", 44}, {"zawrs", 48}, {"zicntr", 50},
+    {"c", 1},       {"zba", 3},     {"zbb", 4},          {"zbs", 5},        {"zicboz", 6},
+    {"zbc", 7},     {"zfh", 27},    {"zfhmin", 28},      {"zihintntl", 29}, {"zfa", 32},
+    {"zacas", 34},  {"zicond", 35}, {"zihintpause", 36}, {"zcb", 44},       {"zawrs", 48},
+    {"zicntr", 50},
 };
 
 /// The front end knows its extensions by name only to parse_cpu; an extension implies those it needs.
@@ -37,10 +40,13 @@ u64 extensions(const frontend::GuestIsa& isa, u64 features) {
 std::optional<u64> riscv64_hwprobe(const frontend::GuestIsa& isa, i64 key, u64 features) {
     constexpr u64 kFast = 3, kIma = 1, kZicbozBytes = 64, kTimeHz = 1'000'000'000;
     switch (key) {
-        case kMvendorid: case kMarchid: case kMimpid: return 0;
+        case kMvendorid:
+        case kMarchid:
+        case kMimpid: return 0;
         case kBaseBehavior: return kIma;
         case kImaExt0: return extensions(isa, features);
-        case kCpuperf0: case kMisalignedScalar: return kFast;
+        case kCpuperf0:
+        case kMisalignedScalar: return kFast;
         case kZicbozBlock: return has(isa, "zicboz", features) ? kZicbozBytes : 0;
         case kHighestAddress: return kRiscv64Abi.task_size - 1;
         case kTimeFreq: return kTimeHz;

@@ -35,8 +35,8 @@ struct RtSigframe {
 static_assert(sizeof(UserRegs) == 256 && sizeof(FpState) == 528 && sizeof(RtSigframe) == 1088);
 static_assert(offsetof(Ucontext, sigmask) == 40 && offsetof(Ucontext, regs) == 176);
 
-constexpr const char* kIntNames[31] = {"ra", "sp", "gp", "tp", "t0", "t1", "t2", "s0",  "s1",  "a0", "a1",
-                                       "a2", "a3", "a4", "a5", "a6", "a7", "s2", "s3",  "s4",  "s5", "s6",
+constexpr const char* kIntNames[31] = {"ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0", "a1",
+                                       "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5", "s6",
                                        "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"};
 constexpr const char* kFpNames[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "ft5", "ft6",  "ft7",
                                       "fs0", "fs1", "fa0",  "fa1",  "fa2", "fa3", "fa4",  "fa5",
@@ -67,7 +67,8 @@ const Offsets& offsets(Thread& t) { return offsets(*t.process().engine().isa().l
 
 }  // namespace
 
-bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64, u64 flags, u64 old_mask) {
+bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64, u64 flags,
+                               u64 old_mask) {
     const Offsets& o = offsets(t);
     engine::Vcpu& v = t.vcpu();
     RtSigframe frame{};

@@ -1,10 +1,10 @@
 #include "linux/signals.h"
 
-#include <cerrno>
-#include <csignal>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
 
 #include <cstddef>
 #include <cstdio>
@@ -24,12 +24,13 @@ namespace vm::linux {
 
 constexpr int kSyncList[] = {SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV};
 
-/// Written by host handlers of the owning thread, read by the thread itself outside them; hence volatile, not atomic.
+/// Written by host handlers of the owning thread, read by the thread itself outside them; hence volatile, not
+/// atomic.
 struct Thread::SignalQueue {
-    volatile u32 flag = 0;               ///< something was noted since deliver_signals looked
-    volatile u32 full = 0;               ///< signal number in `info`, 0 none; while set, the host mask is full
+    volatile u32 flag = 0;  ///< something was noted since deliver_signals looked
+    volatile u32 full = 0;  ///< signal number in `info`, 0 none; while set, the host mask is full
     SigInfo info{};
-    volatile u32 sync_full[5] = {};      ///< sent (not raised) SIGILL … SIGSEGV: never blocked on the host
+    volatile u32 sync_full[5] = {};  ///< sent (not raised) SIGILL … SIGSEGV: never blocked on the host
     SigInfo sync_info[5]{};
     bool temporary = false;
     u64 temporary_mask = 0;
@@ -37,7 +38,8 @@ struct Thread::SignalQueue {
 
 namespace {
 
-/// The guest thread of this host thread. Read in signal handlers; static TLS of the program, so no allocation there.
+/// The guest thread of this host thread. Read in signal handlers; static TLS of the program, so no allocation
+/// there.
 thread_local Thread* current_thread = nullptr;
 
 /// The kernel's struct sigaction; glibc's wrappers would keep signals 32 and 33 from the guest's libc.
@@ -90,9 +92,12 @@ void leave_safe_syscall(ucontext_t* uc) {
 #endif
     const u64 at = static_cast<u64>(pc);
     if (at == reinterpret_cast<u64>(vm_safe_syscall_insn))
-        pc = static_cast<std::remove_reference_t<decltype(pc)>>(reinterpret_cast<u64>(vm_safe_syscall_restart));
-    else if (at >= reinterpret_cast<u64>(vm_safe_syscall_start) && at < reinterpret_cast<u64>(vm_safe_syscall_insn))
-        pc = static_cast<std::remove_reference_t<decltype(pc)>>(reinterpret_cast<u64>(vm_safe_syscall_not_begun));
+        pc = static_cast<std::remove_reference_t<decltype(pc)>>(
+            reinterpret_cast<u64>(vm_safe_syscall_restart));
+    else if (at >= reinterpret_cast<u64>(vm_safe_syscall_start) &&
+             at < reinterpret_cast<u64>(vm_safe_syscall_insn))
+        pc = static_cast<std::remove_reference_t<decltype(pc)>>(
+            reinterpret_cast<u64>(vm_safe_syscall_not_begun));
 }
 
 void block_in_context(ucontext_t* uc) { store_raw<u64>(&uc->uc_sigmask, ~kSyncSignals); }
@@ -133,7 +138,8 @@ bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == 
 
 /// Makes the host's disposition follow the guest's. Called with sig_mutex held.
 void mirror_action(int sig, const SigAction& a) {
-    if (kSyncSignals & sigbit(sig)) return;  // the fault handlers stay; deliver_signals applies the guest's wish
+    if (kSyncSignals & sigbit(sig))
+        return;  // the fault handlers stay; deliver_signals applies the guest's wish
     if (a.handler == kSigDfl || a.handler == kSigIgn)
         host_sigaction(sig, a.handler, a.flags & (kSaNocldstop | kSaNocldwait), 0);
     else
@@ -159,7 +165,8 @@ void stop_by_default(int sig) {
     set_host_mask(~kSyncSignals & ~sigbit(sig));  // stops here until SIGCONT
 }
 
-/// Applies the restart rules to a call that the signal interrupted, before its handler's frame saves the registers.
+/// Applies the restart rules to a call that the signal interrupted, before its handler's frame saves the
+/// registers.
 void finish_interrupted_call(Thread& t, i64* result, const SigAction& a) {
     if (!result) return;
     if (*result == -kRestartAlways || (*result == -kRestartSys && (a.flags & kSaRestart))) {
@@ -190,7 +197,8 @@ SigInfo make_info(int sig, int code, u64 addr) {
 /// A frame could not be written: SIGSEGV instead, to its own handler if that runs elsewhere, else death.
 void frame_failed(Thread& t, int sig) {
     const SigAction a = take_action(t.process(), SIGSEGV);
-    const bool fatal = sig == SIGSEGV || a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(SIGSEGV));
+    const bool fatal =
+        sig == SIGSEGV || a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(SIGSEGV));
     constexpr int kSiKernel = 0x80;
     if (fatal || !enter_handler(t, SIGSEGV, make_info(SIGSEGV, kSiKernel, 0), a, t.blocked, t.blocked))
         die_by_signal(SIGSEGV);
@@ -331,7 +339,8 @@ void deliver_signals(Thread& t, i64* result) {
         q.flag = 0;
         SigInfo info;
         while (const int sig = next_signal(t, &info)) entered |= deliver_one(t, sig, info, result);
-        // Opening the mask lets the kernel hand over what else is pending; it then lies on top of the first handler.
+        // Opening the mask lets the kernel hand over what else is pending; it then lies on top of the first
+        // handler.
         set_host_mask(t.blocked & ~kSyncSignals);
     } while (q.flag);
     q.temporary = false;
@@ -349,11 +358,15 @@ void raise_sync(Thread& t, const engine::Exit& e) {
         case ir::ExitReason::MemoryFault:
             addr = e.value;
             sig = e.host_signal == SIGBUS ? SIGBUS : SIGSEGV;
-            if (sig == SIGBUS) code = e.host_code > 0 ? e.host_code : BUS_ADRERR;
-            else code = t.mm().prot_at(addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR;
+            if (sig == SIGBUS)
+                code = e.host_code > 0 ? e.host_code : BUS_ADRERR;
+            else
+                code = t.mm().prot_at(addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR;
             break;
         case ir::ExitReason::Unsupported:
-            fmt::print(stderr, "vm: instruction at {:#x} is not supported by this build; the program gets SIGILL\n", e.pc);
+            fmt::print(stderr,
+                       "vm: instruction at {:#x} is not supported by this build; the program gets SIGILL\n",
+                       e.pc);
             break;
         default: break;
     }
@@ -369,8 +382,10 @@ void install_host_signal_handlers(Process& p) {
     osal::set_sent_signal_hook(&on_host_signal);
     for (int sig = 1; sig <= 64; sig++) {
         KernelSigaction old{};
-        if (raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), 0, reinterpret_cast<u64>(&old), 8) < 0) continue;
-        if (old.handler == kSigIgn) p.actions[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
+        if (raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), 0, reinterpret_cast<u64>(&old), 8) < 0)
+            continue;
+        if (old.handler == kSigIgn)
+            p.actions[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
     }
 }
 
@@ -383,7 +398,8 @@ i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
     if (act) {
         slot = *act;
         slot.mask &= ~kUnblockable;
-        const bool same_host = before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
+        const bool same_host =
+            before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
         if (!same_host) mirror_action(sig, slot);
     }
     if (old) *old = before;
@@ -423,7 +439,8 @@ i64 set_altstack(Thread& t, const GuestStack& s, u64 sp) {
 }
 
 u64 signal_stack_top(Thread& t, u64 sp, u64 flags) {
-    if ((flags & kSaOnstack) && t.altstack_size && !on_altstack(t, sp)) return t.altstack_sp + t.altstack_size;
+    if ((flags & kSaOnstack) && t.altstack_size && !on_altstack(t, sp))
+        return t.altstack_sp + t.altstack_size;
     return sp;
 }
 

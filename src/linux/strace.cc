@@ -1,11 +1,11 @@
 // System calls as text: one line a call, built from the call's row in syscalls.def.
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 #include <algorithm>
 
@@ -15,8 +15,8 @@
 namespace vm::linux {
 namespace {
 
-constexpr u64 kShownBytes = 32;   // of buffers, as strace -s
-constexpr u64 kShownItems = 16;   // of arrays
+constexpr u64 kShownBytes = 32;  // of buffers, as strace -s
+constexpr u64 kShownItems = 16;  // of arrays
 
 template <class T>
 bool get(Thread& t, u64 addr, T* v) {
@@ -56,19 +56,32 @@ std::string sigset_text(u64 v) {
 }
 
 std::string siginfo_text(Thread& t, u64 addr) {
-    struct { i32 sig, error, code, pad; i32 pid, uid; } s;
+    struct {
+        i32 sig, error, code, pad;
+        i32 pid, uid;
+    } s;
     if (!get(t, addr, &s)) return fmt::format("{:#x}", addr);
-    return fmt::format("{{si_signo={}, si_code={}, si_pid={}, si_uid={}}}", signal_name(s.sig), s.code, s.pid, s.uid);
+    return fmt::format("{{si_signo={}, si_code={}, si_pid={}, si_uid={}}}", signal_name(s.sig), s.code, s.pid,
+                       s.uid);
 }
 
 std::string statx_text(Thread& t, u64 addr) {
-    struct { u32 mask, blksize; u64 attributes; u32 nlink, uid, gid; u16 mode, pad; u64 ino, size; } s;
+    struct {
+        u32 mask, blksize;
+        u64 attributes;
+        u32 nlink, uid, gid;
+        u16 mode, pad;
+        u64 ino, size;
+    } s;
     if (!get(t, addr, &s)) return fmt::format("{:#x}", addr);
     return fmt::format("{{stx_mode={:#o}, stx_nlink={}, stx_size={}, ...}}", s.mode, s.nlink, s.size);
 }
 
 std::string pollfd_text(Thread& t, u64 addr, bool done) {
-    struct { i32 fd; u16 events, revents; } p;
+    struct {
+        i32 fd;
+        u16 events, revents;
+    } p;
     if (!get(t, addr, &p)) return fmt::format("{:#x}", addr);
     std::string s = fmt::format("{{fd={}, events={}", p.fd, flags_text("poll", p.events));
     if (done && p.revents) s += fmt::format(", revents={}", flags_text("poll", p.revents));
@@ -85,7 +98,8 @@ std::string struct_item(Thread& t, const ArgSpec& a, u64 addr, bool done) {
     if (s == "timeval") return timespec_text(t, addr, "tv_usec");
     if (s == "itimerspec" || s == "itimerval") {
         const std::string_view f = s == "itimerspec" ? "tv_nsec" : "tv_usec";
-        return fmt::format("{{it_interval={}, it_value={}}}", timespec_text(t, addr, f), timespec_text(t, addr + 16, f));
+        return fmt::format("{{it_interval={}, it_value={}}}", timespec_text(t, addr, f),
+                           timespec_text(t, addr + 16, f));
     }
     if (s == "sigset") return get(t, addr, &v) ? sigset_text(v) : fmt::format("{:#x}", addr);
     if (s == "siginfo") return siginfo_text(t, addr);
@@ -93,10 +107,13 @@ std::string struct_item(Thread& t, const ArgSpec& a, u64 addr, bool done) {
     if (s == "pollfd") return pollfd_text(t, addr, done);
     if (s == "int") return get(t, addr, &w[0]) ? fmt::format("{}", w[0]) : fmt::format("{:#x}", addr);
     if (s == "int2") return get(t, addr, &w) ? fmt::format("{}, {}", w[0], w[1]) : fmt::format("{:#x}", addr);
-    if (s == "loff") return get(t, addr, &v) ? fmt::format("{}", static_cast<i64>(v)) : fmt::format("{:#x}", addr);
+    if (s == "loff")
+        return get(t, addr, &v) ? fmt::format("{}", static_cast<i64>(v)) : fmt::format("{:#x}", addr);
     if (s == "rlimit") {
         u64 r[2];
-        const auto one = [](u64 x) { return x == ~u64{0} ? std::string("RLIM64_INFINITY") : fmt::format("{}", x); };
+        const auto one = [](u64 x) {
+            return x == ~u64{0} ? std::string("RLIM64_INFINITY") : fmt::format("{}", x);
+        };
         if (get(t, addr, &r)) return fmt::format("{{rlim_cur={}, rlim_max={}}}", one(r[0]), one(r[1]));
     }
     return fmt::format("{:#x}", addr);
@@ -105,10 +122,12 @@ std::string struct_item(Thread& t, const ArgSpec& a, u64 addr, bool done) {
 std::string struct_text(Thread& t, const ArgSpec& a, u64 addr, const std::array<u64, 6>& args, bool done) {
     if (!addr) return "NULL";
     const bool array = a.len_arg >= 0 || a.param == "int" || a.param == "int2" || a.param == "loff";
-    if (a.len_arg < 0) return array ? "[" + struct_item(t, a, addr, done) + "]" : struct_item(t, a, addr, done);
+    if (a.len_arg < 0)
+        return array ? "[" + struct_item(t, a, addr, done) + "]" : struct_item(t, a, addr, done);
     const u64 n = static_cast<u32>(args[static_cast<u64>(a.len_arg)]);
     std::string s = "[";
-    for (u64 i = 0; i < std::min(n, kShownItems); i++) s += (i ? ", " : "") + struct_item(t, a, addr + i * a.size, done);
+    for (u64 i = 0; i < std::min(n, kShownItems); i++)
+        s += (i ? ", " : "") + struct_item(t, a, addr + i * a.size, done);
     return s + (n > kShownItems ? ", ...]" : "]");
 }
 
@@ -146,22 +165,25 @@ std::string sockaddr_text(Thread& t, u64 addr, u64 len) {
         const auto* p = reinterpret_cast<const u8*>(&ss) + 2;
         const bool abstract = n > 2 && p[0] == 0;
         const u64 size = abstract ? n - 3 : strnlen(reinterpret_cast<const char*>(p), n - 2);
-        return fmt::format("{{sa_family=AF_UNIX, sun_path={}{}}}", abstract ? "@" : "", quote_bytes(p + abstract, size, false));
+        return fmt::format("{{sa_family=AF_UNIX, sun_path={}{}}}", abstract ? "@" : "",
+                           quote_bytes(p + abstract, size, false));
     }
     if (ss.ss_family == AF_INET && n >= sizeof(sockaddr_in)) {
         const auto in = load_raw<sockaddr_in>(&ss);
         const u32 ip = ntohl(in.sin_addr.s_addr);
-        return fmt::format("{{sa_family=AF_INET, sin_port=htons({}), sin_addr=inet_addr(\"{}.{}.{}.{}\")}}", ntohs(in.sin_port),
-                           ip >> 24, (ip >> 16) & 255, (ip >> 8) & 255, ip & 255);
+        return fmt::format("{{sa_family=AF_INET, sin_port=htons({}), sin_addr=inet_addr(\"{}.{}.{}.{}\")}}",
+                           ntohs(in.sin_port), ip >> 24, (ip >> 16) & 255, (ip >> 8) & 255, ip & 255);
     }
     return fmt::format("{{sa_family={}, ...}}", enum_text("af", ss.ss_family));
 }
 
 bool is_sockaddr(const Syscall& d, const ArgSpec& a) {
-    return a.name == "dest_addr" || a.name == "src_addr" || (a.name == "addr" && d.generic >= 200 && d.generic <= 242);
+    return a.name == "dest_addr" || a.name == "src_addr" ||
+           (a.name == "addr" && d.generic >= 200 && d.generic <= 242);
 }
 
-std::string bytes_argument(Thread& t, const Syscall& d, const ArgSpec& a, u64 v, const std::array<u64, 6>& args, i64 result) {
+std::string bytes_argument(Thread& t, const Syscall& d, const ArgSpec& a, u64 v,
+                           const std::array<u64, 6>& args, i64 result) {
     u64 len = args[static_cast<u64>(a.len_arg)];
     if (a.kind == ArgKind::OutVar) {
         u32 n = 0;
@@ -175,14 +197,18 @@ std::string bytes_argument(Thread& t, const Syscall& d, const ArgSpec& a, u64 v,
     return is_sockaddr(d, a) ? sockaddr_text(t, v, len) : bytes_text(t, v, len);
 }
 
-std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::array<u64, 6>& args, i64 result, bool done) {
+std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::array<u64, 6>& args, i64 result,
+                          bool done) {
     const ArgSpec& a = d.args[i];
     const u64 v = args[i];
     const bool ok = done && result >= 0;
     switch (a.kind) {
         case ArgKind::None: return "";
-        case ArgKind::Int: case ArgKind::Fd: case ArgKind::Pid: return fmt::format("{}", static_cast<i32>(v));
-        case ArgKind::Uid: case ArgKind::Uint:
+        case ArgKind::Int:
+        case ArgKind::Fd:
+        case ArgKind::Pid: return fmt::format("{}", static_cast<i32>(v));
+        case ArgKind::Uid:
+        case ArgKind::Uint:
             return static_cast<u32>(v) == ~u32{0} ? "-1" : fmt::format("{}", static_cast<u32>(v));
         case ArgKind::Hex: return v ? fmt::format("{:#x}", v) : "0";
         case ArgKind::Dev: return fmt::format("{:#x}", v);
@@ -194,14 +220,21 @@ std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::ar
         case ArgKind::Sig: return signal_name(static_cast<i32>(v));
         case ArgKind::Flags: return flags_text(a.param, v);
         case ArgKind::Enum: return enum_text(a.param, v);
-        case ArgKind::Path: case ArgKind::PathNoFollow: case ArgKind::Str: return string_text(t, v);
-        case ArgKind::Ptr: case ArgKind::Mem: return hex_or_null(v);
-        case ArgKind::In: case ArgKind::Out: case ArgKind::OutVar: return bytes_argument(t, d, a, v, args, done ? result : -1);
+        case ArgKind::Path:
+        case ArgKind::PathNoFollow:
+        case ArgKind::Str: return string_text(t, v);
+        case ArgKind::Ptr:
+        case ArgKind::Mem: return hex_or_null(v);
+        case ArgKind::In:
+        case ArgKind::Out:
+        case ArgKind::OutVar: return bytes_argument(t, d, a, v, args, done ? result : -1);
         case ArgKind::OutStruct: return ok ? struct_text(t, a, v, args, true) : hex_or_null(v);
-        case ArgKind::Struct: case ArgKind::InOutStruct: return struct_text(t, a, v, args, ok);
+        case ArgKind::Struct:
+        case ArgKind::InOutStruct: return struct_text(t, a, v, args, ok);
         case ArgKind::Iov: return iov_text(t, v, args[static_cast<u64>(a.len_arg)], ~u64{0});
         case ArgKind::OutIov:
-            return ok ? iov_text(t, v, args[static_cast<u64>(a.len_arg)], static_cast<u64>(result)) : hex_or_null(v);
+            return ok ? iov_text(t, v, args[static_cast<u64>(a.len_arg)], static_cast<u64>(result))
+                      : hex_or_null(v);
         case ArgKind::Argv: return argv_text(t, v);
     }
     return "";
@@ -213,10 +246,12 @@ std::string result_text(const Syscall& d, i64 r, bool done) {
         return fmt::format("? {} (To be restarted)", errno_name(static_cast<int>(-r)));
     if (r < 0 && r >= -4095) {
         const int e = static_cast<int>(-r);
-        return fmt::format("-1 {} ({})", errno_name(e), strerrordesc_np(e) ? strerrordesc_np(e) : "Unknown error");
+        return fmt::format("-1 {} ({})", errno_name(e),
+                           strerrordesc_np(e) ? strerrordesc_np(e) : "Unknown error");
     }
     switch (d.ret) {
-        case RetKind::Addr: case RetKind::Hex: return fmt::format("{:#x}", static_cast<u64>(r));
+        case RetKind::Addr:
+        case RetKind::Hex: return fmt::format("{:#x}", static_cast<u64>(r));
         case RetKind::Octal: return fmt::format("{:#o}", static_cast<u64>(r));
         default: return fmt::format("{}", r);
     }
@@ -225,14 +260,18 @@ std::string result_text(const Syscall& d, i64 r, bool done) {
 std::string json_string(std::string_view s) {
     std::string out = "\"";
     for (const char c : s) {
-        if (c == '"' || c == '\\') out += '\\', out += c;
-        else if (static_cast<u8>(c) < 32 || static_cast<u8>(c) >= 127) out += fmt::format("\\u{:04x}", static_cast<u8>(c));
-        else out += c;
+        if (c == '"' || c == '\\')
+            out += '\\', out += c;
+        else if (static_cast<u8>(c) < 32 || static_cast<u8>(c) >= 127)
+            out += fmt::format("\\u{:04x}", static_cast<u8>(c));
+        else
+            out += c;
     }
     return out + '"';
 }
 
-/// One write, so that lines of several threads and processes do not mix. Not through stdio: the guest owns its buffers.
+/// One write, so that lines of several threads and processes do not mix. Not through stdio: the guest owns
+/// its buffers.
 void write_line(const std::string& line) {
     for (u64 at = 0; at < line.size();) {
         const auto n = ::write(STDERR_FILENO, line.data() + at, line.size() - at);
@@ -273,15 +312,18 @@ void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i6
     if (json) {
         line = fmt::format("{{\"pid\":{},\"tid\":{},\"call\":\"{}\",\"args\":{{", getpid(), t.tid, d.name);
         for (unsigned i = 0; i < d.arg_count; i++)
-            line += fmt::format("{}\"{}\":{}", i ? "," : "", d.args[i].name, json_string(argument_text(t, d, i, args, result, done)));
+            line += fmt::format("{}\"{}\":{}", i ? "," : "", d.args[i].name,
+                                json_string(argument_text(t, d, i, args, result, done)));
         line += "}";
         if (done) line += fmt::format(",\"result\":{}", result);
-        if (done && result < 0 && result >= -4095) line += fmt::format(",\"errno\":\"{}\"", errno_name(static_cast<int>(-result)));
+        if (done && result < 0 && result >= -4095)
+            line += fmt::format(",\"errno\":\"{}\"", errno_name(static_cast<int>(-result)));
         line += "}\n";
     } else {
         if (t.tid != getpid()) line = fmt::format("[pid {}] ", t.tid);
         line += fmt::format("{}(", d.name);
-        for (unsigned i = 0; i < d.arg_count; i++) line += (i ? ", " : "") + argument_text(t, d, i, args, result, done);
+        for (unsigned i = 0; i < d.arg_count; i++)
+            line += (i ? ", " : "") + argument_text(t, d, i, args, result, done);
         line += fmt::format(") = {}\n", result_text(d, result, done));
     }
     write_line(line);
@@ -289,11 +331,13 @@ void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i6
 
 void strace_unknown(Thread& t, u64 nr, const std::array<u64, 6>& a) {
     if (t.process().options().strace == RunOptions::Strace::Json)
-        write_line(fmt::format("{{\"pid\":{},\"tid\":{},\"call\":\"syscall_{}\",\"result\":-38,\"errno\":\"ENOSYS\"}}\n", getpid(),
-                               t.tid, static_cast<i64>(nr)));
+        write_line(fmt::format(
+            "{{\"pid\":{},\"tid\":{},\"call\":\"syscall_{}\",\"result\":-38,\"errno\":\"ENOSYS\"}}\n",
+            getpid(), t.tid, static_cast<i64>(nr)));
     else
-        write_line(fmt::format("syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS (Function not implemented)\n",
-                               static_cast<i64>(nr), a[0], a[1], a[2], a[3], a[4], a[5]));
+        write_line(fmt::format(
+            "syscall_{}({:#x}, {:#x}, {:#x}, {:#x}, {:#x}, {:#x}) = -1 ENOSYS (Function not implemented)\n",
+            static_cast<i64>(nr), a[0], a[1], a[2], a[3], a[4], a[5]));
 }
 
 }  // namespace vm::linux

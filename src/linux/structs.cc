@@ -18,7 +18,10 @@ struct FlagPairs {
     FlagPair p[4];
 };
 FlagPairs pairs(const Abi& a) {
-    return {{{a.o_directory, O_DIRECTORY}, {a.o_nofollow, O_NOFOLLOW}, {a.o_direct, O_DIRECT}, {a.o_largefile, kHostLargefile}}};
+    return {{{a.o_directory, O_DIRECTORY},
+             {a.o_nofollow, O_NOFOLLOW},
+             {a.o_direct, O_DIRECT},
+             {a.o_largefile, kHostLargefile}}};
 }
 
 template <class S>

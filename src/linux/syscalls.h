@@ -1,5 +1,5 @@
-// The system-call table and what handlers see. The rows stand in syscalls.def; everything else (dispatch, argument checks,
-// strace text, docs/syscalls.md) is derived from them.
+// The system-call table and what handlers see. The rows stand in syscalls.def; everything else (dispatch,
+// argument checks, strace text, docs/syscalls.md) is derived from them.
 #pragma once
 
 #include <array>
@@ -19,24 +19,43 @@ enum class SysStatus : u8 {
 };
 enum class RetKind : u8 { Int, Fd, Addr, Hex, Octal, NoReturn };
 
-/// What one argument is. Pointer kinds are range-checked against guest user space before the host kernel sees them.
+/// What one argument is. Pointer kinds are range-checked against guest user space before the host kernel sees
+/// them.
 enum class ArgKind : u8 {
-    None, Int, Uint, Hex, Long, Size, Fd, DirFd, Mode, Pid, Uid, Sig, Dev,
-    Flags, Enum,           ///< param names the set
-    Path, Str,             ///< NUL-terminated; Path goes through the sysroot rules
+    None,
+    Int,
+    Uint,
+    Hex,
+    Long,
+    Size,
+    Fd,
+    DirFd,
+    Mode,
+    Pid,
+    Uid,
+    Sig,
+    Dev,
+    Flags,
+    Enum,  ///< param names the set
+    Path,
+    Str,  ///< NUL-terminated; Path goes through the sysroot rules
     PathNoFollow,
-    Ptr,                   ///< an address the kernel does not follow for us
-    Mem,                   ///< followed by the kernel, size unknown to the table
-    In, Out,               ///< bytes; length in argument `len_arg`
-    OutVar,                ///< bytes written; argument `len_arg` points at the u32 that holds the room
-    Struct, OutStruct, InOutStruct,  ///< param names the structure
-    Iov, OutIov,           ///< iovec array, count in argument `len_arg`
-    Argv,                  ///< NULL-terminated array of strings
+    Ptr,  ///< an address the kernel does not follow for us
+    Mem,  ///< followed by the kernel, size unknown to the table
+    In,
+    Out,     ///< bytes; length in argument `len_arg`
+    OutVar,  ///< bytes written; argument `len_arg` points at the u32 that holds the room
+    Struct,
+    OutStruct,
+    InOutStruct,  ///< param names the structure
+    Iov,
+    OutIov,  ///< iovec array, count in argument `len_arg`
+    Argv,    ///< NULL-terminated array of strings
 };
 struct ArgSpec {
     ArgKind kind = ArgKind::None;
     i8 len_arg = -1;
-    u16 size = 0;             ///< of one structure, where known
+    u16 size = 0;  ///< of one structure, where known
     std::string_view param;
     std::string_view name;
 };
@@ -47,14 +66,14 @@ using Handler = i64 (*)(Call&);
 /// One row of syscalls.def.
 struct Syscall {
     std::string_view name;
-    i16 generic;              ///< asm-generic number (riscv64, arm64), -1 none
-    i16 x86;                  ///< x86-64 number, -1 none
+    i16 generic;  ///< asm-generic number (riscv64, arm64), -1 none
+    i16 x86;      ///< x86-64 number, -1 none
     SysStatus status;
     Handler handler;
     RetKind ret;
     std::array<ArgSpec, 6> args;
     u8 arg_count;
-    std::string_view note;    ///< Refused: why; otherwise the test that covers it
+    std::string_view note;  ///< Refused: why; otherwise the test that covers it
     /// Number on this host, -1 if the host has no such call.
     constexpr long host_nr() const {
 #if defined(__x86_64__)
@@ -71,7 +90,8 @@ std::span<const Syscall> syscall_table();
 const Syscall* find_syscall(int generic);
 inline constexpr int kSyscallNumbers = 512;
 
-/// One system call in execution. Handlers return the Linux result (negative errno), or one of the kRestart…, kNoResult.
+/// One system call in execution. Handlers return the Linux result (negative errno), or one of the kRestart…,
+/// kNoResult.
 struct Call {
     Thread& t;
     const Syscall& d;
@@ -83,8 +103,8 @@ struct Call {
     i64 host(u64 a0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0) {
         return safe_syscall(t, d.host_nr(), a0, a1, a2, a3, a4, a5);
     }
-    /// May the kernel read / write [addr, addr+len) for the guest? NULL is left to the kernel. out() also drops
-    /// translations of code there and lifts write protection.
+    /// May the kernel read / write [addr, addr+len) for the guest? NULL is left to the kernel. out() also
+    /// drops translations of code there and lifts write protection.
     bool in(u64 addr, u64 len);
     bool out(u64 addr, u64 len);
     template <class T>
@@ -102,15 +122,20 @@ inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the regist
 i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out);
 /// Does `path` name /proc/…/exe of this very process?
 bool is_own_exe(const std::string& path);
-/// Copies `count` iovecs from the guest and checks every element for reading (or writing) by the kernel. 0 or -errno.
-struct IoVec { u64 base, len; };
+/// Copies `count` iovecs from the guest and checks every element for reading (or writing) by the kernel. 0 or
+/// -errno.
+struct IoVec {
+    u64 base, len;
+};
 i64 copy_iovec(Call& c, u64 addr, u64 count, bool kernel_writes, std::vector<IoVec>* out);
-/// Turns "interrupted, may restart" into "had not begun, restart always" for calls that the kernel never restarts itself.
+/// Turns "interrupted, may restart" into "had not begun, restart always" for calls that the kernel never
+/// restarts itself.
 inline i64 never_restarted(i64 r) { return r == -kRestartSys ? -kRestartAlways : r; }
 /// Host call that may not be interrupted half way through a handler.
 i64 raw_syscall(long nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0);
 
-/// strace.cc: one whole line on stderr for a call. `done` false: it does not return (exit, execve) or has not yet.
+/// strace.cc: one whole line on stderr for a call. `done` false: it does not return (exit, execve) or has not
+/// yet.
 void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i64 result, bool done);
 void strace_unknown(Thread& t, u64 nr, const std::array<u64, 6>& args);
 /// "SIGSEGV", "SIGRT_3"; "ENOENT"; used by strace and its tests.
@@ -123,10 +148,10 @@ bool has_name_set(std::string_view set);
 std::string quote_bytes(const u8* p, u64 shown, bool more);
 
 namespace sys {
-i64 pass(Call& c);            ///< the row's argument list, handed to the host
-i64 pass_no_restart(Call& c); ///< the same for calls that end in EINTR even under SA_RESTART
-i64 nosys(Call& c);           ///< ENOSYS by decision
-i64 refuse(Call& c);          ///< EPERM by decision
+i64 pass(Call& c);             ///< the row's argument list, handed to the host
+i64 pass_no_restart(Call& c);  ///< the same for calls that end in EINTR even under SA_RESTART
+i64 nosys(Call& c);            ///< ENOSYS by decision
+i64 refuse(Call& c);           ///< EPERM by decision
 #define SYSCALL(name, generic, x86, status, handler, ret, args, note) i64 handler(Call& c);
 #include "linux/syscalls.def"
 #undef SYSCALL

@@ -50,11 +50,11 @@ int main(void) {
     pid_t c = fork();
     if (c == 0) {
         int s = socket(AF_INET, SOCK_STREAM, 0);
-        show(connect(s, (void *)&in, sizeof in));
+        int connected = connect(s, (void *)&in, sizeof in);
         write(s, "GET", 3);
         shutdown(s, SHUT_WR);
         long k = read(s, buf, sizeof buf);
-        say("client read %ld %.5s\n", k, buf);
+        say("client connected %d read %ld %.5s\n", connected, k, buf);
         _exit(0);
     }
     len = sizeof peer;

@@ -1,11 +1,11 @@
 // Files: opening, status, links, vectors, fcntl and ioctl. What needs no conversion is a Passthrough row.
 #include <asm/ioctl.h>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include <algorithm>
 
@@ -111,11 +111,21 @@ i64 sys_fcntl(Call& c) {
             return r < 0 ? r : guest_open_flags(c.abi(), static_cast<u32>(r));
         }
         case F_SETFL: return c.host(c.a[0], c.a[1], host_open_flags(c.abi(), static_cast<u32>(c.a[2])));
-        case kGetlk: case kSetlk: case kSetlkw: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
+        case kGetlk:
+        case kSetlk:
+        case kSetlkw:
+        case F_OFD_GETLK:
+        case F_OFD_SETLK:
+        case F_OFD_SETLKW:
             if (!c.out(c.a[2], kFlockBytes)) return -EFAULT;
             break;
-        case F_GETOWN_EX: case F_SETOWN_EX: case F_GET_RW_HINT: case F_SET_RW_HINT: case F_GET_FILE_RW_HINT:
-        case F_SET_FILE_RW_HINT: case kGetOwnerUids:
+        case F_GETOWN_EX:
+        case F_SETOWN_EX:
+        case F_GET_RW_HINT:
+        case F_SET_RW_HINT:
+        case F_GET_FILE_RW_HINT:
+        case F_SET_FILE_RW_HINT:
+        case kGetOwnerUids:
             if (!c.out(c.a[2], kOwnerExBytes)) return -EFAULT;
             break;
         default: break;
@@ -127,14 +137,20 @@ i64 sys_ioctl(Call& c) {
     const u32 request = static_cast<u32>(c.a[1]);
     constexpr u32 kSgIo = 0x2285, kKvmType = 0xae, kUsbType = 'U';
     // Requests whose structures lead the kernel to further memory that the table cannot check.
-    if (request == kSgIo || _IOC_TYPE(request) == kKvmType || (_IOC_TYPE(request) == kUsbType && _IOC_SIZE(request)))
+    if (request == kSgIo || _IOC_TYPE(request) == kKvmType ||
+        (_IOC_TYPE(request) == kUsbType && _IOC_SIZE(request)))
         return -ENOTTY;
     const u64 arg = c.a[2];
     const u64 size = _IOC_DIR(request) != _IOC_NONE && _IOC_SIZE(request) ? _IOC_SIZE(request) : 64;
-    if (c.mm().in_range(arg, size)) c.mm().prepare_kernel_write(arg, size);
-    else if (arg >= c.mm().task_size() && arg < u64{1} << 47) return -EFAULT;
+    if (c.mm().in_range(arg, size))
+        c.mm().prepare_kernel_write(arg, size);
+    else if (arg >= c.mm().task_size() && arg < u64{1} << 47)
+        return -EFAULT;
     if (request == SIOCGIFCONF) {
-        struct { i32 len, pad; u64 buf; } conf;
+        struct {
+            i32 len, pad;
+            u64 buf;
+        } conf;
         if (!c.get(arg, &conf)) return -EFAULT;
         if (conf.buf && !c.out(conf.buf, static_cast<u32>(conf.len))) return -EFAULT;
     }

@@ -1,12 +1,12 @@
 // System V IPC.
-#include <cerrno>
-#include <map>
-#include <mutex>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/syscall.h>
+#include <cerrno>
+#include <map>
+#include <mutex>
 
 #include "linux/structs.h"
 #include "linux/syscalls.h"
@@ -15,7 +15,8 @@ namespace vm::linux::sys {
 namespace {
 
 u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
-constexpr int kIpcInfo = 3, kStat = 11, kInfo = 12, kStatAny = 13, kSemStat = 18, kSemInfo = 19, kSemStatAny = 20;
+constexpr int kIpcInfo = 3, kStat = 11, kInfo = 12, kStatAny = 13, kSemStat = 18, kSemInfo = 19,
+              kSemStatAny = 20;
 
 /// Attached segments by address: shmdt gives no length. Guarded; not used from signal handlers.
 struct Segments {
@@ -35,7 +36,8 @@ i64 sys_msgsnd(Call& c) {
 }
 i64 sys_msgrcv(Call& c) {
     if (static_cast<i64>(c.a[2]) < 0) return -EINVAL;
-    return c.out(c.a[1], c.a[2] + 8) ? never_restarted(c.host(c.a[0], c.a[1], c.a[2], c.a[3], c.a[4])) : -EFAULT;
+    return c.out(c.a[1], c.a[2] + 8) ? never_restarted(c.host(c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]))
+                                     : -EFAULT;
 }
 i64 sys_msgctl(Call& c) {
     constexpr u64 kMsqidDs = 120;
@@ -46,7 +48,9 @@ i64 sys_semctl(Call& c) {
     const int cmd = static_cast<int>(c.a[2]);
     HostSemidDs host{};
     switch (cmd) {
-        case IPC_STAT: case kSemStat: case kSemStatAny: {
+        case IPC_STAT:
+        case kSemStat:
+        case kSemStatAny: {
             const i64 r = c.host(c.a[0], c.a[1], c.a[2], ptr(&host));
             if (r < 0) return r;
             const bool ok = c.abi().generic_structs ? c.put(c.a[3], convert_semid<GenericSemidDs>(host))
@@ -60,13 +64,15 @@ i64 sys_semctl(Call& c) {
             host = c.abi().generic_structs ? convert_semid<HostSemidDs>(g) : convert_semid<HostSemidDs>(x);
             return c.host(c.a[0], c.a[1], c.a[2], ptr(&host));
         }
-        case GETALL: case SETALL: {
+        case GETALL:
+        case SETALL: {
             const i64 r = raw_syscall(SYS_semctl, c.a[0], 0, IPC_STAT, ptr(&host));
             if (r < 0) return r;
             if (!c.out(c.a[3], host.nsems * 2)) return -EFAULT;
             break;
         }
-        case kIpcInfo: case kSemInfo:
+        case kIpcInfo:
+        case kSemInfo:
             if (!c.out(c.a[3], 40)) return -EFAULT;
             break;
         default: break;
@@ -77,7 +83,8 @@ i64 sys_semctl(Call& c) {
 i64 sys_shmctl(Call& c) {
     constexpr u64 kLargest = 112;  // shmid_ds; shminfo64 and shm_info are smaller
     const int cmd = static_cast<int>(c.a[1]);
-    if (cmd == IPC_STAT || cmd == IPC_SET || cmd == kIpcInfo || cmd == kStat + 2 || cmd == kInfo + 2 || cmd == kStatAny + 2)
+    if (cmd == IPC_STAT || cmd == IPC_SET || cmd == kIpcInfo || cmd == kStat + 2 || cmd == kInfo + 2 ||
+        cmd == kStatAny + 2)
         if (!c.out(c.a[2], kLargest)) return -EFAULT;
     return c.host(c.a[0], c.a[1], c.a[2]);
 }
@@ -98,7 +105,8 @@ i64 sys_shmat(Call& c) {
     if (addr) flags |= c.a[2] & kShmRemap ? MAP_FIXED : MAP_FIXED_NOREPLACE;
     const i64 at = c.mm().mmap(addr, len, prot, flags, -1, 0, "/SYSV (deleted)");
     if (at < 0) return at == -EEXIST ? -EINVAL : at;
-    const i64 r = raw_syscall(SYS_shmat, c.a[0], static_cast<u64>(at), (c.a[2] & (kShmRdonly | kShmExec)) | kShmRemap);
+    const i64 r =
+        raw_syscall(SYS_shmat, c.a[0], static_cast<u64>(at), (c.a[2] & (kShmRdonly | kShmExec)) | kShmRemap);
     if (r < 0) {
         c.mm().munmap(static_cast<u64>(at), len);
         return r;

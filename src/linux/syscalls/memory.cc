@@ -1,6 +1,6 @@
 // Memory: everything goes through the AddressSpace, which is the truth about guest mappings.
-#include <cerrno>
 #include <sys/mman.h>
+#include <cerrno>
 
 #include "linux/syscalls.h"
 
@@ -57,8 +57,10 @@ i64 sys_riscv_flush_icache(Call& c) {
     constexpr u64 kLocal = 1;
     if (c.a[2] & ~kLocal) return -EINVAL;
     // Zero length: "everything" in the callers that pass no range.
-    if (c.a[0] == c.a[1]) c.t.process().engine().invalidate_all();
-    else if (c.a[0] < c.a[1]) c.t.process().engine().invalidate(c.a[0], c.a[1]);
+    if (c.a[0] == c.a[1])
+        c.t.process().engine().invalidate_all();
+    else if (c.a[0] < c.a[1])
+        c.t.process().engine().invalidate(c.a[0], c.a[1]);
     return 0;
 }
 

@@ -1,9 +1,9 @@
 // Clocks without a host system call, and what the guest is told about its machine.
-#include <cerrno>
-#include <cstring>
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <cerrno>
+#include <cstring>
 
 #include "linux/syscalls.h"
 
@@ -19,7 +19,9 @@ i64 sys_gettimeofday(Call& c) {
     timeval tv;
     struct timezone tz {};
     if (c.a[1]) {
-        if (const i64 r = raw_syscall(c.d.host_nr(), reinterpret_cast<u64>(&tv), reinterpret_cast<u64>(&tz)); r < 0) return r;
+        if (const i64 r = raw_syscall(c.d.host_nr(), reinterpret_cast<u64>(&tv), reinterpret_cast<u64>(&tz));
+            r < 0)
+            return r;
         if (!c.put(c.a[1], tz)) return -EFAULT;
     } else {
         ::gettimeofday(&tv, nullptr);
@@ -51,7 +53,8 @@ i64 sys_riscv_hwprobe(Call& c) {
     for (u64 i = 0; i < n; i++) {
         Pair p;
         if (!c.get(c.a[0] + i * sizeof p, &p)) return -EFAULT;
-        const auto v = c.abi().hwprobe(c.t.process().engine().isa(), p.key, c.t.process().options().engine.cpu_features);
+        const auto v =
+            c.abi().hwprobe(c.t.process().engine().isa(), p.key, c.t.process().options().engine.cpu_features);
         if (which) {
             all &= v && (*v & p.value) == p.value;
             continue;

@@ -1,8 +1,9 @@
-// Waiting for descriptors. Masks are handed to the host call, so that changing the mask and waiting stay one step.
-#include <cerrno>
+// Waiting for descriptors. Masks are handed to the host call, so that changing the mask and waiting stay one
+// step.
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/syscall.h>
+#include <cerrno>
 
 #include <algorithm>
 
@@ -55,7 +56,8 @@ i64 wait_events(Call& c, u64 events, i32 max, u64 timeout, const Mask& m) {
         const u64 at = events + static_cast<u64>(i) * guest_size;
         const GenericEpollEvent g{e.events, 0, e.data.u64};
         const X86EpollEvent x{e.events, e.data.u64};
-        if (!(c.abi().generic_structs ? c.mm().write(at, &g, sizeof g) : c.mm().write(at, &x, sizeof x))) return -EFAULT;
+        if (!(c.abi().generic_structs ? c.mm().write(at, &g, sizeof g) : c.mm().write(at, &x, sizeof x)))
+            return -EFAULT;
     }
     return finish(c, m, r);
 }
@@ -103,7 +105,9 @@ i64 sys_ppoll(Call& c) {
 i64 sys_pselect6(Call& c) {
     Mask m;
     if (c.a[5]) {
-        struct { u64 addr, size; } arg;
+        struct {
+            u64 addr, size;
+        } arg;
         if (!c.get(c.a[5], &arg)) return -EFAULT;
         if (const i64 r = read_mask(c, arg.addr, arg.size, &m); r < 0) return r;
     }

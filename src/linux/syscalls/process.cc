@@ -1,11 +1,11 @@
 // Processes and threads: creation, end, execution; limits; prctl.
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
 
 #include "base/format.h"
 #include "linux/syscalls.h"
@@ -87,14 +87,18 @@ i64 sys_clone(Call& c) {
 
 i64 sys_clone3(Call& c) {
     struct Args {
-        u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+        u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
+            cgroup;
     } a{};
     constexpr u64 kVer0 = 64;
     if (c.a[1] < kVer0) return -EINVAL;
     if (c.a[1] > 4096) return -E2BIG;
     if (!c.mm().read(c.a[0], &a, std::min<u64>(c.a[1], sizeof a))) return -EFAULT;
-    if ((a.exit_signal & ~u64{0xff}) || (a.flags & 0xff) || (a.stack && !a.stack_size) || (!a.stack && a.stack_size)) return -EINVAL;
-    // What clone cannot say: chosen PIDs, cgroups, CLONE_CLEAR_SIGHAND, a pidfd beside a parent tid. libc then uses clone.
+    if ((a.exit_signal & ~u64{0xff}) || (a.flags & 0xff) || (a.stack && !a.stack_size) ||
+        (!a.stack && a.stack_size))
+        return -EINVAL;
+    // What clone cannot say: chosen PIDs, cgroups, CLONE_CLEAR_SIGHAND, a pidfd beside a parent tid. libc
+    // then uses clone.
     if (a.set_tid_size || a.flags >> 32) return -ENOSYS;
     u64 parent_tid = a.parent_tid;
     if (a.flags & CLONE_PIDFD) {
@@ -110,8 +114,8 @@ i64 sys_set_tid_address(Call& c) {
 }
 
 i64 sys_set_robust_list(Call& c) {
-    // The list head has one layout on all 64-bit Linux, and guest addresses are host addresses: the host kernel itself
-    // releases the locks of a thread or process that dies.
+    // The list head has one layout on all 64-bit Linux, and guest addresses are host addresses: the host
+    // kernel itself releases the locks of a thread or process that dies.
     if (c.a[1] != 24) return -EINVAL;
     const i64 r = c.host(c.a[0], c.a[1]);
     if (r == 0) {
@@ -121,13 +125,16 @@ i64 sys_set_robust_list(Call& c) {
     return r;
 }
 
-// ---- limits. Those on memory would hit the translator itself, so they are kept for the guest and applied to it alone.
+// ---- limits. Those on memory would hit the translator itself, so they are kept for the guest and applied to
+// it alone.
 
 namespace {
 struct Limit {
     u64 cur, max;
 };
-bool is_ours(u64 resource) { return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK; }
+bool is_ours(u64 resource) {
+    return resource == RLIMIT_AS || resource == RLIMIT_DATA || resource == RLIMIT_STACK;
+}
 /// The guest's own view of the limits that are not handed to the host; guarded by the mutex.
 struct OwnLimits {
     std::mutex mutex;
@@ -144,7 +151,8 @@ i64 change_limit(Call& c, u64 pid, u64 resource, const Limit* set, Limit* old) {
     const bool ours = self && resource < RLIMIT_NLIMITS && is_ours(resource);
     Limit current{};
     const Limit* to_host = ours ? nullptr : set;
-    const i64 r = raw_syscall(SYS_prlimit64, pid, resource, reinterpret_cast<u64>(to_host), reinterpret_cast<u64>(&current));
+    const i64 r = raw_syscall(SYS_prlimit64, pid, resource, reinterpret_cast<u64>(to_host),
+                              reinterpret_cast<u64>(&current));
     if (r < 0) return r;
     if (ours) {
         OwnLimits& l = own_limits();
@@ -166,7 +174,8 @@ i64 change_limit(Call& c, u64 pid, u64 resource, const Limit* set, Limit* old) {
 i64 sys_prlimit64(Call& c) {
     Limit set, old;
     if (c.a[2] && !c.get(c.a[2], &set)) return -EFAULT;
-    const i64 r = change_limit(c, static_cast<u32>(c.a[0]), static_cast<u32>(c.a[1]), c.a[2] ? &set : nullptr, &old);
+    const i64 r =
+        change_limit(c, static_cast<u32>(c.a[0]), static_cast<u32>(c.a[1]), c.a[2] ? &set : nullptr, &old);
     if (r < 0) return r;
     return c.a[3] && !c.put(c.a[3], old) ? -EFAULT : 0;
 }
@@ -183,19 +192,41 @@ i64 sys_setrlimit(Call& c) {
 
 i64 sys_prctl(Call& c) {
     switch (static_cast<int>(c.a[0])) {
-        case PR_SET_NAME: case PR_GET_NAME:
+        case PR_SET_NAME:
+        case PR_GET_NAME:
             if (!c.out(c.a[1], 16)) return -EFAULT;
             break;
-        case PR_GET_PDEATHSIG: case PR_GET_CHILD_SUBREAPER: case PR_GET_UNALIGN: case PR_GET_FPEMU: case PR_GET_FPEXC:
+        case PR_GET_PDEATHSIG:
+        case PR_GET_CHILD_SUBREAPER:
+        case PR_GET_UNALIGN:
+        case PR_GET_FPEMU:
+        case PR_GET_FPEXC:
         case PR_GET_TSC:
             if (!c.out(c.a[1], 4)) return -EFAULT;
             break;
-        case PR_SET_PDEATHSIG: case PR_GET_DUMPABLE: case PR_SET_DUMPABLE: case PR_SET_KEEPCAPS: case PR_GET_KEEPCAPS:
-        case PR_CAPBSET_READ: case PR_CAPBSET_DROP: case PR_SET_SECUREBITS: case PR_GET_SECUREBITS: case PR_SET_TIMERSLACK:
-        case PR_GET_TIMERSLACK: case PR_SET_CHILD_SUBREAPER: case PR_SET_NO_NEW_PRIVS: case PR_GET_NO_NEW_PRIVS:
-        case PR_SET_THP_DISABLE: case PR_GET_THP_DISABLE: case PR_CAP_AMBIENT: case PR_MCE_KILL: case PR_MCE_KILL_GET:
-        case PR_SET_PTRACER: case PR_GET_SECCOMP: case PR_GET_IO_FLUSHER: case PR_SET_IO_FLUSHER:
-            break;
+        case PR_SET_PDEATHSIG:
+        case PR_GET_DUMPABLE:
+        case PR_SET_DUMPABLE:
+        case PR_SET_KEEPCAPS:
+        case PR_GET_KEEPCAPS:
+        case PR_CAPBSET_READ:
+        case PR_CAPBSET_DROP:
+        case PR_SET_SECUREBITS:
+        case PR_GET_SECUREBITS:
+        case PR_SET_TIMERSLACK:
+        case PR_GET_TIMERSLACK:
+        case PR_SET_CHILD_SUBREAPER:
+        case PR_SET_NO_NEW_PRIVS:
+        case PR_GET_NO_NEW_PRIVS:
+        case PR_SET_THP_DISABLE:
+        case PR_GET_THP_DISABLE:
+        case PR_CAP_AMBIENT:
+        case PR_MCE_KILL:
+        case PR_MCE_KILL_GET:
+        case PR_SET_PTRACER:
+        case PR_GET_SECCOMP:
+        case PR_GET_IO_FLUSHER:
+        case PR_SET_IO_FLUSHER: break;
         // Processor-specific, or about the address space as the host sees it.
         default: return -EINVAL;
     }
@@ -206,13 +237,15 @@ i64 sys_process_vm_readv(Call& c) {
     std::vector<IoVec> local, remote;
     if (const i64 r = copy_iovec(c, c.a[1], c.a[2], true, &local); r < 0) return r;
     if (const i64 r = copy_iovec(c, c.a[3], c.a[4], false, &remote); r < 0) return r;
-    return c.host(c.a[0], reinterpret_cast<u64>(local.data()), local.size(), reinterpret_cast<u64>(remote.data()), remote.size(), c.a[5]);
+    return c.host(c.a[0], reinterpret_cast<u64>(local.data()), local.size(),
+                  reinterpret_cast<u64>(remote.data()), remote.size(), c.a[5]);
 }
 i64 sys_process_vm_writev(Call& c) {
     std::vector<IoVec> local, remote;
     if (const i64 r = copy_iovec(c, c.a[1], c.a[2], false, &local); r < 0) return r;
     if (const i64 r = copy_iovec(c, c.a[3], c.a[4], false, &remote); r < 0) return r;
-    return c.host(c.a[0], reinterpret_cast<u64>(local.data()), local.size(), reinterpret_cast<u64>(remote.data()), remote.size(), c.a[5]);
+    return c.host(c.a[0], reinterpret_cast<u64>(local.data()), local.size(),
+                  reinterpret_cast<u64>(remote.data()), remote.size(), c.a[5]);
 }
 
 }  // namespace vm::linux::sys

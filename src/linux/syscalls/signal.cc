@@ -1,7 +1,7 @@
 // Signal system calls; the machinery is in signals.cc.
+#include <sys/syscall.h>
 #include <cerrno>
 #include <csignal>
-#include <sys/syscall.h>
 
 #include "linux/signal_frame.h"
 #include "linux/syscalls.h"

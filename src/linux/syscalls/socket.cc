@@ -1,4 +1,5 @@
-// Message calls: headers and vectors are copied and checked, ancillary data has one layout on all 64-bit Linux.
+// Message calls: headers and vectors are copied and checked, ancillary data has one layout on all 64-bit
+// Linux.
 #include <cerrno>
 #include <cstddef>
 #include <memory>
@@ -30,7 +31,8 @@ i64 load_message(Call& c, u64 addr, bool receive, Message* m) {
 }
 /// What receiving changes in the header.
 bool store_message(Call& c, u64 addr, const MsgHdr& h) {
-    return c.put(addr + offsetof(MsgHdr, namelen), h.namelen) && c.put(addr + offsetof(MsgHdr, controllen), h.controllen) &&
+    return c.put(addr + offsetof(MsgHdr, namelen), h.namelen) &&
+           c.put(addr + offsetof(MsgHdr, controllen), h.controllen) &&
            c.put(addr + offsetof(MsgHdr, flags), h.flags);
 }
 
