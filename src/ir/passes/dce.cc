@@ -8,14 +8,16 @@ namespace vm::ir {
 
 void dce(Block& block, const StateLayout&, PassScratch& scratch) {
     auto& used = scratch.stamp;
-    used.assign(block.insts.size(), 0);
-    for (size_t i = block.insts.size(); i-- > 0;) {
+    const auto size = static_cast<Value>(block.insts.size());
+    used.assign(size + 1u, 0);  // the last entry takes the marks of absent operands
+    for (Value i = size; i-- > 0;) {
         Inst& in = block.insts[i];
         if (!used[i] && removable(in)) {
             in = {.op = Op::Nop};
             continue;
         }
-        for (unsigned k = 0, n = info(in.op).nargs; k < n; ++k) used[in.args[k]] = 1;
+        if (in.op == Op::Const128) continue;  // its operand words are no values
+        for (const Value a : in.args) used[a < size ? a : size] = 1;
     }
 }
 

@@ -7,7 +7,6 @@
 // Cost: one forward walk with constant work an instruction, O(instructions).
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
 #include "ir/eval.h"
 #include "ir/passes/passes.h"
@@ -27,12 +26,20 @@ constexpr unsigned kTableBits = 6;
 
 bool is_constant(const Inst& in) { return in.op == Op::Const || in.op == Op::GuestAddr; }
 
+/// Ops without a rule here and without known bits; most instructions are of this kind.
+constexpr auto kPlain = [] {
+    std::array<bool, static_cast<size_t>(Op::Count_)> plain{};
+    for (const Op op : {Op::Nop, Op::Insn, Op::GetState, Op::SetState, Op::GuestAddr, Op::Const128, Op::Store,
+                        Op::Icount, Op::Goto, Op::Call, Op::Ret, Op::Exit})
+        plain[static_cast<size_t>(op)] = true;
+    return plain;
+}();
+
 class Folder {
   public:
     Folder(Block& block, PassScratch& scratch)
         : block_(block), insts_(block.insts.data()), repl_(scratch.replacement), bits_(scratch.bits) {
-        repl_.resize(block.insts.size());
-        std::iota(repl_.begin(), repl_.end(), Value{0});
+        reset_replacement(scratch, block.insts.size());
         bits_.resize(block.insts.size());
         table_.fill(kNone);
     }
@@ -40,8 +47,13 @@ class Folder {
     void run() {
         for (Value i = 0; i < block_.insts.size(); ++i) {
             Inst& in = insts_[i];
-            if (in.op == Op::Nop) continue;
-            for (unsigned k = 0, n = info(in.op).nargs; k < n; ++k) in.args[k] = repl_[in.args[k]];
+            if (kPlain[static_cast<u16>(in.op)]) {
+                const auto w = static_cast<u8>(width(in.type));
+                bits_[i] = {w, w};
+                replace_operands(in, repl_);
+                continue;
+            }
+            replace_operands(in, repl_);
             Value same = simplify(insts_, in);
             if (same == kNone) same = local_rules(i, in);
             if (same == kNone) same = earlier_copy(i, in);

@@ -4,8 +4,6 @@
 //   becomes Trunc), no SetState that writes the value the slot already has.
 // Invariant: slots do not overlap and only GetState and SetState touch them, so nothing else ends a slot's
 // value. Cost: one forward walk, O(instructions + slots).
-#include <numeric>
-
 #include "ir/passes/passes.h"
 
 namespace vm::ir {
@@ -14,12 +12,11 @@ void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch
     auto& known = scratch.slot_value;
     auto& repl = scratch.replacement;
     known.assign(layout.slots.size(), kNone);
-    repl.resize(block.insts.size());
-    std::iota(repl.begin(), repl.end(), Value{0});
+    reset_replacement(scratch, block.insts.size());
     Inst* const insts = block.insts.data();
     for (Value i = 0; i < block.insts.size(); ++i) {
         Inst& in = insts[i];
-        for (unsigned k = 0, n = info(in.op).nargs; k < n; ++k) in.args[k] = repl[in.args[k]];
+        replace_operands(in, repl);
         if (in.op == Op::SetState) {
             Value& v = known[in.imm];
             if (v == in.args[0])

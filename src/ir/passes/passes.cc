@@ -1,9 +1,17 @@
 #include "ir/passes/passes.h"
 
+#include <numeric>
+
 namespace vm::ir {
 namespace {
 constexpr Pass kPasses[] = {
     {"forward-state", forward_state}, {"fold", fold}, {"dead-state", dead_state}, {"dce", dce}};
+}
+
+void reset_replacement(PassScratch& scratch, size_t insts) {
+    scratch.replacement.resize(insts + 1);
+    std::iota(scratch.replacement.begin(), scratch.replacement.end(), Value{0});
+    scratch.replacement.back() = kNone;
 }
 
 std::span<const Pass> tier1_passes() { return kPasses; }

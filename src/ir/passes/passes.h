@@ -13,15 +13,26 @@ namespace vm::ir {
 
 /// Reused between blocks so that passes do not allocate.
 struct PassScratch {
-    std::vector<Value> replacement;  ///< per instruction: the value that stands for it
-    std::vector<Value> slot_value;   ///< per state slot
-    std::vector<u32> stamp;          ///< per state slot or instruction
+    /// Per instruction: the value that stands for it. One more entry, kNone, is what unused operands map to.
+    std::vector<Value> replacement;
+    std::vector<Value> slot_value;  ///< per state slot
+    std::vector<u32> stamp;         ///< per state slot or instruction
     struct Bits {
         u8 zero_ext, sign_ext;  ///< the value is its low `zero_ext` bits zero-extended; low `sign_ext` bits
                                 ///< sign-extended
     };
     std::vector<Bits> bits;  ///< per instruction
 };
+
+/// Makes every value stand for itself.
+void reset_replacement(PassScratch& scratch, size_t insts);
+/// Replaces the operands of `in`. Free of branches that depend on the number of operands, which are hard to
+/// predict.
+inline void replace_operands(Inst& in, const std::vector<Value>& replacement) {
+    if (in.op == Op::Const128) return;  // its operand words are no values
+    const auto last = static_cast<Value>(replacement.size() - 1);
+    for (Value& a : in.args) a = replacement[a < last ? a : last];
+}
 
 void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch);
 void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
