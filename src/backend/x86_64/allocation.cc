@@ -218,7 +218,7 @@ void Lowering::load_guest_addr(u8 r, u64 pc) {
 void Lowering::load_gpr(u8 r, Value v, bool keep_flags) {
     const Inst& def = inst(v);
     if (const u8 from = in_gpr(v); from != kNoReg) return copy(r, from);
-    if (def.op == Op::Const) return load_const(r, def.imm, keep_flags);
+    if (def.op == Op::Const) return load_const(r, const_bits(v), keep_flags);
     if (def.op == Op::GuestAddr) return load_guest_addr(r, def.imm);
     if (const u8 from = in_xmm(v); from != kNoReg) {
         cpu_.avx ? a.vmovq(r64(r), xr(from)) : a.movq(r64(r), xr(from));
@@ -240,8 +240,7 @@ void Lowering::load_xmm(u8 r, Value v) {
     const Inst& def = inst(v);
     if (const u8 from = in_xmm(v); from != kNoReg) return copy(r, from);
     if (def.op == Op::Const) {
-        u64 bits = def.imm;
-        if (def.type == Type::F32 && an_.boxes) bits |= 0xffffffff00000000;
+        const u64 bits = const_bits(v);
         if (bits == 0) {
             cpu_.avx ? a.vxorps(xr(r), xr(r), xr(r)) : a.xorps(xr(r), xr(r));
             return;
@@ -295,7 +294,7 @@ u8 Lowering::use_xmm(Value v, u32 avoid) {
 // Source operand: immediate, register, or memory if it is not needed again.
 Operand Lowering::use_src(Value v, unsigned bits, bool imm_ok) {
     if (imm_ok && is_const(v)) {
-        const u64 raw = const_value(v);
+        const u64 raw = const_bits(v);
         const i64 s = bits < 64 ? vm::sext(raw, bits) : static_cast<i64>(raw);
         if (fits_signed(s, 32)) return asmjit::Imm(s);
     }

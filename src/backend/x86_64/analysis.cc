@@ -56,7 +56,9 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
     switch (in.op) {
         case Op::GetState: {
             Value& known = slot_[in.imm];
-            if (!on(JitOpt::FoldState)) return i;
+            // The low bits of a vector slot as an integer are another value than the slot's.
+            const bool same_class = is_gpr_type(in.type) == is_gpr_type(layout_.slots[in.imm].type);
+            if (!on(JitOpt::FoldState) || !same_class) return i;
             if (known != ir::kNone) return known;
             return known = i;
         }

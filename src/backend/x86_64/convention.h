@@ -34,7 +34,7 @@ struct PinMap {
 constexpr i32 guest_disp(const ir::StateSlot& s) { return static_cast<i32>(offsetof(VcpuState, guest)) + s.offset; }
 
 /// Return stack entry as generated code sees it: [rsp] = host landing, [rsp+8] = guest PC. `return_top` must be 16-byte
-/// aligned and have at least this many sentinel entries {0, kNoPc} at and above it.
+/// aligned and have at least this many sentinel entries {0, kNoPc} at and above it (the entry stub completes the first).
 inline constexpr unsigned kReturnSentinels = 16;
 inline constexpr unsigned kReturnScan = 8;  ///< entries that a mispredicted return looks at
 
@@ -58,5 +58,12 @@ constexpr void fpenv_from_mxcsr(u32 mxcsr, ir::FpEnv& e) { e.flags = fp_flags_fr
 
 /// Index of a guest PC in VcpuState::lookup (the same as generated code computes).
 constexpr u64 lookup_index(u64 pc, u16 pc_alignment) { return (pc / pc_alignment) & (kFastLookupEntries - 1); }
+
+/// Empties the table. An empty entry holds a PC that belongs to another entry, so no jump target ever matches it, not
+/// even a guest's jump to kNoPc.
+inline void clear_lookup(VcpuState& state) {
+    for (FastLookup& e : state.lookup) e = {kNoPc, nullptr};
+    state.lookup[kFastLookupEntries - 1].pc = 0;
+}
 
 }  // namespace vm::backend::x86_64

@@ -104,6 +104,8 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
         byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
         fixup(l);
     }
+    /// Four-byte displacement to `l`, the last field of an instruction.
+    void rel32(Label l) { fixup(l); }
     void call_label(Label l) {
         byte(0xe8);
         fixup(l);

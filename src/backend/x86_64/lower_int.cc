@@ -470,10 +470,16 @@ Cc Lowering::compare(Value cmp, u32* start) {
     const auto c = static_cast<ir::Cond>(in.aux);
     const unsigned width = ir::width(arg_type(in, 0));
     if (an_.info[arg(in, 0)].deferred) return test_and(c, arg(in, 0), start);
-    return compare_values(c, arg(in, 0), arg(in, 1), width == 1 ? 32 : width, start);
+    return compare_values(c, arg(in, 0), arg(in, 1), width, start);
 }
 
 Cc Lowering::compare_values(ir::Cond c, Value x, Value y, unsigned bits, u32* start) {
+    if (bits == 1) {  // kept as 0 and 1, but signed they are 0 and -1
+        using enum ir::Cond;
+        constexpr ir::Cond flipped[] = {Eq, Ne, GtU, LeU, GeU, LtU, LtU, GeU, LeU, GtU};
+        c = flipped[static_cast<u8>(c)];
+        bits = 32;
+    }
     if (is_const(x) && !is_const(y)) {
         std::swap(x, y);
         c = swap_operands(c);
@@ -554,7 +560,7 @@ void Lowering::icmp(u32 i) {
         const unsigned width = ir::width(arg_type(in, 0));
         if (in_gpr(arg(in, 0)) == kNoReg && !is_const(arg(in, 0)) && !in_memory(arg(in, 0))) use_gpr(arg(in, 0));
         a.xor_(r32(d), r32(d));
-        const Cc c = compare_values(static_cast<ir::Cond>(in.aux), arg(in, 0), arg(in, 1), width == 1 ? 32 : width, &start);
+        const Cc c = compare_values(static_cast<ir::Cond>(in.aux), arg(in, 0), arg(in, 1), width, &start);
         consume();
         a.setcc(c, r8(d));
         return defined(i, d);

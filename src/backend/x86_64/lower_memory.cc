@@ -130,7 +130,7 @@ void Lowering::store(u32 i) {
         const u8 t = wide_to_xmm(v);
         consume();
         a.movups(m, xr(t));
-    } else if (is_vec(v) && in_gpr(v) == kNoReg) {
+    } else if (is_vec(v) && in_gpr(v) == kNoReg && !is_const(v)) {
         const u8 x = use_xmm(v);
         consume();
         if (bytes == 8) {
@@ -141,9 +141,9 @@ void Lowering::store(u32 i) {
             return unsupported(in, "memory type");
         }
     } else if (is_const(v) && in_gpr(v) == kNoReg &&
-               (bytes < 8 || fits_signed(static_cast<i64>(const_value(v)), 32))) {
+               (bytes < 8 || fits_signed(static_cast<i64>(const_bits(v)), 32))) {
         consume();
-        const u64 c = const_value(v);
+        const u64 c = const_bits(v);
         const i64 imm = bytes < 4 ? vm::sext(c, bytes * 8) : static_cast<i32>(c);
         a.mov(m, imm);
     } else {

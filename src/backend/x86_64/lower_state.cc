@@ -6,6 +6,17 @@ namespace vm::backend::x86_64 {
 void Lowering::get_state(u32 i) {
     const unsigned slot = static_cast<unsigned>(inst(i).imm);
     const i8 pinned = pins_.reg_of[slot];
+    const ir::StateSlot& s = layout_.slots[slot];
+    if (is_gpr_type(inst(i).type) && !is_gpr_type(s.type)) {
+        if (pinned >= 0 && reg_val_[pinned] != kNone) nan_observed(reg_val_[pinned]);
+        const u8 d = define_gpr(i);
+        if (pinned >= 0) {
+            cpu_.avx ? a.vmovq(r64(d), xr(static_cast<u8>(pinned))) : a.movq(r64(d), xr(static_cast<u8>(pinned)));
+        } else {
+            a.mov(r64(d), gs(guest_disp(s), 8));
+        }
+        return defined(i, d);
+    }
     if (on(JitOpt::FoldState)) {
         if (pinned >= 0) return set_reg(i, static_cast<u8>(pinned));
         loc_[i].home = static_cast<i16>(slot);
@@ -16,7 +27,7 @@ void Lowering::get_state(u32 i) {
     const bool vec = is_vec(i);
     if (inst(i).type == Type::I128) {
         const u8 t = alloc_xmm();
-        a.movups(xr(t), gs(guest_disp(layout_.slots[slot]), 16));
+        a.movups(xr(t), gs(guest_disp(s), 16));
         loc_[i].spill = new_spill();
         a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
         return;
@@ -43,6 +54,18 @@ void Lowering::set_state(u32 i) {
     } else {
         set_home(slot, v);
     }
+}
+
+// Bits of the value that consumers may look at: more than its type has if it is the low part of something.
+unsigned Lowering::full_width(Value v) const {
+    const Inst& in = inst(v);
+    if (in.op == Op::GetState) return ir::width(layout_.slots[in.imm].type);
+    return in.op == Op::Const || is_vec(v) ? std::max(64u, ir::width(in.type)) : ir::width(in.type);
+}
+
+u64 Lowering::const_bits(Value v) const {
+    const Inst& in = inst(v);
+    return in.type == Type::F32 && an_.boxes ? in.imm | 0xffffffff00000000 : in.imm;
 }
 
 void Lowering::set_pinned(unsigned, u8 reg, Value v) {
@@ -85,22 +108,22 @@ void Lowering::set_home(unsigned slot, Value v) {
     if (bits == 128) {
         const u8 t = wide_to_xmm(v);
         a.movups(home, xr(t));
-    } else if (is_vec(v) && in_gpr(v) == kNoReg) {
+    } else if (is_vec(v) && in_gpr(v) == kNoReg && !is_const(v)) {
         const u8 x = use_xmm(v);
         if (bits == 32) {
             cpu_.avx ? a.vmovd(home, xr(x)) : a.movd(home, xr(x));
         } else {
             cpu_.avx ? a.vmovq(home, xr(x)) : a.movq(home, xr(x));
         }
-    } else if (is_const(v) && fits_signed(static_cast<i64>(const_value(v)), 32) && in_gpr(v) == kNoReg) {
-        a.mov(home, static_cast<i32>(const_value(v)));
+    } else if (is_const(v) && fits_signed(static_cast<i64>(const_bits(v)), 32) && in_gpr(v) == kNoReg) {
+        a.mov(home, static_cast<i32>(const_bits(v)));
     } else {
         a.mov(home, gpr(use_gpr(v), bits));
     }
     consume();
     home_val_[slot] = v;
-    // A value narrower than its slot was kept whole in registers, so memory holds all of it.
-    if (on(JitOpt::FoldState)) loc_[v].home = static_cast<i16>(slot);
+    // A slot may take just the low bits of a value that others use whole.
+    if (on(JitOpt::FoldState) && bits >= full_width(v)) loc_[v].home = static_cast<i16>(slot);
 }
 
 void Lowering::fence_full() { a.lock().or_(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0); }

@@ -116,6 +116,8 @@ class Lowering final : public Compiler {
     void set_pinned(unsigned slot, u8 reg, Value v);
     void set_home(unsigned slot, Value v);
     void misc_state(u32 i);
+    unsigned full_width(Value v) const;
+    u64 const_bits(Value v) const;
     void bit_field(u8 u, u8 t);
     void nan_before_state(Value v, bool pinned);
     u8 wide_to_xmm(Value v);

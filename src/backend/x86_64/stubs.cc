@@ -18,6 +18,7 @@ class StubEmitter {
         for (auto& l : labels_) l = a_.label();
         exit_common_ = a_.label();
         helper_common_ = a_.label();
+        no_pc_return_ = a_.label();
         enter();
         exits();
         helpers();
@@ -63,10 +64,21 @@ class StubEmitter {
         a_.mov(VM_GS(host_sp, 8), x86::rsp);
         a_.ldmxcsr(VM_GS(guest_mxcsr, 4));
         a_.mov(VM_GS(in_guest, 4), 1);
+        // A guest return to kNoPc finds the sentinel: it must lead somewhere.
+        lea_label(kRax, no_pc_return_);
+        a_.mov(x86::rcx, VM_GS(return_top, 8));
+        a_.mov(x86::ptr(x86::rcx), x86::rax);
         a_.mov(x86::rax, x86::rsi);
         a_.mov(x86::rsp, VM_GS(return_sp, 8));
         move_all_pinned(true);
         a_.jmp(x86::rax);
+    }
+
+    void lea_label(unsigned reg, Label l) {
+        a_.byte(static_cast<u8>(0x48 | (reg >> 3) << 2));
+        a_.byte(0x8d);
+        a_.byte(static_cast<u8>(5 | (reg & 7) << 3));
+        a_.rel32(l);
     }
 
     void exits() {
@@ -79,6 +91,7 @@ class StubEmitter {
         begin(Stub::Safepoint);
         a_.mov(x86::eax, reason(ir::ExitReason::Safepoint));
         a_.xor_(x86::ecx, x86::ecx);
+        a_.jump(to(Stub::ExitReason));
         begin(Stub::ExitReason);
         a_.mov(VM_GS(exit_reason, 8), x86::rax);
         a_.mov(VM_GS(exit_value, 8), x86::rcx);
@@ -151,6 +164,12 @@ class StubEmitter {
         a_.mov(x86::rdx, gs(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8));
         a_.jump(to(Stub::ExitReason));
 
+        // The sentinel was popped: put it back, and go where a jump to kNoPc goes.
+        a_.place(no_pc_return_);
+        a_.sub(x86::rsp, 8);
+        a_.mov(x86::rax, -static_cast<i32>(layout_.pc_alignment));
+        a_.jump(to(Stub::IndirectMiss));
+
         begin(Stub::ReturnMiss);
         a_.cmp(VM_GS(safepoint_request, 4), 0);
         const u32 go = a_.jcc_short(Cc::E);
@@ -194,7 +213,7 @@ class StubEmitter {
     StubTable& table_;
     Emitter a_;
     std::array<Label, kStubCount> labels_{};
-    Label exit_common_ = 0, helper_common_ = 0;
+    Label exit_common_ = 0, helper_common_ = 0, no_pc_return_ = 0;
 };
 
 void set_const(VcpuState& s, Const c, u64 lo, u64 hi) {
@@ -226,7 +245,7 @@ void init_vcpu_state(VcpuState& s) {
     asm volatile("stmxcsr %0" : "=m"(mxcsr));
     s.host_mxcsr = mxcsr & ~0x3fu;
     s.guest_mxcsr = mxcsr_from_fpenv(s.fp);
-    for (auto& e : s.lookup) e = {kNoPc, nullptr};
+    clear_lookup(s);
     constexpr u64 sign = u64{1} << 63, sign32 = u64{1} << 31;
     set_const(s, Const::CanonF64, 0x7ff8000000000000, 0);
     set_const(s, Const::CanonF32, 0xffffffff7fc00000, 0);

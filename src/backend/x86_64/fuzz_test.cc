@@ -1,0 +1,140 @@
+// Random blocks, native against the interpreter, with features and optimizations switched at random.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "backend/x86_64/native_harness.h"
+#include "base/format.h"
+
+namespace vm::backend::x86_64 {
+namespace {
+
+using namespace testing;
+using ir::testing::RandomBlock;
+using ir::testing::Rng;
+
+ir::StateLayout layout_variant(unsigned kind) {
+    ir::StateLayout l = ir::testing::test_layout();
+    if (kind == 1) l.pin_int.clear(), l.pin_vector.clear();
+    if (kind == 2) l.pin_int = {0, 1, 2, 3, 4, 5, 6, 7}, l.pin_vector = {8, 9, 10, 11, 12, 13};
+    if (kind == 3) l.pin_int = {7, 5}, l.pin_vector = {11};
+    return l;
+}
+
+struct Config {
+    unsigned layout = 0;
+    u64 disabled = 0;
+    HostFeatures features;
+    u64 state_seed = 0;
+};
+
+std::string check(const ir::Block& b, const Config& c, std::string* unsupported = nullptr) {
+    const ir::StateLayout layout = layout_variant(c.layout);
+    auto compiler = make_compiler(layout, {.disabled_opts = c.disabled}, c.features);
+    CompiledBlock out;
+    if (auto r = compiler->compile(b, out); !r) {
+        if (r.error().kind != ErrorKind::Unsupported) return r.error().message + "\n";
+        if (unsupported) *unsupported = r.error().message;
+        return {};
+    }
+    const Outcome want = ir::testing::run_interpreter(b, layout, c.state_seed);
+    const Outcome got = NativeMachine::get().run(out, layout, c.state_seed);
+    return difference(want, got, layout);
+}
+
+// Takes out what the difference does not need.
+ir::Block shrink(ir::Block b, const Config& c) {
+    for (bool again = true; again;) {
+        again = false;
+        for (size_t i = b.insts.size() - 1; i-- > 0;) {
+            if (b.insts[i].op == ir::Op::Nop || b.insts[i].op == ir::Op::Insn || b.insts[i].op == ir::Op::Icount) continue;
+            const ir::Inst old = b.insts[i];
+            b.insts[i] = {.op = ir::Op::Nop};
+            if (ir::verify(b, layout_variant(c.layout)) && !check(b, c).empty()) {
+                again = true;
+                continue;
+            }
+            if (ir::info(old.op).result == 'V' || ir::width(old.type) > 64 || ir::width(old.type) == 0) {
+                b.insts[i] = old;
+                continue;
+            }
+            b.insts[i] = {.op = ir::Op::Const, .type = old.type, .imm = 5 & vm::zext(~u64{0}, ir::width(old.type))};
+            if (old.op != ir::Op::Const && ir::verify(b, layout_variant(c.layout)) && !check(b, c).empty()) {
+                again = true;
+            } else {
+                b.insts[i] = old;
+            }
+        }
+    }
+    return b;
+}
+
+void dump_code(const ir::Block& b, const Config& c) {
+    const ir::StateLayout layout = layout_variant(c.layout);
+    CompiledBlock out;
+    if (!make_compiler(layout, {.disabled_opts = c.disabled}, c.features)->compile(b, out)) return;
+    if (FILE* f = std::fopen("/tmp/vm-fuzz.bin", "wb")) {
+        std::fwrite(out.code.data(), 1, out.code.size(), f);
+        std::fclose(f);
+        if (std::system("objdump -D -b binary -mi386:x86-64 -Mintel /tmp/vm-fuzz.bin | tail -n +8") != 0) return;
+    }
+}
+
+void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
+    std::map<std::string, unsigned> unsupported;
+    unsigned failures = 0;
+    for (u64 seed = first_seed; seed < first_seed + count && failures < 3; seed++) {
+        Rng rng(seed * 77);
+        Config c;
+        c.layout = static_cast<unsigned>(rng.below(4));
+        c.features = rng.one_in(4) ? HostFeatures::baseline() : HostFeatures::detect();
+        if (rng.one_in(3)) c.disabled = rng.next() & 0x7ff;
+        c.state_seed = rng.next();
+        options.insns = static_cast<unsigned>(2 + rng.below(16));
+        ir::Block b = RandomBlock(seed, ir::testing::test_layout(), options).make();
+        for (auto& in : b.insts)  // may be the host's cycle counter
+            if (in.op == ir::Op::ReadIcount) in = {.op = ir::Op::Const, .type = ir::Type::I64, .imm = 7};
+        if (std::getenv("VM_FUZZ_TRACE")) {
+            std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(seed));
+            if (std::getenv("VM_FUZZ_SEED")) {
+                std::fputs(ir::print(b, layout_variant(c.layout)).c_str(), stderr);
+                dump_code(b, c);
+            }
+        }
+        std::string why;
+        std::string d = check(b, c, &why);
+        if (!why.empty()) unsupported[why]++;
+        if (d.empty()) continue;
+        failures++;
+        b = shrink(std::move(b), c);
+        d = check(b, c);
+        ADD_FAILURE() << "seed " << seed << " layout " << c.layout << " disabled " << c.disabled << " avx " << c.features.avx << "\n"
+                      << d << ir::print(b, layout_variant(c.layout));
+        if (std::getenv("VM_FUZZ_DUMP")) dump_code(b, c);
+    }
+    if (std::getenv("VM_FUZZ_VERBOSE"))
+        for (const auto& [what, n] : unsupported) std::printf("%5u %s\n", n, what.c_str());
+}
+
+unsigned rounds(unsigned standard) {
+    const char* n = std::getenv("VM_FUZZ_ROUNDS");
+    return n ? static_cast<unsigned>(std::atoi(n)) : standard;
+}
+u64 first_seed() {
+    const char* n = std::getenv("VM_FUZZ_SEED");
+    return n ? std::strtoull(n, nullptr, 0) : 1;
+}
+
+TEST(Fuzz, Integer) {
+    fuzz({.floats = false, .vectors = false, .wide = false, .atomics = false, .flags = false, .half = false}, rounds(3000), first_seed());
+}
+TEST(Fuzz, Atomics) {
+    fuzz({.floats = false, .vectors = false, .wide = false, .flags = false, .half = false}, rounds(1500), first_seed());
+}
+TEST(Fuzz, Floats) { fuzz({.vectors = false, .wide = false, .flags = false, .half = false}, rounds(3000), first_seed()); }
+TEST(Fuzz, Everything) { fuzz({}, rounds(3000), first_seed()); }
+
+}  // namespace
+}  // namespace vm::backend::x86_64

@@ -1,0 +1,195 @@
+// For tests: runs one block natively, outside of jit and engine, and compares what it did with the interpreter.
+#pragma once
+
+#include <asm/prctl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+
+#include "backend/x86_64/recover.h"
+#include "backend/x86_64/stubs.h"
+#include "backend/x86_64/x86_64.h"
+#include "base/format.h"
+#include "ir/random_block.h"
+#include "ir/text.h"
+
+namespace vm::backend::x86_64::testing {
+
+using ir::testing::Outcome;
+using ir::testing::TestMemory;
+
+/// A machine that can run one compiled block at a time: code memory, guest memory at TestMemory::kBase, a vCPU state, and a
+/// fault handler. One instance per process.
+class NativeMachine {
+  public:
+    static constexpr size_t kCode = 1 << 20, kStack = 1 << 16;
+
+    NativeMachine() {
+        code_ = static_cast<u8*>(map(nullptr, kCode));
+        stack_ = static_cast<u8*>(map(nullptr, kStack));
+        map(reinterpret_cast<void*>(TestMemory::kBase), TestMemory::kSize);
+        state_.reset(new (std::align_val_t{64}) VcpuState{});
+        alt_.resize(1 << 16);
+        stack_t alt{.ss_sp = alt_.data(), .ss_flags = 0, .ss_size = alt_.size()};
+        sigaltstack(&alt, nullptr);
+        struct sigaction sa {};
+        sa.sa_sigaction = &NativeMachine::on_fault;
+        sa.sa_flags = SA_SIGINFO | SA_ONSTACK;
+        sigaction(SIGSEGV, &sa, nullptr);
+        sigaction(SIGBUS, &sa, nullptr);
+        self() = this;
+    }
+
+    static NativeMachine& get() {
+        static NativeMachine m;
+        return m;
+    }
+
+    /// Runs `code` from the state that `seed` gives. `lookup` answers IndirectMiss.
+    Outcome run(const CompiledBlock& block, const ir::StateLayout& layout, u64 seed, u32 safepoint = 0, u8 rounding = 0) {
+        install(block, layout);
+        Outcome o;
+        VcpuState& s = *state_;
+        s.fp = {.flags = 0, .rounding = rounding};
+        init_vcpu_state(s);
+        s.reservation = {};
+        s.icount = 0;
+        s.safepoint_request = safepoint;
+        table_ = make_helper_table([](VcpuState*, u64, u64, u64) -> u64 { return 0; },
+                                   [](VcpuState*, u64 which, u64, u64) -> u64 { return 0x1000 + which; });
+        s.helpers = table_.data();
+        s.return_top = reinterpret_cast<u64>(stack_ + kStack - 16 * kReturnSentinels);
+        s.return_sp = s.return_top;
+        auto* sentinel = reinterpret_cast<u64*>(s.return_top);
+        for (unsigned i = 0; i < kReturnSentinels; i++) sentinel[2 * i + 1] = kNoPc;
+        std::vector<u8> guest(layout.size + 16u), memory(TestMemory::kSize);
+        ir::testing::random_state(seed, guest, memory);
+        std::memcpy(s.guest, guest.data(), guest.size());
+        std::memcpy(reinterpret_cast<void*>(TestMemory::kBase), memory.data(), memory.size());
+        syscall(SYS_arch_prctl, ARCH_SET_GS, &s);
+        reinterpret_cast<EnterFn>(code_ + stubs_.enter)(&s, code_ + block_at_ + block.entry_offset);
+        o.result.reason = static_cast<ir::ExitReason>(s.exit_reason);
+        o.result.pc = s.pc;
+        o.result.value = s.exit_value;
+        if (s.exit_site) link_exit(block, o);
+        o.guest.assign(s.guest, s.guest + guest.size());
+        o.memory.assign(reinterpret_cast<u8*>(TestMemory::kBase), reinterpret_cast<u8*>(TestMemory::kBase) + TestMemory::kSize);
+        fpenv_from_mxcsr(s.guest_mxcsr, s.fp);
+        o.fp = s.fp;
+        o.reservation = s.reservation;
+        o.icount = s.icount;
+        return o;
+    }
+    VcpuState& state() { return *state_; }
+    u64 code_base() const { return reinterpret_cast<u64>(code_) + block_at_; }
+    /// Guest PC on top of the return stack after run().
+    u64 top_return_pc() const { return reinterpret_cast<u64*>(state_->return_sp)[1]; }
+
+  private:
+    struct Free {
+        void operator()(VcpuState* s) const { operator delete(s, std::align_val_t{64}); }
+    };
+    static NativeMachine*& self() {
+        static NativeMachine* m = nullptr;
+        return m;
+    }
+    static void* map(void* at, size_t size) {
+        void* p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+        if (p == MAP_FAILED) throw std::runtime_error("mmap failed");
+        return p;
+    }
+    void install(const CompiledBlock& block, const ir::StateLayout& layout) {
+        layout_ = &layout;
+        block_ = &block;
+        std::vector<u8> stubs;
+        emit_stubs(layout, HostFeatures::detect(), stubs, stubs_);
+        mprotect(code_, kCode, PROT_READ | PROT_WRITE);
+        std::memcpy(code_, stubs.data(), stubs.size());
+        block_at_ = static_cast<u32>(align_up(stubs.size(), 64));
+        std::memcpy(code_ + block_at_, block.code.data(), block.code.size());
+        for (const Relocation& r : block.relocations) {
+            if (r.kind != Relocation::Kind::StubRel32) continue;
+            store_raw<u32>(code_ + block_at_ + r.offset, stubs_.stub[r.target] - (block_at_ + r.offset + 4));
+        }
+        mprotect(code_, kCode, PROT_READ | PROT_EXEC);
+    }
+    void link_exit(const CompiledBlock& block, Outcome& o) const {
+        for (const LinkSite& l : block.links)
+            if (code_base() + l.stub_return == state_->exit_site) o.result.pc = l.target_pc;
+    }
+    static void on_fault(int sig, siginfo_t* info, void* uc) {
+        NativeMachine& m = *self();
+        auto& r = static_cast<ucontext_t*>(uc)->uc_mcontext;
+        const u64 pc = static_cast<u64>(r.gregs[REG_RIP]);
+        if (pc - m.code_base() >= m.block_->code.size()) {
+            char text[96];
+            const int n = std::snprintf(text, sizeof text, "fault outside the block: code%+lld\n", static_cast<long long>(pc - m.code_base()));
+            if (write(2, text, static_cast<size_t>(n)) < 0) _exit(2);
+            signal(sig, SIG_DFL);
+            return;
+        }
+        constexpr int order[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+                                 REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
+        HostContext ctx{};
+        for (int i = 0; i < 16; i++) ctx.gpr[i] = static_cast<u64>(r.gregs[order[i]]);
+        std::memcpy(ctx.xmm, r.fpregs->_xmm, sizeof ctx.xmm);
+        ctx.mxcsr = r.fpregs->mxcsr;
+        const u32 offset = static_cast<u32>(pc - m.code_base());
+        recover_state(*m.state_, *m.layout_, PinMap(*m.layout_), ctx, m.block_->dirty, offset);
+        VcpuState& s = *m.state_;
+        s.exit_reason = static_cast<u64>(ir::ExitReason::MemoryFault);
+        s.exit_value = reinterpret_cast<u64>(info->si_addr);
+        s.exit_site = 0;
+        s.pc = 0;
+        for (const SideEntry& e : m.block_->side)
+            if (e.host_offset <= offset) s.pc = e.guest_pc;
+        r.gregs[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(m.code_) + m.stubs_.fault_exit);
+    }
+
+    u8* code_ = nullptr;
+    u8* stack_ = nullptr;
+    std::vector<u8> alt_;
+    std::unique_ptr<VcpuState, Free> state_;
+    HelperTable table_{};
+    StubTable stubs_{};
+    u32 block_at_ = 0;
+    const CompiledBlock* block_ = nullptr;
+    const ir::StateLayout* layout_ = nullptr;
+};
+
+/// What differs between the interpreter's outcome and the native one; empty if nothing.
+inline std::string difference(const Outcome& want, const Outcome& got, const ir::StateLayout& layout) {
+    std::string d;
+    const auto say = [&](std::string_view what, u64 w, u64 g) {
+        if (w != g) d += fmt::format("{}: interpreter {:#x}, native {:#x}\n", what, w, g);
+    };
+    say("reason", static_cast<u64>(want.result.reason), static_cast<u64>(got.result.reason));
+    say("pc", want.result.pc, got.result.pc);
+    const auto r = want.result.reason;
+    if (r != ir::ExitReason::MemoryFault && r != ir::ExitReason::Next) say("value", want.result.value, got.result.value);
+    for (const ir::StateSlot& s : layout.slots) {
+        for (unsigned at = 0; at < std::max(1u, ir::width(s.type) / 8); at += 8) {
+            const unsigned n = std::min(8u, ir::width(s.type) / 8);
+            u64 w = 0, g = 0;
+            std::memcpy(&w, want.guest.data() + s.offset + at, n);
+            std::memcpy(&g, got.guest.data() + s.offset + at, n);
+            say(at ? s.name + ".hi" : s.name, w, g);
+        }
+    }
+    say("flags", want.fp.flags, got.fp.flags);
+    say("rounding", want.fp.rounding, got.fp.rounding);
+    say("icount", want.icount, got.icount);
+    say("reservation", want.reservation.size, got.reservation.size);
+    for (size_t i = 0; i < want.memory.size(); i++)
+        if (want.memory[i] != got.memory[i]) say(fmt::format("memory[{:#x}]", i), want.memory[i], got.memory[i]);
+    return d;
+}
+
+}  // namespace vm::backend::x86_64::testing
