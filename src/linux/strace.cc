@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <cerrno>
@@ -88,6 +89,45 @@ std::string pollfd_text(Thread& t, u64 addr, bool done) {
     return s + "}";
 }
 
+std::string wait_status_text(u32 s) {
+    const unsigned sig = s & 0x7f, code = (s >> 8) & 0xff;
+    if (s == 0xffff) return "WIFCONTINUED(s)";
+    if ((s & 0xff) == 0x7f)
+        return fmt::format("WIFSTOPPED(s) && WSTOPSIG(s) == {}", signal_name(static_cast<int>(code)));
+    if (sig == 0) return fmt::format("WIFEXITED(s) && WEXITSTATUS(s) == {}", code);
+    return fmt::format("WIFSIGNALED(s) && WTERMSIG(s) == {}{}", signal_name(static_cast<int>(sig)),
+                       s & 0x80 ? " && WCOREDUMP(s)" : "");
+}
+
+std::string stat_text(Thread& t, u64 addr) {
+    u32 mode;
+    u64 size;
+    if (!addr) return "NULL";
+    // st_mode and st_size by their offsets in the two layouts.
+    const bool generic = t.abi().generic_structs;
+    if (!get(t, addr + (generic ? 16 : 24), &mode) || !get(t, addr + 48, &size))
+        return fmt::format("{:#x}", addr);
+    constexpr std::pair<u32, std::string_view> kTypes[] = {
+        {S_IFREG, "S_IFREG"}, {S_IFDIR, "S_IFDIR"}, {S_IFLNK, "S_IFLNK"},  {S_IFCHR, "S_IFCHR"},
+        {S_IFBLK, "S_IFBLK"}, {S_IFIFO, "S_IFIFO"}, {S_IFSOCK, "S_IFSOCK"}};
+    std::string type = fmt::format("{:#o}", mode & S_IFMT);
+    for (const auto& [value, name] : kTypes)
+        if ((mode & S_IFMT) == value) type = name;
+    return fmt::format("{{st_mode={}|{:#o}, st_size={}, ...}}", type, mode & 07777, size);
+}
+
+std::string sigaction_text(Thread& t, u64 addr) {
+    if (!addr) return "NULL";
+    const u64 words = t.abi().sigaction_restorer ? 4 : 3;
+    u64 w[4];
+    if (!t.mm().read(addr, w, words * 8)) return fmt::format("{:#x}", addr);
+    const std::string handler = w[0] == kSigDfl   ? "SIG_DFL"
+                                : w[0] == kSigIgn ? "SIG_IGN"
+                                                  : fmt::format("{:#x}", w[0]);
+    return fmt::format("{{sa_handler={}, sa_mask={}, sa_flags={}}}", handler, sigset_text(w[words - 1]),
+                       flags_text("sa", w[1]));
+}
+
 std::string struct_item(Thread& t, const ArgSpec& a, u64 addr, bool done) {
     const std::string_view s = a.param;
     u64 v = 0;
@@ -105,6 +145,8 @@ std::string struct_item(Thread& t, const ArgSpec& a, u64 addr, bool done) {
     if (s == "siginfo") return siginfo_text(t, addr);
     if (s == "statx") return statx_text(t, addr);
     if (s == "pollfd") return pollfd_text(t, addr, done);
+    if (a.name == "wstatus" && get(t, addr, &w[0]))
+        return "{" + wait_status_text(static_cast<u32>(w[0])) + "}";
     if (s == "int") return get(t, addr, &w[0]) ? fmt::format("{}", w[0]) : fmt::format("{:#x}", addr);
     if (s == "int2") return get(t, addr, &w) ? fmt::format("{}, {}", w[0], w[1]) : fmt::format("{:#x}", addr);
     if (s == "loff")
@@ -218,13 +260,24 @@ std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::ar
             return static_cast<i32>(v) == AT_FDCWD ? "AT_FDCWD" : fmt::format("{}", static_cast<i32>(v));
         case ArgKind::Mode: return fmt::format("{:#o}", static_cast<u32>(v));
         case ArgKind::Sig: return signal_name(static_cast<i32>(v));
-        case ArgKind::Flags: return flags_text(a.param, v);
+        case ArgKind::Flags:
+            if (a.param == "clone" &&
+                d.handler == sys::sys_clone) {  // the low byte is the signal at the child's end
+                const std::string signal = (v & 0xff) ? "|" + signal_name(static_cast<i32>(v & 0xff)) : "";
+                return v & ~u64{0xff}   ? flags_text(a.param, v & ~u64{0xff}) + signal
+                       : signal.empty() ? "0"
+                                        : signal.substr(1);
+            }
+            return flags_text(a.param, v);
         case ArgKind::Enum: return enum_text(a.param, v);
         case ArgKind::Path:
         case ArgKind::PathNoFollow:
         case ArgKind::Str: return string_text(t, v);
         case ArgKind::Ptr:
-        case ArgKind::Mem: return hex_or_null(v);
+        case ArgKind::Mem:
+            if (a.name == "statbuf" && ok) return stat_text(t, v);
+            if (a.name == "act" || (a.name == "oldact" && ok)) return sigaction_text(t, v);
+            return hex_or_null(v);
         case ArgKind::In:
         case ArgKind::Out:
         case ArgKind::OutVar: return bytes_argument(t, d, a, v, args, done ? result : -1);
@@ -306,12 +359,18 @@ std::string quote_bytes(const u8* p, u64 shown, bool more) {
     return s + (more ? "\"..." : "\"");
 }
 
+/// How many arguments are worth showing: open's mode counts only when a file may be made.
+static unsigned shown_arguments(const Syscall& d, const std::array<u64, 6>& args) {
+    const bool creates = args[2] & (O_CREAT | 020000000);
+    return d.handler == sys::sys_openat && !creates ? 3 : d.arg_count;
+}
+
 void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i64 result, bool done) {
     const bool json = t.process().options().strace == RunOptions::Strace::Json;
     std::string line;
     if (json) {
         line = fmt::format("{{\"pid\":{},\"tid\":{},\"call\":\"{}\",\"args\":{{", getpid(), t.tid, d.name);
-        for (unsigned i = 0; i < d.arg_count; i++)
+        for (unsigned i = 0; i < shown_arguments(d, args); i++)
             line += fmt::format("{}\"{}\":{}", i ? "," : "", d.args[i].name,
                                 json_string(argument_text(t, d, i, args, result, done)));
         line += "}";
@@ -322,7 +381,7 @@ void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i6
     } else {
         if (t.tid != getpid()) line = fmt::format("[pid {}] ", t.tid);
         line += fmt::format("{}(", d.name);
-        for (unsigned i = 0; i < d.arg_count; i++)
+        for (unsigned i = 0; i < shown_arguments(d, args); i++)
             line += (i ? ", " : "") + argument_text(t, d, i, args, result, done);
         line += fmt::format(") = {}\n", result_text(d, result, done));
     }

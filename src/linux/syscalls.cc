@@ -258,7 +258,9 @@ void do_syscall(Thread& t) {
     }
     if (result != -kRestartSys && result != -kRestartAlways)
         v.set_reg(abi.ret_offset, static_cast<u64>(result));
-    if (trace) strace_line(t, *d, args, result, true);
+    // The child of a clone returns from it too; its parent has traced the call.
+    const bool child = result == 0 && (d->handler == sys::sys_clone || d->handler == sys::sys_clone3);
+    if (trace && !child) strace_line(t, *d, args, result, true);
     if (result == -kRestartSys || result == -kRestartAlways || result == -EINTR || signal_waiting(t))
         deliver_signals(t, &result);
 }

@@ -93,8 +93,9 @@ int main(int argc, char **argv) {
     if (p == 0) { execve(exe, args, environ); _exit(99); }
     waitpid(p, &st, 0);
     status("vfork", st);
-    show(posix_spawn(&p, exe, NULL, NULL, args, env));
+    int spawned = posix_spawn(&p, exe, NULL, NULL, args, env);
     waitpid(p, &st, 0);
+    show(spawned);
     status("spawn", st);
     show(posix_spawn(&p, "/no/such/program", NULL, NULL, args, env));
     show(execve("/no/such", args, env));
