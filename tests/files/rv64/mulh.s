@@ -1,0 +1,39 @@
+# High products: signed, unsigned, mixed.
+--- guest
+    mulh a0, a1, a2
+    mulhu a3, a1, a2
+    mulhsu a4, a1, a2
+    mul a5, a1, a2
+    ecall
+--- code
+100000 33 95 c5 02  mulh a0,a1,a2
+100004 b3 b6 c5 02  mulhu a3,a1,a2
+100008 33 a7 c5 02  mulhsu a4,a1,a2
+10000c b3 87 c5 02  mul a5,a1,a2
+100010 73 00 00 00  ecall
+--- host
+; 100000 mulh a0,a1,a2
+entry:
+    mov rax, rsi
+    imul rdi
+    mov rbp, rdx
+; 100004 mulhu a3,a1,a2
+    mov rax, rsi
+    mul rdi
+    mov r15, rdx
+; 100008 mulhsu a4,a1,a2
+    mov rax, rsi
+    mul rdi
+    mov rax, rsi
+    sar rax, 0x3f
+    and rax, rdi
+    sub rdx, rax
+    mov r13, rdx
+; 10000c mul a5,a1,a2
+    mov rbx, rsi
+    imul rbx, rdi
+; 100010 ecall
+    mov eax, 2
+    xor ecx, ecx
+    mov edx, 0x100014                        ; guest address 100014
+    jmp ExitReason
