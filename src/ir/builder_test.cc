@@ -171,6 +171,14 @@ TEST_F(BuilderTest, ConstantsAreTruncatedAndShared) {
               "%3 = const128 i128 0xffffffff80000000, hi=0xffffffffffffffff");
     EXPECT_EQ(text(b.add(b.guest_addr(0x1000), b.c64(0x234))), "%6 = gaddr i64 0x1234");
     EXPECT_EQ(text(b.and_(Value{6}, b.c64(~u64{3}))), "%8 = gaddr i64 0x1234");
+    EXPECT_EQ(text(b.and_(Value{6}, b.c64(0xfffffff0ffffffff))), "%10 = and i64 %6, %9")
+        << "more than the page offset";
+}
+
+TEST_F(BuilderTest, JumpsBackAreSafepoints) {
+    b.insn(0x1000, 4);
+    b.jump(0x1000);
+    EXPECT_EQ(block.insts.back().aux, kBackEdge);
 }
 
 TEST_F(BuilderTest, FloatBoxesAndHalves) {

@@ -70,7 +70,7 @@ class Interpreter {
     }
     /// Makes a value of in.type from the mtype value of `raw`.
     u64 widened(const Inst& in, u64 raw) const {
-        if (!mem_signed(in.aux) || in.mtype > Type::I64) return raw;
+        if (!mem_signed(in.aux)) return raw;
         return static_cast<u64>(sext(raw, width(in.mtype))) & mask_of(in.type);
     }
     InterpResult leave(ExitReason reason, u64 pc, u64 value = 0) const { return {reason, pc, value, insns_}; }

@@ -90,6 +90,8 @@ constexpr Case kCases[] = {
     {"divwides i64 %0, %1, %2", "i64", "i64", kAll, static_cast<u64>(-7), 2, static_cast<u64>(-3)},
     {"remwides i64 %0, %1, %2", "i64", "i64", kAll, static_cast<u64>(-7), 2, kAll},
     {"divwides i32 %0, %1, %2", "i32", "i32", 0xffffffff, 0xfffffff9, 2, 0xfffffffd},
+    {"divwides i64 %0, %1, %2", "i64", "i64", 0, 5, kAll, static_cast<u64>(-5)},
+    {"remwides i64 %0, %1, %2", "i64", "i64", 0, 5, kAll, 0},
     {"divwideu i8 %0, %1, %2", "i8", "i8", 1, 4, 5, 52},
     {"neg i8 %0", "i8", "i8", 1, 0, 0, 0xff},
     {"and i64 %0, %1", "i64", "i64", 0xff0, 0x0ff, 0, 0x0f0},
@@ -461,6 +463,7 @@ TEST(Interp, ReservationsHoldForTheirAddressSizeAndValueOnce) {
     EXPECT_EQ(m.get("x1"), 0u) << "other address";
     m.run(store("0x10008", "i32"));
     EXPECT_EQ(m.get("x1"), 0u) << "a failed store drops it";
+    m.set_mem(8, 5);
     m.run(reserve);
     m.run(store("0x10008", "i64"));
     EXPECT_EQ(m.get("x1"), 0u) << "other size";

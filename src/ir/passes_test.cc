@@ -256,12 +256,44 @@ TEST(Fold, MasksAndShiftPairs) {
         "set $x3, %11\ngoto 0x10\n");
 }
 
+TEST(Fold, ShiftAmountMasksStayWhereTheyMatter) {
+    constexpr std::string_view narrow =
+        "%0 = get i64 $x1\n%1 = const i64 0x1f\n%2 = and i64 %0, %1\n"
+        "%3 = shl i64 %0, %2\nset $x3, %3\ngoto 0x10\n";
+    EXPECT_EQ(after(fold, narrow), narrow);
+}
+
+TEST(Fold, EqualInstructionsBecomeOneIfPure) {
+    EXPECT_EQ(
+        after(fold, R"(
+        %0 = get i64 $x1
+        %1 = get i64 $x2
+        %2 = mul i64 %0, %1
+        %3 = mul i64 %0, %1
+        %4 = icmp i1 %2, %1, eq
+        %5 = icmp i1 %3, %1, ne
+        %6 = load i64 %0, mem=i64
+        %7 = load i64 %0, mem=i64
+        %8 = get f64 $f0
+        %9 = fadd f64 %8, %8, dyn, riscv
+        %10 = fadd f64 %8, %8, dyn, riscv
+        exit_if %4, 0x20
+        exit_if %5, 0x30
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = get i64 $x2\n%2 = mul i64 %0, %1\n%4 = icmp i1 %2, %1, eq\n"
+        "%5 = icmp i1 %2, %1, ne\n%6 = load i64 %0, mem=i64\n%7 = load i64 %0, mem=i64\n%8 = get f64 $f0\n"
+        "%9 = fadd f64 %8, %8, dyn, riscv\n%10 = fadd f64 %8, %8, dyn, riscv\nexit_if %4, 0x20\n"
+        "exit_if %5, 0x30\ngoto 0x10\n");
+}
+
 TEST(Fold, KnownTargetsAndConditions) {
     EXPECT_EQ(after(fold,
                     "%0 = gaddr i64 0x5000\n%1 = const i64 0x10\n%2 = add i64 %0, %1\n%3 = const i64 0x44\n"
                     "call_ind %2, %3"),
               "%0 = gaddr i64 0x5000\n%1 = const i64 0x10\n%2 = gaddr i64 0x5010\n%3 = const i64 0x44\ncall "
               "%3, 0x5010\n");
+    EXPECT_EQ(after(fold, "%0 = gaddr i64 0x5000\njump_ind %0"),
+              "%0 = gaddr i64 0x5000\ngoto 0x5000, backedge\n");
     EXPECT_EQ(after(fold, "%0 = const i1 1\n%1 = const i1 0\nexit_if %1, 0x20\nexit_if %0, 0x30\ngoto 0x40"),
               "%0 = const i1 0x1\n%1 = const i1 0x0\ngoto 0x30\n");
 }

@@ -2,6 +2,7 @@
 // told to fault at the n-th access. Deterministic for a seed. Not part of the product.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -187,6 +188,7 @@ class RandomBlock {
     Value konst(Type t, u64 v) { return op(Op::Const, t, {kNone, kNone, kNone}, 0, zext(v, width(t))); }
     Value chain_step(Value x);
     void chain();
+    void repeat();
     void instruction();
 
     Rng rng_;
@@ -533,6 +535,16 @@ inline void RandomBlock::chain() {
     op(Op::SetState, T::Void, {chosen, kNone, kNone}, 0, rng_.below(8));
 }
 
+/// One of the last instructions once more, perhaps with another condition, memory type or position.
+inline void RandomBlock::repeat() {
+    Inst in = b_.insts[b_.insts.size() - 1 - rng_.below(std::min<u64>(b_.insts.size(), 30))];
+    if (in.op == Op::Insn || in.op == Op::Icount || in.op == Op::ExitIf || in.op == Op::TrapIf) return;
+    if (in.op == Op::Icmp && rng_.one_in(2)) in.aux = static_cast<u32>(rng_.below(10));
+    if (in.op == Op::Load && is_int(in.mtype) && rng_.one_in(2)) in.aux ^= 1;
+    const Value v = push(in);
+    if (in.type == T::I64) op(Op::SetState, T::Void, {v, kNone, kNone}, 0, rng_.below(8));
+}
+
 /// Guest instructions of one to four random operations, most of which end in a state write.
 inline void RandomBlock::instruction() {
     control(Op::Insn);
@@ -546,6 +558,7 @@ inline void RandomBlock::instruction() {
         if (kind == 4) o = Op::GetState;
         if (kind == 5 && rng_.one_in(4)) o = rng_.one_in(2) ? Op::ExitIf : Op::TrapIf;
         add(o);
+        if (rng_.one_in(4)) repeat();
     }
     if (!rng_.one_in(4)) add(Op::SetState);
     if (rng_.one_in(6)) add(rng_.one_in(2) ? Op::Icount : Op::ReadIcount);
