@@ -255,6 +255,7 @@ void Lowering::load_xmm(u8 r, Value v) {
         cpu_.avx ? a.vmovq(xr(r), r64(from)) : a.movq(xr(r), r64(from));
         return;
     }
+    if (def.op == Op::Const128) wide_in_memory(v);
     if (!in_memory(v)) {
         error_ = {ErrorKind::Internal, "x86-64 back end lost a value"};
         failed_ = true;

@@ -543,7 +543,7 @@ void Lowering::bitcast(u32 i) {
 // Register for vector-class `i` filled with the bits of x.
 u8 Lowering::define_late_xmm(u32 i, Value x) {
     const u8 from_xmm = in_xmm(x), from_gpr = in_gpr(x);
-    if (from_xmm == kNoReg && from_gpr == kNoReg && is_const(x)) {
+    if (from_xmm == kNoReg && from_gpr == kNoReg && !in_memory(x)) {  // a constant
         const u8 t = alloc_gpr();
         load_gpr(t, x);
         consume();

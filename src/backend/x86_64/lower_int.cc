@@ -325,7 +325,7 @@ void Lowering::shift_const(u32 i, unsigned n) {
         }
         return defined(i, d);
     }
-    if (d != s) a.mov(gpr(d, bits), gpr(s, bits));
+    if (d != s || (n == 0 && bits == 32)) a.mov(gpr(d, bits), gpr(s, bits));
     if (n) a.emit(in.op == Op::Shl ? HInst::kIdShl : in.op == Op::Lshr ? HInst::kIdShr : HInst::kIdSar, gpr(d, bits), asmjit::Imm(n));
     defined(i, d);
 }
@@ -339,7 +339,7 @@ void Lowering::rotate_const(u32 i, unsigned n) {
     if (d != s && cpu_.bmi2 && n) {
         a.rorx(gpr(d, bits), gpr(s, bits), n);
     } else {
-        if (d != s) a.mov(gpr(d, bits), gpr(s, bits));
+        if (d != s || (n == 0 && bits == 32)) a.mov(gpr(d, bits), gpr(s, bits));
         if (n) a.ror(gpr(d, bits), n);
     }
     defined(i, d);

@@ -258,6 +258,7 @@ void Lowering::cas128(u32 i) {
     const Inst& in = inst(i);
     if (!cpu_.cx16) return unsupported(in, "host has no cmpxchg16b");
     evict_scratch();
+    const Value expected = wide_in_memory(arg(in, 1)), desired = wide_in_memory(arg(in, 2));
     for (u8 r : kScratchInt) take(r);
     take(kXmm0);
     load_gpr(kR11, arg(in, 0));
@@ -266,7 +267,6 @@ void Lowering::cas128(u32 i) {
         m.addOffset(8 * h);
         return m;
     };
-    const Value expected = wide_in_memory(arg(in, 1)), desired = wide_in_memory(arg(in, 2));
     a.mov(x86::rax, half(expected, 0));
     a.mov(x86::rdx, half(expected, 1));
     a.mov(x86::rcx, half(desired, 1));
