@@ -17,8 +17,8 @@ struct Reservation {
     u64 value = 0;
     u64 size = 0;
 };
-/// Memory as the interpreter sees it. Sizes in bytes: 1, 2, 4, 8, 16. Every function returns false when the access
-/// faults, after setting `fault_addr`; it then had no effect.
+/// Memory as the interpreter sees it. Sizes in bytes: 1, 2, 4, 8, 16. Every function returns false when the
+/// access faults, after setting `fault_addr`; it then had no effect.
 class Memory {
   public:
     virtual ~Memory() = default;
@@ -35,18 +35,18 @@ struct InterpContext {
     u8* guest;  ///< guest area (StateLayout offsets are relative to it)
     FpEnv* fp;
     Reservation* reservation;
-    u64* icount;
+    u64* icount;  ///< grows by Icount; read by ReadIcount in blocks that count
     Memory* memory;
-    u64 (*read_time)(u32 which);  ///< ReadTime
+    u64 (*read_time)(u32 which);  ///< ReadTime; which = 1 also serves ReadIcount while nothing is counted
 };
 struct InterpResult {
     ExitReason reason;  ///< Next when the block simply ended
     u64 pc;
     u64 value;
-    u32 insns;          ///< guest instructions begun
+    u32 insns;  ///< guest instructions begun
 };
-/// Runs `block` from its start to the first exit taken. A fault leaves guest state as before the faulting instruction's
-/// later operations (front ends order state writes after the accesses that may fault).
+/// Runs `block` from its start to the first exit taken. A fault leaves guest state as before the faulting
+/// instruction's later operations (front ends order state writes after the accesses that may fault).
 InterpResult interpret(const Block& block, const StateLayout& layout, InterpContext& ctx);
 
 }  // namespace vm::ir

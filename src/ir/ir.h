@@ -1,9 +1,9 @@
 // The typed, linear intermediate representation between guest front ends and host back ends.
 //
-// A Block is one extended block: single entry, straight line, side exits (ExitIf, TrapIf) and one terminator at the end.
-// Instructions live in one vector and are named by their 32-bit index; an operand is the index of the instruction that
-// made it, always a smaller one. Guest registers are touched only by GetState/SetState on the slots of a StateLayout.
-// Nothing here knows a guest or host ISA, the OS, or a host pointer.
+// A Block is one extended block: single entry, straight line, side exits (ExitIf, TrapIf) and one terminator
+// at the end. Instructions live in one vector and are named by their 32-bit index; an operand is the index of
+// the instruction that made it, always a smaller one. Guest registers are touched only by GetState/SetState
+// on the slots of a StateLayout. Nothing here knows a guest or host ISA, the OS, or a host pointer.
 #pragma once
 
 #include <array>
@@ -45,8 +45,8 @@ enum class FpSem : u8 { RiscV, Arm, X86 };
 enum class Round : u8 { Rne, Rtz, Rdn, Rup, Rmm, Dyn = 7 };
 enum class MemOrder : u8 { Plain, Acquire, Release, AcqRel, SeqCst };
 enum class RmwOp : u8 { Xchg, Add, And, Or, Xor, MinS, MaxS, MinU, MaxU, AndNot };
-/// Full orders everything; Acquire: earlier reads before later accesses; Release: earlier accesses before later
-/// writes; StoreStore, LoadLoad as named; Compiler: only the translator may not reorder.
+/// Full orders everything; Acquire: earlier reads before later accesses; Release: earlier accesses before
+/// later writes; StoreStore, LoadLoad as named; Compiler: only the translator may not reorder.
 enum class FenceKind : u8 { Full, Acquire, Release, AcqRel, StoreStore, LoadLoad, Compiler };
 enum class CarrySem : u8 { Borrow, NotBorrow };
 
@@ -56,18 +56,18 @@ enum FpFlag : u8 { kInexact = 1, kUnderflow = 2, kOverflow = 4, kDivByZero = 8, 
 /// Why execution left generated code or the interpreter. `pc` conventions are given for each.
 enum class ExitReason : u8 {
     None,
-    Next,          ///< ordinary end of a block: go on at pc
-    Syscall,       ///< pc = the instruction after the system call
-    Breakpoint,    ///< pc = the breakpoint instruction
-    Illegal,       ///< pc = the undefined instruction; value = its bits where known
-    MemoryFault,   ///< pc = the faulting instruction; value = the faulting address
-    FetchFault,    ///< pc = the address that cannot be fetched; value = the same
-    Misaligned,    ///< pc = the instruction whose alignment check failed; value = the address
-    CodeSync,      ///< guest announced changed code (fence.i, IC IVAU); pc = next instruction
-    ModeChange,    ///< the mode bits of the block key changed; pc = next instruction
-    Wait,          ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
-    Safepoint,     ///< somebody requested it; pc = next instruction
-    Unsupported,   ///< decoded, but this build cannot execute it; pc = the instruction
+    Next,         ///< ordinary end of a block: go on at pc
+    Syscall,      ///< pc = the instruction after the system call
+    Breakpoint,   ///< pc = the breakpoint instruction
+    Illegal,      ///< pc = the undefined instruction; value = its bits where known
+    MemoryFault,  ///< pc = the faulting instruction; value = the faulting address
+    FetchFault,   ///< pc = the address that cannot be fetched; value = the same
+    Misaligned,   ///< pc = the instruction whose alignment check failed; value = the address
+    CodeSync,     ///< guest announced changed code (fence.i, IC IVAU); pc = next instruction
+    ModeChange,   ///< the mode bits of the block key changed; pc = next instruction
+    Wait,         ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
+    Safepoint,    ///< somebody requested it; pc = next instruction
+    Unsupported,  ///< decoded, but this build cannot execute it; pc = the instruction
     Count_
 };
 std::string_view name(ExitReason r);
@@ -106,13 +106,17 @@ struct OpInfo {
     std::string_view doc;
 };
 const OpInfo& info(Op op);
-/// True if the instruction may be removed when its result is unused (sticky FP flags count as an effect unless the
-/// caller proved them dead).
+/// True if the instruction may be removed when its result is unused (sticky FP flags count as an effect
+/// unless the caller proved them dead).
 bool removable(const Inst& i);
 
 // --- aux packing shared by front ends, passes, interpreter and back ends
-constexpr u32 mem_aux(bool sign, MemOrder o = MemOrder::Plain) { return u32{sign} | static_cast<u32>(o) << 4; }
-constexpr u32 rmw_aux(RmwOp op, bool sign, MemOrder o) { return mem_aux(sign, o) | static_cast<u32>(op) << 8; }
+constexpr u32 mem_aux(bool sign, MemOrder o = MemOrder::Plain) {
+    return u32{sign} | static_cast<u32>(o) << 4;
+}
+constexpr u32 rmw_aux(RmwOp op, bool sign, MemOrder o) {
+    return mem_aux(sign, o) | static_cast<u32>(op) << 8;
+}
 constexpr bool mem_signed(u32 aux) { return aux & 1; }
 constexpr MemOrder mem_order(u32 aux) { return static_cast<MemOrder>((aux >> 4) & 15); }
 constexpr RmwOp rmw_op(u32 aux) { return static_cast<RmwOp>(aux >> 8); }
@@ -121,7 +125,8 @@ constexpr u32 fp_aux(Round rm, FpSem sem, u32 extra = 0) {
 }
 constexpr Round fp_round(u32 aux) { return static_cast<Round>(aux & 7); }
 constexpr FpSem fp_sem(u32 aux) { return static_cast<FpSem>((aux >> 4) & 3); }
-inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct = 1u << 8, kFmaNegAddend = 1u << 9;
+inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct = 1u << 8,
+                     kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }
 inline constexpr u32 kBackEdge = 1;
 
@@ -134,10 +139,10 @@ struct StateSlot {
 /// The guest register file of one ISA, made once by its front end.
 struct StateLayout {
     std::vector<StateSlot> slots;
-    u16 size = 0;                  ///< bytes of guest area used; at most kMaxGuestState
-    std::vector<u16> pin_int;      ///< slots worth a host register at all times, hottest first (I64)
-    std::vector<u16> pin_vector;   ///< the same for F64 and V128 slots
-    u16 pc_alignment = 1;          ///< guest instruction alignment in bytes (1, 2, 4)
+    u16 size = 0;                 ///< bytes of guest area used; at most kMaxGuestState
+    std::vector<u16> pin_int;     ///< slots worth a host register at all times, hottest first (I64)
+    std::vector<u16> pin_vector;  ///< the same for F64 and V128 slots
+    u16 pc_alignment = 1;         ///< guest instruction alignment in bytes (1, 2, 4)
 };
 inline constexpr unsigned kMaxGuestState = 2048;
 
