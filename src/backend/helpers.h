@@ -13,6 +13,7 @@ enum class HelperId : u8 {
     ReadTime,        ///< a = which (ir::Op::ReadTime aux); returns ticks
     SoftFp,          ///< floating-point op described by scratch[0] (helper_code); operands are bit patterns
     IntOp,           ///< integer op described by scratch[0]; operands zero-extended
+    WideOp,          ///< as described by scratch[0] (helper_code, lane type above it), a = aux, b = imm; operands and result in `wide`
     Count_
 };
 
@@ -30,6 +31,7 @@ constexpr u32 helper_code(ir::Op op, ir::Type result, ir::Type operand, u32 aux)
 }
 
 u64 helper_soft_fp(VcpuState* state, u64 a, u64 b, u64 c);
+u64 helper_wide_op(VcpuState* state, u64 a, u64 b, u64 c);
 u64 helper_int_op(VcpuState* state, u64 a, u64 b, u64 c);
 
 }  // namespace vm::backend

@@ -41,6 +41,7 @@ struct alignas(64) VcpuState {
     const void* const* helpers; ///< table of runtime helper functions, by HelperId
     void* owner;                ///< the engine's vCPU object
     u64 scratch[4];             ///< for stubs; [0] describes the operation to SoftFp and IntOp helpers, [1] takes a high result
+    alignas(16) u64 wide[4][2]; ///< operands 0..2 and result (3) of WideOp helpers
     alignas(16) u64 consts[kFpConsts][2]; ///< masks and numbers that generated code uses as memory operands (back end's init)
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];

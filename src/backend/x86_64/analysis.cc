@@ -157,7 +157,8 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     const Inst& in = block.insts[consumer];
     const Value v = info[in.args[arg]].rep;
     const Inst& def = block.insts[v];
-    bool defer = total_[v] == 1 && may_defer(in, arg, def) && block.insts[in.args[arg]].type == def.type;
+    const bool wide_compare = def.op == Op::Icmp && ir::width(block.insts[def.args[0]].type) > 64;
+    bool defer = total_[v] == 1 && !wide_compare && may_defer(in, arg, def) && block.insts[in.args[arg]].type == def.type;
     if (defer && in.op == Op::Icmp) {  // test x,y; jz
         const Inst& zero = block.insts[info[in.args[1]].rep];
         const auto c = static_cast<ir::Cond>(in.aux);

@@ -15,6 +15,9 @@ using ir::Round;
 
 bool Lowering::lower_fp(u32 i) {
     const Inst& in = inst(i);
+    // Other guests' rules may let the payload of a NaN through.
+    if ((ir::info(in.op).effects & ir::kEffectFP) && ir::fp_sem(in.aux) != FpSem::RiscV)
+        for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
     switch (in.op) {
         case Op::FAdd: f_arith(i, 0); return true;
         case Op::FSub: f_arith(i, 1); return true;

@@ -12,7 +12,7 @@ bool Lowering::lower_int(u32 i) {
     const Inst& in = inst(i);
     if (in.op == Op::Select && is_vec(i)) return select_xmm(i), true;
     if (in.op == Op::Icmp && ir::width(arg_type(in, 0)) <= 64) return icmp(i), true;
-    if (!is_gpr_type(in.type)) return false;
+    if (!is_gpr_type(in.type) || (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) > 64)) return false;
     const bool narrow = in.type == Type::I8 || in.type == Type::I16 || in.type == Type::I1;
     switch (in.op) {
         case Op::Add: add(i); break;
@@ -34,11 +34,9 @@ bool Lowering::lower_int(u32 i) {
             int_helper(i);
             break;
         case Op::Zext: case Op::Sext:
-            if (ir::width(arg_type(in, 0)) > 64) return false;
             extend(i);
             break;
         case Op::Trunc:
-            if (ir::width(arg_type(in, 0)) > 64) return false;
             trunc_bit(i);
             break;
         case Op::Select: select(i); break;

@@ -1,5 +1,6 @@
 // 128-bit values. I128 values live in memory (a spill slot or a state slot) only; V128 values in vector registers.
 #include "backend/x86_64/lowering.h"
+#include "ir/eval.h"
 
 namespace vm::backend::x86_64 {
 
@@ -79,14 +80,113 @@ void Lowering::half128(u32 i) {
     defined(i, d);
 }
 
-bool Lowering::lower_vec(u32 i) {
-    switch (inst(i).op) {
-        case Op::Make128: make128(i); return true;
-        case Op::Lo128: case Op::Hi128: half128(i); return true;
-        default: return false;
+// Operands to VcpuState::wide, the operation in C++, the result from there.
+void Lowering::wide_helper(u32 i) {
+    const Inst& in = inst(i);
+    const i32 base = static_cast<i32>(offsetof(VcpuState, wide));
+    const unsigned nargs = ir::info(in.op).nargs;
+    nan_flush();
+    for (unsigned k = 0; k < nargs; k++) {
+        const Value v = arg(in, k);
+        const Type t = arg_type(in, k);
+        const i32 at = base + static_cast<i32>(16 * k);
+        if (ir::width(t) == 128) {
+            const u8 x = wide_to_xmm(v);
+            a.movups(gs(at, 16), xr(x));
+            locked_ &= ~mask_of(x);
+            continue;
+        }
+        const u8 r = alloc_gpr();
+        load_gpr(r, v);
+        switch (t) {
+            case Type::I8: a.movzx(r32(r), r8(r)); break;
+            case Type::I16: case Type::F16: a.movzx(r32(r), r16(r)); break;
+            case Type::I32: case Type::F32: a.mov(r32(r), r32(r)); break;
+            default: break;
+        }
+        a.mov(gs(at, 8), r64(r));
+        a.mov(gs(at + 8, 8), 0);
+        locked_ &= ~mask_of(r);
+    }
+    evict_scratch();
+    consume();
+    const u32 code = static_cast<u32>(in.op) | static_cast<u32>(in.type) << 8 | static_cast<u32>(arg_type(in, 0)) << 12 |
+                     static_cast<u32>(in.mtype) << 16;
+    a.mov(gs(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
+    a.mov(x86::eax, in.aux);
+    a.mov(x86::ecx, static_cast<u32>(in.imm));
+    call_stub(Stub::Helper0, static_cast<unsigned>(HelperId::WideOp));
+    if (uses_left(i) == 0) return;
+    locked_ = mask_of(kRax);
+    const x86::Mem result = gs(base + 48, 16);
+    if (in.type == Type::I128) {
+        const u8 t = alloc_xmm();
+        a.movups(xr(t), result);
+        loc_[i].spill = new_spill();
+        a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
+    } else if (in.type == Type::V128) {
+        const u8 d = define_xmm(i);
+        a.movups(xr(d), result);
+        defined(i, d);
+    } else if (is_vec(i)) {
+        const u8 d = define_xmm(i);
+        xmov(d, gs(base + 48, 8), 8);
+        if (in.type == Type::F32) box(d);
+        defined(i, d);
+    } else {
+        set_reg(i, kRax);
     }
 }
 
-Cc Lowering::flags_condition(Value, u32*) { return Cc::E; }
+bool Lowering::lower_vec(u32 i) {
+    const Inst& in = inst(i);
+    switch (in.op) {
+        case Op::Make128: in.type == Type::I128 ? make128(i) : make_v128(i); return true;
+        case Op::Lo128: case Op::Hi128: half128(i); return true;
+        case Op::FlagsPack: case Op::FlagsUnpack: {
+            const u8 s = use_gpr(arg(in, 0));
+            consume();
+            const u8 d = define_gpr(i, mask_of(s));
+            if (d != s) a.mov(r32(d), r32(s));
+            in.op == Op::FlagsPack ? a.shr(r32(d), 28) : a.shl(r32(d), 28);
+            defined(i, d);
+            return true;
+        }
+        case Op::Nop: return true;
+        default: break;
+    }
+    const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest, vec = in.op >= Op::VAdd && in.op <= Op::VFDiv;
+    const bool wide = in.type == Type::I128 || in.type == Type::V128 || (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
+    if (!flags && !vec && !(wide && ir::is_eval_int(in.op))) return false;
+    for (unsigned k = 0; k < ir::info(in.op).nargs; k++)
+        if (ir::width(arg_type(in, k)) > 128) return false;
+    wide_helper(i);
+    return true;
+}
+
+void Lowering::make_v128(u32 i) {
+    const Inst& in = inst(i);
+    const u8 lo = use_gpr(arg(in, 0)), hi = use_gpr(arg(in, 1));
+    consume();
+    const u8 t = alloc_xmm();
+    const u8 d = define_xmm(i);
+    a.movq(xr(d), r64(lo));
+    a.movq(xr(t), r64(hi));
+    a.punpcklqdq(xr(d), xr(t));
+    defined(i, d);
+}
+
+// Flags are bits 3 N, 2 Z, 1 C, 0 V: bit f of a 16-bit truth table says whether the condition holds.
+Cc Lowering::flags_condition(Value cond, u32* start) {
+    const Inst& in = inst(cond);
+    u32 table = 0;
+    for (u8 f = 0; f < 16; f++) table |= u32{ir::flag_cond(static_cast<ir::FlagCond>(in.aux), {f})} << f;
+    const u8 f = use_gpr(arg(in, 0));
+    const u8 t = alloc_gpr();
+    a.mov(r32(t), table);
+    *start = a.pos();
+    a.bt(r32(t), r32(f));
+    return Cc::B;
+}
 
 }  // namespace vm::backend::x86_64

@@ -235,6 +235,8 @@ class Lowering final : public Compiler {
     // --- lower_vec.cc
     bool lower_vec(u32 i);
     void make128(u32 i);
+    void make_v128(u32 i);
+    void wide_helper(u32 i);
     void half128(u32 i);
 
     const ir::StateLayout& layout_;
