@@ -60,6 +60,8 @@ class Thread {
     int exit_code = 0;
     bool in_restart = false;
 
+    std::shared_ptr<void> exec_image;      ///< what an execve in progress was made from (exec.cc)
+
     struct SignalQueue;                    ///< queued siginfo, signals.cc
     SignalQueue* queue = nullptr;
 

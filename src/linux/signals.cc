@@ -6,8 +6,11 @@
 #include <cerrno>
 #include <csignal>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdio>
+#include <utility>
 
 #include "base/format.h"
 #include "linux/signal_frame.h"
@@ -34,6 +37,11 @@ struct Thread::SignalQueue {
     SigInfo sync_info[5]{};
     bool temporary = false;
     u64 temporary_mask = 0;
+    // In a vfork child, which runs on its parent's Thread and memory:
+    std::unique_ptr<std::array<SigAction, 65>>
+        own_actions;         ///< its dispositions; the process's belong to the parent
+    bool executing = false;  ///< the host mask is the one that the new program inherits
+    bool is_vfork_child() const { return own_actions != nullptr; }
 };
 
 namespace {
@@ -133,6 +141,19 @@ void on_host_signal(int sig, siginfo_t* info, void* context) {
     errno = saved_errno;
 }
 
+/// The host mask of a guest thread. A vfork child shares our locks with its parent and may only be killed
+/// where it holds none: it keeps everything blocked except inside safe_syscall.
+u64 host_mask(Thread& t) { return t.queue->is_vfork_child() ? ~kSyncSignals : t.blocked & ~kSyncSignals; }
+
+SigAction* actions(Thread& t) {
+    return t.queue->is_vfork_child() ? t.queue->own_actions->data() : t.process().actions;
+}
+/// Locks the dispositions that actions() gives.
+std::unique_lock<std::mutex> lock_actions(Thread& t) {
+    if (t.queue->is_vfork_child()) return {};
+    return std::unique_lock(t.process().sig_mutex);
+}
+
 bool default_ignored(int sig) { return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT; }
 bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU; }
 
@@ -149,12 +170,13 @@ void mirror_action(int sig, const SigAction& a) {
 }
 
 /// Takes the disposition for one delivery, honouring SA_RESETHAND.
-SigAction take_action(Process& p, int sig) {
-    std::lock_guard lock(p.sig_mutex);
-    const SigAction a = p.actions[sig];
+SigAction take_action(Thread& t, int sig) {
+    const auto lock = lock_actions(t);
+    SigAction& slot = actions(t)[sig];
+    const SigAction a = slot;
     if (a.handler != kSigDfl && a.handler != kSigIgn && (a.flags & kSaResethand)) {
-        p.actions[sig].handler = kSigDfl;
-        mirror_action(sig, p.actions[sig]);
+        slot.handler = kSigDfl;
+        mirror_action(sig, slot);
     }
     return a;
 }
@@ -196,7 +218,7 @@ SigInfo make_info(int sig, int code, u64 addr) {
 
 /// A frame could not be written: SIGSEGV instead, to its own handler if that runs elsewhere, else death.
 void frame_failed(Thread& t, int sig) {
-    const SigAction a = take_action(t.process(), SIGSEGV);
+    const SigAction a = take_action(t, SIGSEGV);
     const bool fatal =
         sig == SIGSEGV || a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(SIGSEGV));
     constexpr int kSiKernel = 0x80;
@@ -206,7 +228,7 @@ void frame_failed(Thread& t, int sig) {
 
 /// One signal that is not blocked. True if the guest's registers now point at a handler.
 bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
-    const SigAction a = take_action(t.process(), sig);
+    const SigAction a = take_action(t, sig);
     if (a.handler == kSigIgn) return false;
     if (a.handler == kSigDfl) {
         if (default_ignored(sig)) return false;
@@ -274,6 +296,8 @@ void signals_thread_end(Thread& t) {
 }
 
 void signals_fork_child(Thread& t) {
+    if (t.queue && t.queue->own_actions)  // a vfork child has forked: now the dispositions are the process's
+        std::copy_n(t.queue->own_actions->begin(), 65, t.process().actions);
     if (t.queue) *t.queue = Thread::SignalQueue{};
     current_thread = &t;
 }
@@ -284,19 +308,35 @@ void signals_prepare_exec(Thread& t) {
     for (int i = 0; i < 5; i++)
         if (q.sync_full[i]) requeue(true, kSyncList[i], q.sync_info[i]);
     {
-        std::lock_guard lock(t.process().sig_mutex);
+        const auto lock = lock_actions(t);
         for (const int sig : kSyncList)
-            if (t.process().actions[sig].handler == kSigIgn) host_sigaction(sig, kSigIgn, 0, 0);
+            if (actions(t)[sig].handler == kSigIgn) host_sigaction(sig, kSigIgn, 0, 0);
     }
+    q.executing = true;
     set_host_mask(t.blocked);  // what the new program inherits
 }
 
-void signals_exec_failed(Thread& t) { set_host_mask(t.blocked & ~kSyncSignals); }
+void signals_exec_failed(Thread& t) {
+    t.queue->executing = false;
+    if (!t.queue->full) set_host_mask(host_mask(t));
+}
+
+Thread::SignalQueue* signals_vfork_begin(Thread& t) {
+    auto* child = new Thread::SignalQueue;
+    child->own_actions = std::make_unique<std::array<SigAction, 65>>();
+    {
+        std::lock_guard lock(t.process().sig_mutex);
+        std::copy_n(actions(t), 65, child->own_actions->begin());
+    }
+    return std::exchange(t.queue, child);
+}
+
+void signals_vfork_end(Thread& t, Thread::SignalQueue* parent) { delete std::exchange(t.queue, parent); }
 
 void set_guest_mask(Thread& t, u64 mask) {
     t.blocked = mask & ~kUnblockable;
     Thread::SignalQueue& q = *t.queue;
-    if (!q.full) set_host_mask(t.blocked & ~kSyncSignals);
+    if (!q.full) set_host_mask(host_mask(t));
     for (int i = 0; i < 5; i++)
         if (q.sync_full[i] && !(t.blocked & sigbit(kSyncList[i]))) q.flag = 1;
 }
@@ -326,7 +366,11 @@ void die_by_signal(int sig) {
 
 i64 safe_syscall(Thread& t, long nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
     const u64 args[6] = {a0, a1, a2, a3, a4, a5};
-    return vm_safe_syscall(&t.queue->flag, nr, args);
+    const bool open = t.queue->is_vfork_child() && !t.queue->executing;
+    if (open) set_host_mask(t.blocked & ~kSyncSignals);
+    const i64 r = vm_safe_syscall(&t.queue->flag, nr, args);
+    if (open) set_host_mask(~kSyncSignals);
+    return r;
 }
 
 void force_sigsegv(Thread& t) { frame_failed(t, 0); }
@@ -341,7 +385,7 @@ void deliver_signals(Thread& t, i64* result) {
         while (const int sig = next_signal(t, &info)) entered |= deliver_one(t, sig, info, result);
         // Opening the mask lets the kernel hand over what else is pending; it then lies on top of the first
         // handler.
-        set_host_mask(t.blocked & ~kSyncSignals);
+        set_host_mask(host_mask(t));
     } while (q.flag);
     q.temporary = false;
     if (!entered && result && (*result == -kRestartSys || *result == -kRestartAlways))
@@ -371,10 +415,10 @@ void raise_sync(Thread& t, const engine::Exit& e) {
         default: break;
     }
     t.vcpu().set_pc(e.pc);
-    const SigAction a = take_action(t.process(), sig);
+    const SigAction a = take_action(t, sig);
     if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig))) die_by_signal(sig);
     if (!enter_handler(t, sig, make_info(sig, code, addr), a, t.blocked, t.blocked)) frame_failed(t, sig);
-    if (!t.queue->full) set_host_mask(t.blocked & ~kSyncSignals);
+    if (!t.queue->full) set_host_mask(host_mask(t));
 }
 
 void install_host_signal_handlers(Process& p) {
@@ -392,8 +436,8 @@ void install_host_signal_handlers(Process& p) {
 i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
     if (sig < 1 || sig > 64) return -EINVAL;
     if (act && (kUnblockable & sigbit(sig))) return -EINVAL;
-    std::lock_guard lock(t.process().sig_mutex);
-    SigAction& slot = t.process().actions[sig];
+    const auto lock = lock_actions(t);
+    SigAction& slot = actions(t)[sig];
     const SigAction before = slot;
     if (act) {
         slot = *act;

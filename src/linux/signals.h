@@ -35,6 +35,11 @@ void signals_fork_child(Thread& t);
 void signals_prepare_exec(Thread& t);
 void signals_exec_failed(Thread& t);
 
+/// A vfork child runs on its parent's Thread, in its memory, while the parent's host thread is suspended: it
+/// gets a queue and dispositions of its own. Call both in the parent, with all host signals blocked.
+Thread::SignalQueue* signals_vfork_begin(Thread& t);
+void signals_vfork_end(Thread& t, Thread::SignalQueue* parent);
+
 /// Sets the guest mask (SIGKILL and SIGSTOP removed) and mirrors it to the host.
 void set_guest_mask(Thread& t, u64 mask);
 /// A system call runs with `mask` as temporary guest mask (ppoll, sigsuspend …): tells delivery which mask

@@ -13,6 +13,7 @@
 
 #include "base/format.h"
 #include "linux/signals.h"
+#include "linux/vfork.h"
 #include "osal/guarded.h"
 #include "osal/host.h"
 
@@ -169,6 +170,9 @@ i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid,
     // Memory shared between processes that are not threads exists only as vfork: the parent does not run meanwhile.
     if ((flags & CLONE_VM) && !(flags & CLONE_VFORK)) return -EINVAL;
     const u64 host_flags = flags & kHostForkFlags;
+#if !defined(VM_SANITIZE_address) && !defined(VM_SANITIZE_thread)  // sanitizers do not follow a second stack in one thread
+    if (flags & CLONE_VM) return vfork_process(t, flags, host_flags, stack, parent_tid, child_tid, tls);
+#endif
     VforkPipe pipe;
     if ((flags & CLONE_VFORK) && !pipe.open()) return -EAGAIN;
 

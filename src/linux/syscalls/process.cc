@@ -100,12 +100,17 @@ i64 sys_clone3(Call& c) {
     // What clone cannot say: chosen PIDs, cgroups, CLONE_CLEAR_SIGHAND, a pidfd beside a parent tid. libc
     // then uses clone.
     if (a.set_tid_size || a.flags >> 32) return -ENOSYS;
-    u64 parent_tid = a.parent_tid;
-    if (a.flags & CLONE_PIDFD) {
-        if (a.flags & CLONE_PARENT_SETTID) return -ENOSYS;
-        parent_tid = a.pidfd;
+    // clone has one pointer for both the parent's copy of the tid and the pidfd.
+    const bool two = (a.flags & CLONE_PIDFD) && (a.flags & CLONE_PARENT_SETTID);
+    const u64 flags = two ? a.flags & ~u64{CLONE_PIDFD} : a.flags;
+    const u64 parent_tid = flags & CLONE_PIDFD ? a.pidfd : a.parent_tid;
+    const i64 pid =
+        do_clone(c.t, flags | a.exit_signal, a.stack + a.stack_size, parent_tid, a.child_tid, a.tls);
+    if (pid > 0 && two) {
+        const i32 fd = static_cast<i32>(raw_syscall(SYS_pidfd_open, static_cast<u64>(pid), 0));
+        if (fd >= 0) c.put(a.pidfd, fd);
     }
-    return do_clone(c.t, a.flags | a.exit_signal, a.stack + a.stack_size, parent_tid, a.child_tid, a.tls);
+    return pid;
 }
 
 i64 sys_set_tid_address(Call& c) {
