@@ -56,6 +56,8 @@ struct DirtySlot {
 };
 
 /// Bits of DirtySlot::host_reg: the register holds an arithmetic result whose NaN was not made canonical yet.
+/// kDirtyInHome: the slot is in its home although it is a pinned one (the block uses its register for something else).
+inline constexpr u8 kDirtyInHome = 32;
 inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 
 struct CompiledBlock {

@@ -22,12 +22,13 @@ enum class JitOpt : u8 {
     Bmi,          ///< BMI1, BMI2, LZCNT, POPCNT instructions where the host has them
     Fma,          ///< FMA3 where the host has it
     Avx,          ///< VEX encodings where the host has AVX
+    LoopRegs,     ///< a block that jumps to itself keeps the registers that its loop uses in host registers
     Count_
 };
 
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
     "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack", "fast-lookup",
-    "site-cache",   "lazy-nan",     "bmi",        "fma",       "avx"};
+    "site-cache",   "lazy-nan",     "bmi",        "fma",       "avx",          "loop-registers"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
 constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }

@@ -39,7 +39,8 @@ std::string check(const ir::Block& b, const Config& c, std::string* unsupported 
         if (unsupported) *unsupported = r.error().message;
         return {};
     }
-    const Outcome want = ir::testing::run_interpreter(b, layout, c.state_seed);
+    Outcome want;
+    if (!interpret_loop(b, layout, c.state_seed, want)) return {};
     const Outcome got = NativeMachine::get().run(out, layout, c.state_seed);
     return difference(want, got, layout);
 }
@@ -82,6 +83,32 @@ void dump_code(const ir::Block& b, const Config& c) {
     }
 }
 
+// Some exits go back to the start, and a counter ends the loop now and then.
+void make_loop(ir::Block& b, Rng& rng) {
+    for (auto& in : b.insts) {
+        const bool jump = in.op == ir::Op::Goto || in.op == ir::Op::ExitIf;
+        if (jump && rng.one_in(2)) in.imm = b.start_pc, in.aux |= ir::kBackEdge;
+    }
+    if (rng.one_in(2)) return;
+    const ir::Inst end = b.insts.back();
+    b.insts.pop_back();
+    const auto push = [&](ir::Inst in) {
+        b.insts.push_back(in);
+        return static_cast<ir::Value>(b.insts.size() - 1);
+    };
+    const u64 slot = rng.below(8);
+    const ir::Value old = push({.op = ir::Op::GetState, .type = ir::Type::I64, .imm = slot});
+    const ir::Value step = push({.op = ir::Op::Const, .type = ir::Type::I64, .imm = 1 + rng.below(3)});
+    const ir::Value sum = push({.op = ir::Op::Add, .type = ir::Type::I64, .args = {old, step, ir::kNone}});
+    push({.op = ir::Op::SetState, .args = {sum, ir::kNone, ir::kNone}, .imm = slot});
+    const ir::Value mask = push({.op = ir::Op::Const, .type = ir::Type::I64, .imm = 15});
+    const ir::Value low = push({.op = ir::Op::And, .type = ir::Type::I64, .args = {sum, mask, ir::kNone}});
+    const ir::Value more = push({.op = ir::Op::Icmp, .type = ir::Type::I1, .args = {low, step, ir::kNone},
+                                 .aux = static_cast<u32>(ir::Cond::GtU)});
+    push({.op = ir::Op::ExitIf, .args = {more, ir::kNone, ir::kNone}, .aux = ir::kBackEdge, .imm = b.start_pc});
+    b.insts.push_back(end);
+}
+
 void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
     std::map<std::string, unsigned> unsupported;
     unsigned failures = 0;
@@ -90,12 +117,13 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         Config c;
         c.layout = static_cast<unsigned>(rng.below(4));
         c.features = rng.one_in(4) ? HostFeatures::baseline() : HostFeatures::detect();
-        if (rng.one_in(3)) c.disabled = rng.next() & 0x7ff;
+        if (rng.one_in(3)) c.disabled = rng.next() & 0xfff;
         c.state_seed = rng.next();
         options.insns = static_cast<unsigned>(2 + rng.below(16));
         ir::Block b = RandomBlock(seed, ir::testing::test_layout(), options).make();
         for (auto& in : b.insts)  // may be the host's cycle counter
             if (in.op == ir::Op::ReadIcount) in = {.op = ir::Op::Const, .type = ir::Type::I64, .imm = 7};
+        if (rng.one_in(3)) make_loop(b, rng);
         if (std::getenv("VM_FUZZ_TRACE")) {
             std::fprintf(stderr, "seed %llu\n", static_cast<unsigned long long>(seed));
             if (std::getenv("VM_FUZZ_SEED")) {

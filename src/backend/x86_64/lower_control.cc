@@ -65,6 +65,7 @@ void Lowering::cold_jcc(Cc c, Cold cold) {
     a.byte(0x0f);
     a.byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
     cold.from = a.pos();
+    cold.restore = swaps_active_;
     a.dword(0);
     cold.back = a.pos();
     cold_.push_back(cold);
@@ -87,13 +88,22 @@ void Lowering::exit_if(u32 i) {
     u32 start = 0;
     const Cc c = condition(cond, &start);
     consume();
-    if (!poll || poll_first) return link_jcc(c, in.imm, start);
+    if (!poll || poll_first) {
+        if (is_loop(in.imm)) return loop_jump(c, false);
+        if (swaps_active_) return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
+        return link_jcc(c, in.imm, start);
+    }
     a.byte(0x0f);
     a.byte(static_cast<u8>(0x80 | static_cast<u8>(invert(c))));
     const u32 over = a.pos();
     a.dword(0);
     safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
-    link_jmp(in.imm);
+    if (is_loop(in.imm)) {
+        loop_jump(Cc::O, true);
+    } else {
+        if (swaps_active_) restore_swaps();
+        link_jmp(in.imm);
+    }
     a.patch32(over, a.pos() - (over + 4));
 }
 
@@ -117,11 +127,14 @@ void Lowering::trap_if(u32 i) {
 void Lowering::goto_(u32 i) {
     const Inst& in = inst(i);
     if (in.aux & ir::kBackEdge) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
+    if (is_loop(in.imm)) return loop_jump(Cc::O, true);
+    restore_inline();
     link_jmp(in.imm);
 }
 
 void Lowering::exit(u32 i) {
     const Inst& in = inst(i);
+    restore_inline();
     a.mov(x86::eax, in.aux);
     a.xor_(x86::ecx, x86::ecx);
     load_guest_addr(kRdx, in.imm);
@@ -156,6 +169,7 @@ void Lowering::landing(u64 return_pc) {
 void Lowering::call(u32 i) {
     const Inst& in = inst(i);
     const Value return_pc = arg(in, 0);
+    restore_inline();
     // A cycle of calls, jumps and predicted returns contains a backward edge or an indirect jump, so forward calls need
     // no safepoint.
     if (in.imm <= pc_) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
@@ -175,9 +189,16 @@ u8 Lowering::target_reg(Value target, u64* mask) {
         Value x = arg(in, 0), m = arg(in, 1);
         if (is_const(x)) std::swap(x, m);
         *mask = const_value(m);
-        return use_gpr(x);
+        target = x;
     }
-    return use_gpr(target);
+    u8 r = use_gpr(target);
+    if (swapped_reg(r)) {
+        const u8 t = alloc_gpr();
+        a.mov(r64(t), r64(r));
+        r = t;
+    }
+    restore_inline();
+    return r;
 }
 
 void Lowering::apply_mask(u8 reg, u64 mask) {
@@ -271,11 +292,16 @@ void Lowering::emit_cold_one(const Cold& c) {
             } else if (c.r[0] != kRcx) {
                 a.mov(x86::rcx, r64(c.r[0]));
             }
+            if (c.restore) restore_swaps();
             a.mov(x86::eax, static_cast<u32>(c.imm));
             load_guest_addr(kRdx, static_cast<u64>(c.op.as<asmjit::Imm>().value()));
             return jump_stub(Stub::ExitReason);
         }
+        case ColdKind::SwapExit:
+            restore_swaps();
+            return link_jmp(c.imm);
         case ColdKind::SafepointPc:
+            if (c.restore) restore_swaps();
             load_guest_addr(kRdx, c.imm);
             return jump_stub(Stub::Safepoint);
         case ColdKind::SafepointReg:

@@ -85,11 +85,16 @@ void Lowering::add(u32 i) {
     if (lea_shift(i)) return;
     Value x = arg(in, 0), y = arg(in, 1);
     if (is_const(x)) std::swap(x, y);
-    const u8 xreg = in_gpr(x), yreg = in_gpr(y);
+    const u8 xreg = in_gpr(x);
+    u8 yreg = in_gpr(y);
     const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
     const bool in_place = want != kNoReg ? want == xreg || (want == yreg && !is_const(y))
                                          : (uses_left(x) == 1 && (mask_of(xreg) & 0x807)) || (uses_left(y) == 1 && (mask_of(yreg) & 0x807));
     const bool y_imm = is_const(y) && fits_signed(static_cast<i64>(const_value(y)), 32);
+    if (!in_place && xreg != kNoReg && yreg == kNoReg && !y_imm && uses_left(y) > 1 && x != y) {
+        locked_ |= mask_of(xreg);
+        yreg = use_gpr(y);
+    }
     if (in_place || xreg == kNoReg || (yreg == kNoReg && !y_imm) || !on(JitOpt::FoldAddress))
         return alu(i, HInst::kIdAdd, true);
     // Three operands: lea.
@@ -620,6 +625,7 @@ void Lowering::int_helper(u32 i) {
 void Lowering::call_helper(u32 i, HelperId id, u32 code) {
     const Inst& in = inst(i);
     constexpr u8 regs[] = {kRax, kRcx, kRdx};
+    forbid_swaps();
     evict_scratch();
     const unsigned nargs = ir::info(in.op).nargs;
     for (unsigned k = 0; k < nargs; k++) {

@@ -156,6 +156,7 @@ void Lowering::misc_state(u32 i) {
             return defined(i, kRax);
         }
         case Op::ReadTime: {
+            forbid_swaps();
             evict_scratch();
             a.mov(x86::eax, in.aux);
             call_stub(Stub::Helper0, static_cast<unsigned>(HelperId::ReadTime));

@@ -86,6 +86,7 @@ void Lowering::wide_helper(u32 i) {
     const i32 base = static_cast<i32>(offsetof(VcpuState, wide));
     const unsigned nargs = ir::info(in.op).nargs;
     nan_flush();
+    forbid_swaps();
     for (unsigned k = 0; k < nargs; k++) {
         const Value v = arg(in, k);
         const Type t = arg_type(in, k);

@@ -11,15 +11,25 @@ std::unique_ptr<Compiler> make_compiler(const ir::StateLayout& layout, const Com
 }
 
 Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features)
-    : layout_(layout), pins_(layout), options_(options), cpu_(features), an_(layout_, pins_, options.disabled_opts) {
+    : layout_(layout), all_pins_(layout), pins_(layout), options_(options), cpu_(features), an_(layout_, pins_, options.disabled_opts) {
     if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
     if (!on(JitOpt::Avx)) cpu_.avx = false;
     if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
 }
 
 Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
+    allow_swaps_ = on(JitOpt::LoopRegs);
+    compile_once(block, out);
+    if (failed_ && !swaps_.empty() && !allow_swaps_) compile_once(block, out);
+    if (failed_) return std::unexpected(error_);
+    return {};
+}
+
+void Lowering::compile_once(const ir::Block& block, CompiledBlock& out) {
     start(block, out);
+    choose_swaps();
     an_.run(block);
+    loop_prologue();
     const u32 n = static_cast<u32>(block.insts.size());
     for (u32 i = 0; i < n && !failed_; i++) {
         const ValueInfo& v = an_.info[i];
@@ -29,8 +39,6 @@ Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
         consume();
     }
     if (!failed_) finish();
-    if (failed_) return std::unexpected(error_);
-    return {};
 }
 
 void Lowering::start(const ir::Block& block, CompiledBlock& out) {
@@ -55,8 +63,9 @@ void Lowering::start(const ir::Block& block, CompiledBlock& out) {
 }
 
 void Lowering::finish() {
-    emit_links();
+    loop_end();
     emit_cold();
+    emit_links();
     a.resolve();
     if (a.failed() && !failed_) {
         failed_ = true;

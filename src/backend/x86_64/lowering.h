@@ -38,6 +38,7 @@ class Lowering final : public Compiler {
         IndirectMiss,   ///< r[0] = PC register, imm = mask
         IndirectCall,   ///< the same for a call: comes back to `back`
         ReturnMiss,     ///< r[0] = PC register, imm = mask
+        SwapExit,       ///< imm = target: puts back swapped registers, then an ordinary exit
         CanonNan,       ///< registers in canon_ [imm, imm + n): Stub numbers
         FmaNan, MinMax, FToInt, U64ToF, Unbox
     };
@@ -47,6 +48,7 @@ class Lowering final : public Compiler {
         std::array<u8, 5> r{};
         u32 from = 0, back = 0;
         u64 imm = 0;
+        bool restore = false;  ///< swapped registers are to be put back first
         Operand op{};
         const Inst* inst = nullptr;
     };
@@ -57,6 +59,7 @@ class Lowering final : public Compiler {
     };
 
     // --- lowering.cc
+    void compile_once(const ir::Block& block, CompiledBlock& out);
     void start(const ir::Block& block, CompiledBlock& out);
     void lower(u32 i);
     bool lower_special(u32 i);
@@ -71,6 +74,23 @@ class Lowering final : public Compiler {
     void call_stub(Stub s, unsigned index = 0);
     void jump_stub(Stub s, unsigned index = 0);
     void finish();
+
+    // --- loop.cc: registers of a block that is its own loop
+    /// Within the block host register `reg` is slot `in`'s; slot `out`, whose it is elsewhere, is in its home.
+    struct Swap {
+        u8 reg;
+        u16 in, out;
+        bool written;
+    };
+    void choose_swaps();
+    void loop_prologue();
+    void restore_swaps();
+    void restore_inline();
+    void loop_end();
+    bool is_loop(u64 target) const { return !swaps_.empty() && target == block_->start_pc; }
+    bool swapped_reg(u8 r) const;
+    void loop_jump(Cc c, bool always);
+    void forbid_swaps();
 
     // --- allocation.cc
     void begin_inst(u32 i);
@@ -240,7 +260,8 @@ class Lowering final : public Compiler {
     void half128(u32 i);
 
     const ir::StateLayout& layout_;
-    PinMap pins_;
+    PinMap all_pins_;  ///< as every block border has them
+    PinMap pins_;      ///< in this block
     CompileOptions options_;
     HostFeatures cpu_;
     Emitter a;
@@ -262,6 +283,10 @@ class Lowering final : public Compiler {
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
     u64 pc_ = 0;               ///< of the current guest instruction
     bool clean_insn_ = true;   ///< nothing visible happened since it began
+    std::vector<Swap> swaps_;
+    bool swaps_active_ = false;  ///< until restore_inline()
+    bool allow_swaps_ = true;
+    u32 loop_head_ = 0;
     std::vector<Cold> cold_;
     std::vector<PendingLink> links_;
     std::vector<u8> canon_;            ///< lists of registers for ColdKind::CanonNan

@@ -118,6 +118,10 @@ class NativeMachine {
             if (r.kind != Relocation::Kind::StubRel32) continue;
             store_raw<u32>(code_ + block_at_ + r.offset, stubs_.stub[r.target] - (block_at_ + r.offset + 4));
         }
+        // Links to itself are closed, as the jit does.
+        for (const LinkSite& l : block.links)
+            if (!block.side.empty() && l.target_pc == block.side[0].guest_pc && !l.is_call && !l.is_return_landing)
+                store_raw<u32>(code_ + block_at_ + l.disp_offset, block.entry_offset - (l.disp_offset + 4));
         mprotect(code_, kCode, PROT_READ | PROT_EXEC);
     }
     void link_exit(const CompiledBlock& block, Outcome& o) const {
@@ -163,6 +167,27 @@ class NativeMachine {
     const CompiledBlock* block_ = nullptr;
     const ir::StateLayout* layout_ = nullptr;
 };
+
+/// Interprets `block` from the state that `seed` gives; as long as it goes on at its own start, again. False if that does
+/// not end soon.
+inline bool interpret_loop(const ir::Block& block, const ir::StateLayout& layout, u64 seed, Outcome& o) {
+    TestMemory memory;
+    o.guest.resize(layout.size + 16u);
+    ir::testing::random_state(seed, o.guest, memory.bytes);
+    ir::InterpContext ctx{.guest = o.guest.data(),
+                          .fp = &o.fp,
+                          .reservation = &o.reservation,
+                          .icount = &o.icount,
+                          .memory = &memory,
+                          .read_time = [](u32 which) { return u64{0x1000} + which; }};
+    unsigned turns = 0;
+    do {
+        if (turns++ == 40) return false;
+        o.result = ir::interpret(block, layout, ctx);
+    } while (o.result.reason == ir::ExitReason::Next && o.result.pc == block.start_pc);
+    o.memory = std::move(memory.bytes);
+    return true;
+}
 
 /// What differs between the interpreter's outcome and the native one; empty if nothing.
 inline std::string difference(const Outcome& want, const Outcome& got, const ir::StateLayout& layout) {

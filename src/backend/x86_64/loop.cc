@@ -1,0 +1,133 @@
+// A block that jumps back to its own start is a loop of which we see everything. The guest registers that it uses most get
+// the host registers for the time it runs, whatever is pinned elsewhere: a prologue exchanges them, the back-edge goes
+// behind the prologue, and every way out puts them back. Fault recovery knows from DirtySlot entries.
+#include <algorithm>
+
+#include "backend/x86_64/lowering.h"
+
+namespace vm::backend::x86_64 {
+
+namespace {
+constexpr unsigned kMaxSwaps = 8;
+/// Memory operations an iteration that an exchange must save.
+constexpr u32 kWorthwhile = 2;
+
+struct SlotCost {
+    u32 gets = 0, sets = 0;
+    bool read_first = false;
+    /// What it costs an iteration to have the slot in memory. A value carried around the loop waits for store and load.
+    u32 cost() const { return std::min(gets, 2u) + sets + (read_first && sets ? 4 : 0); }
+};
+}  // namespace
+
+void Lowering::choose_swaps() {
+    swaps_.clear();
+    pins_ = all_pins_;
+    swaps_active_ = false;
+    if (!allow_swaps_) return;
+    const auto& insts = block_->insts;
+    size_t last = 0;
+    for (size_t i = 0; i < insts.size(); i++)
+        if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block_->start_pc) last = i + 1;
+    if (last == 0) return;
+    std::vector<SlotCost> costs(layout_.slots.size());
+    std::vector<bool> written(layout_.slots.size());
+    for (size_t i = 0; i < insts.size(); i++) {
+        const Inst& in = insts[i];
+        if (in.op == Op::SetState) written[in.imm] = true;
+        if (i >= last || (in.op != Op::GetState && in.op != Op::SetState)) continue;
+        SlotCost& c = costs[in.imm];
+        if (in.op == Op::GetState) {
+            if (c.sets == 0) c.read_first = true;
+            c.gets += c.sets == 0;
+        } else {
+            c.sets++;
+        }
+    }
+    std::vector<u16> in, out;
+    for (u16 s = 0; s < layout_.slots.size(); s++) {
+        if (layout_.slots[s].type != Type::I64) continue;
+        if (pins_.reg_of[s] >= 0) {
+            out.push_back(s);
+        } else if (costs[s].cost() >= kWorthwhile) {
+            in.push_back(s);
+        }
+    }
+    std::stable_sort(in.begin(), in.end(), [&](u16 x, u16 y) { return costs[x].cost() > costs[y].cost(); });
+    std::stable_sort(out.begin(), out.end(), [&](u16 x, u16 y) { return costs[x].cost() < costs[y].cost(); });
+    for (size_t k = 0; k < std::min({in.size(), out.size(), size_t{kMaxSwaps}}); k++) {
+        if (costs[in[k]].cost() < costs[out[k]].cost() + kWorthwhile) break;
+        const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
+        swaps_.push_back({reg, in[k], out[k], written[in[k]]});
+    }
+    for (const Swap& s : swaps_) {
+        pins_.reg_of[s.out] = -1;
+        pins_.reg_of[s.in] = static_cast<i8>(s.reg);
+        pins_.slot_of[s.reg] = static_cast<i16>(s.in);
+    }
+    swaps_active_ = !swaps_.empty();
+}
+
+void Lowering::loop_prologue() {
+    for (const Swap& s : swaps_) {
+        a.mov(gs(guest_disp(layout_.slots[s.out]), 8), r64(s.reg));
+        a.mov(r64(s.reg), gs(guest_disp(layout_.slots[s.in]), 8));
+    }
+    loop_head_ = a.pos();
+    for (const Swap& s : swaps_) {
+        out_->dirty.push_back({loop_head_, loop_head_, s.in, s.reg});
+        out_->dirty.push_back({loop_head_, loop_head_, s.out, kDirtyInHome});
+    }
+}
+
+void Lowering::loop_end() {
+    for (size_t k = 0; k < 2 * swaps_.size(); k++) out_->dirty[k].host_end = a.pos();
+}
+
+void Lowering::restore_swaps() {
+    for (const Swap& s : swaps_) {
+        if (s.written) a.mov(gs(guest_disp(layout_.slots[s.in]), 8), r64(s.reg));
+        a.mov(r64(s.reg), gs(guest_disp(layout_.slots[s.out]), 8));
+    }
+}
+
+// Before the last instruction of the block. What it still needs from a swapped register was copied.
+void Lowering::restore_inline() {
+    if (!swaps_active_) return;
+    restore_swaps();
+    for (const Swap& s : swaps_) drop_reg(s.reg);
+    swaps_active_ = false;
+}
+
+bool Lowering::swapped_reg(u8 r) const {
+    return swaps_active_ && std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
+}
+
+// To the loop head, where registers are as they are now.
+void Lowering::loop_jump(Cc c, bool always) {
+    const i32 back = static_cast<i32>(loop_head_) - static_cast<i32>(a.pos() + 2);
+    if (back >= -128) {
+        a.byte(always ? 0xeb : static_cast<u8>(0x70 | static_cast<u8>(c)));
+        return a.byte(static_cast<u8>(back));
+    }
+    if (always) {
+        a.byte(0xe9);
+    } else {
+        a.byte(0x0f);
+        a.byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
+    }
+    a.dword(loop_head_ - (a.pos() + 4));
+}
+
+// The helper stub saves caller-saved registers to the homes of the slots that they usually hold: swapped ones must not be
+// among them. Compiles the block again without.
+void Lowering::forbid_swaps() {
+    for (const Swap& s : swaps_) {
+        const auto* callee_saved = kPinnedInt.begin() + kPinnedCalleeSaved;
+        if (std::find(kPinnedInt.begin(), callee_saved, s.reg) != callee_saved) continue;
+        failed_ = true;
+        allow_swaps_ = false;
+    }
+}
+
+}  // namespace vm::backend::x86_64
