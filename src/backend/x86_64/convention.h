@@ -19,9 +19,12 @@ inline constexpr unsigned kHostRegs = 32;
 inline constexpr std::array<u8, 4> kScratchInt{kRax, kRcx, kRdx, kR11};
 inline constexpr std::array<u8, 4> kScratchVector{16, 17, 18, 19};
 /// In the order of StateLayout::pin_int / pin_vector; the first six are callee-saved in C++.
-inline constexpr std::array<u8, 11> kPinnedInt{kRbx, kRbp, kR12, kR13, kR14, kR15, kRsi, kRdi, kR8, kR9, kR10};
+inline constexpr std::array<u8, 10> kPinnedInt{kRbx, kR12, kR13, kR14, kR15, kRsi, kRdi, kR8, kR9, kR10};
 inline constexpr std::array<u8, 12> kPinnedVector{20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
-inline constexpr unsigned kPinnedCalleeSaved = 6;
+inline constexpr unsigned kPinnedCalleeSaved = 5;
+
+/// rbp = VcpuState + kStateBias: the first 256 bytes of guest area are in reach of a one-byte displacement.
+inline constexpr i32 kStateBias = static_cast<i32>(offsetof(VcpuState, guest)) + 128;
 
 /// Which slot of one guest's layout lives in which host register.
 struct PinMap {

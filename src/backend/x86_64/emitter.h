@@ -29,9 +29,7 @@ inline x86::Gp gpr(unsigned r, unsigned bits) { return bits == 64 ? r64(r) : bit
 inline x86::Xmm xr(unsigned r) { return x86::xmm(r - kXmm0); }
 /// gs:[disp] with an access size in bytes.
 inline x86::Mem gs(i32 disp, unsigned size) {
-    x86::Mem m = x86::ptr_abs(static_cast<u64>(static_cast<i64>(disp)), size);
-    m.setSegment(x86::gs);
-    return m;
+    return x86::ptr(x86::rbp, disp - kStateBias, size);
 }
 #define VM_GS(field, size) ::vm::backend::x86_64::gs(static_cast<::vm::i32>(offsetof(::vm::backend::VcpuState, field)), size)
 

@@ -215,8 +215,7 @@ void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
     a.mov(r32(t), r32(pc));
     a.and_(r32(t), static_cast<i32>((kFastLookupEntries - 1) * align));
     if (align == 1) a.add(r32(t), r32(t));
-    x86::Mem m = x86::ptr_abs(static_cast<u64>(base), r64(t), align == 4 ? 2 : 3, 8);
-    m.setSegment(x86::gs);
+    x86::Mem m = x86::ptr(x86::rbp, r64(t), align == 4 ? 2 : 3, base - kStateBias, 8);
     a.cmp(r64(pc), m);
     cold_jcc(Cc::Ne, {.kind = miss, .r = {pc}, .imm = mask});
     m.addOffset(8);

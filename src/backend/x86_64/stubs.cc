@@ -61,6 +61,7 @@ class StubEmitter {
         table_.enter = a_.pos();
         for (u8 r : kCalleeSaved) a_.push(r64(r));
         a_.sub(x86::rsp, 8);
+        a_.lea(x86::rbp, x86::ptr(x86::rdi, kStateBias));
         a_.mov(VM_GS(host_sp, 8), x86::rsp);
         a_.ldmxcsr(VM_GS(guest_mxcsr, 4));
         a_.mov(VM_GS(in_guest, 4), 1);
@@ -143,8 +144,7 @@ class StubEmitter {
         a_.and_(x86::ecx, static_cast<u32>((kFastLookupEntries - 1) * align));
         if (align == 1) a_.add(x86::ecx, x86::ecx);
         const unsigned shift = align == 4 ? 2 : 3;
-        x86::Mem m = x86::ptr_abs(static_cast<u64>(base), x86::rcx, shift, 8);
-        m.setSegment(x86::gs);
+        x86::Mem m = x86::ptr(x86::rbp, x86::rcx, shift, base - kStateBias, 8);
         a_.cmp(x86::rax, m);
         a_.jcc(Cc::Ne, to(Stub::IndirectMiss));
         m.addOffset(8);
