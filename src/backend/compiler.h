@@ -73,6 +73,9 @@ struct CompiledBlock {
 struct CompileOptions {
     u64 disabled_opts = 0;   ///< bit per JitOpt switched off by --jit-opt=-name
     bool safepoints = true;
+    /// No other thread or process can see guest memory: atomics need no lock prefix, fences nothing. Code compiled so must be
+    /// dropped (Engine::invalidate_all) before that changes.
+    bool alone = false;
 };
 
 /// One compiler per thread; reusable, not thread-safe.

@@ -139,7 +139,9 @@ u8 Lowering::alloc(bool vec, u32 avoid) {
     for (u8 r : pool) {
         if (bad & mask_of(r)) continue;
         const Value v = reg_val_[r];
-        const u64 score = u64{an_.info[v].next} + (backed(v, mask_of(r)) ? u64{1} << 16 : 1);
+        // Dropping a value that is elsewhere too costs a load later, others a store now and a load.
+        const u64 distance = an_.info[v].next > cur_ ? an_.info[v].next - cur_ : 0;
+        const u64 score = 2 + distance * (backed(v, mask_of(r)) ? 2 : 1);
         if (score >= best_score) {
             best = r;
             best_score = score;

@@ -103,6 +103,14 @@ void Analysis::forward(const ir::Block& block) {
         info[i].rep = r;
         if (r != i) continue;
         if (in.op == Op::Icount) counts = true;
+        if ((in.op == Op::ExitIf || in.op == Op::TrapIf) && on(JitOpt::FuseCompare)) {
+            bool& known = info[info[in.args[0]].rep].known_false;
+            if (known) {  // it cannot be taken: the same condition was false before
+                info[i].rep = info[in.args[0]].rep;
+                continue;
+            }
+            known = true;
+        }
         const unsigned nargs = raw_args(in.op) ? 0 : ir::info(in.op).nargs;
         info[i].clean = makes_clean(in, nargs ? block.insts[in.args[0]].type : Type::Void);
         for (unsigned k = 0; k < nargs; k++) total_[info[in.args[k]].rep]++;

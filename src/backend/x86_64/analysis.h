@@ -33,6 +33,7 @@ struct ValueInfo {
     bool hint_ok = false;
     bool live = false;
     bool deferred = false;      ///< emitted by its only consumer
+    bool known_false = false;   ///< an earlier exit or trap was not taken because of it
     bool clean = false;         ///< as I1..I32: bits up to 64 of its register are zero
 };
 

@@ -28,11 +28,12 @@ struct Config {
     u64 disabled = 0;
     HostFeatures features;
     u64 state_seed = 0;
+    bool alone = false;
 };
 
 std::string check(const ir::Block& b, const Config& c, std::string* unsupported = nullptr) {
     const ir::StateLayout layout = layout_variant(c.layout);
-    auto compiler = make_compiler(layout, {.disabled_opts = c.disabled}, c.features);
+    auto compiler = make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features);
     CompiledBlock out;
     if (auto r = compiler->compile(b, out); !r) {
         if (r.error().kind != ErrorKind::Unsupported) return r.error().message + "\n";
@@ -75,7 +76,7 @@ ir::Block shrink(ir::Block b, const Config& c) {
 void dump_code(const ir::Block& b, const Config& c) {
     const ir::StateLayout layout = layout_variant(c.layout);
     CompiledBlock out;
-    if (!make_compiler(layout, {.disabled_opts = c.disabled}, c.features)->compile(b, out)) return;
+    if (!make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features)->compile(b, out)) return;
     if (FILE* f = std::fopen("/tmp/vm-fuzz.bin", "wb")) {
         std::fwrite(out.code.data(), 1, out.code.size(), f);
         std::fclose(f);
@@ -119,6 +120,7 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         c.features = rng.one_in(4) ? HostFeatures::baseline() : HostFeatures::detect();
         if (rng.one_in(3)) c.disabled = rng.next() & 0xfff;
         c.state_seed = rng.next();
+        c.alone = rng.one_in(4);
         options.insns = static_cast<unsigned>(2 + rng.below(16));
         ir::Block b = RandomBlock(seed, ir::testing::test_layout(), options).make();
         for (auto& in : b.insts)  // may be the host's cycle counter

@@ -15,8 +15,9 @@ constexpr u32 kWorthwhile = 2;
 struct SlotCost {
     u32 gets = 0, sets = 0;
     bool read_first = false;
-    /// What it costs an iteration to have the slot in memory. A value carried around the loop waits for store and load.
-    u32 cost() const { return std::min(gets, 2u) + sets + (read_first && sets ? 4 : 0); }
+    /// What it costs an iteration to have the slot in memory: accesses, room in the scratch registers, and, for a value that
+    /// is carried around the loop, the wait for store and load.
+    u32 cost() const { return std::min(gets, 4u) + sets + (read_first && sets ? 4 : 0); }
 };
 }  // namespace
 
@@ -39,7 +40,7 @@ void Lowering::choose_swaps() {
         SlotCost& c = costs[in.imm];
         if (in.op == Op::GetState) {
             if (c.sets == 0) c.read_first = true;
-            c.gets += c.sets == 0;
+            c.gets++;
         } else {
             c.sets++;
         }

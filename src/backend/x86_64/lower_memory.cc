@@ -122,6 +122,7 @@ void Lowering::load(u32 i) {
 
 void Lowering::store(u32 i) {
     const Inst& in = inst(i);
+    stored_ = true;
     const Value v = arg(in, 1);
     const unsigned bytes = mem_bytes(in.mtype);
     if (is_vec(v)) nan_observed(v);
@@ -181,19 +182,26 @@ void Lowering::rmw(u32 i) {
         const u8 t = alloc_gpr();
         load_gpr(t, v);
         consume();
+        if (op == ir::RmwOp::Xchg && options_.alone && bits >= 32) {  // xchg with memory always locks
+            const u8 old = alloc_gpr();
+            a.mov(gpr(old, bits), m);
+            a.mov(m, gpr(t, bits));
+            return widen_result(i, old, bits, sign);
+        }
         if (op == ir::RmwOp::Xchg) {
+            stored_ = false;
             a.xchg(m, gpr(t, bits));
         } else if (uses_left(i) == 0) {
-            a.lock().add(m, gpr(t, bits));
+            locked().add(m, gpr(t, bits));
         } else {
-            a.lock().xadd(m, gpr(t, bits));
+            locked().xadd(m, gpr(t, bits));
         }
         return widen_result(i, t, bits, sign);
     }
     if (uses_left(i) == 0 && (op == ir::RmwOp::And || op == ir::RmwOp::Or || op == ir::RmwOp::Xor)) {
         const u8 t = use_gpr(v);
         consume();
-        a.lock().emit(op == ir::RmwOp::And ? HInst::kIdAnd : op == ir::RmwOp::Or ? HInst::kIdOr : HInst::kIdXor, m, gpr(t, bits));
+        locked().emit(op == ir::RmwOp::And ? HInst::kIdAnd : op == ir::RmwOp::Or ? HInst::kIdOr : HInst::kIdXor, m, gpr(t, bits));
         return;
     }
     rmw_loop(i, base, bits);
@@ -236,7 +244,7 @@ void Lowering::rmw_loop(u32 i, u8 base, unsigned bits) {
             break;
         }
     }
-    a.lock().cmpxchg(m, gpr(t, bits), gpr(kRax, bits));
+    locked().cmpxchg(m, gpr(t, bits), gpr(kRax, bits));
     a.jcc_back(Cc::Ne, loop);
     widen_result(i, kRax, bits, ir::mem_signed(in.aux));
 }
@@ -249,7 +257,7 @@ void Lowering::cas(u32 i) {
     const u8 desired = use_gpr(arg(in, 2));
     load_gpr(kRax, arg(in, 1));
     consume();
-    a.lock().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(desired, bits), gpr(kRax, bits));
+    locked().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(desired, bits), gpr(kRax, bits));
     widen_result(i, kRax, bits, ir::mem_signed(in.aux));
 }
 
@@ -274,7 +282,7 @@ void Lowering::cas128(u32 i) {
     const u32 begin = a.pos();
     a.mov(x86::rbx, half(desired, 0));
     consume();
-    a.lock().cmpxchg16b(x86::xmmword_ptr(x86::r11), x86::rdx, x86::rax, x86::rcx, x86::rbx);
+    locked().cmpxchg16b(x86::xmmword_ptr(x86::r11), x86::rdx, x86::rax, x86::rcx, x86::rbx);
     a.movq(x86::rbx, x86::xmm0);
     if (pins_.slot_of[kRbx] >= 0)
         out_->dirty.push_back({begin, a.pos(), static_cast<u16>(pins_.slot_of[kRbx]), kXmm0});
@@ -312,7 +320,9 @@ void Lowering::store_cond(u32 i) {
     a.cmp(reservation(offsetof(ir::Reservation, addr)), r64(base));
     const u32 other = a.jcc_short(Cc::Ne);
     a.mov(x86::rax, reservation(offsetof(ir::Reservation, value)));
-    a.lock().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(v, bits), gpr(kRax, bits));
+    const bool stored = stored_;  // the failing path has no barrier
+    locked().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(v, bits), gpr(kRax, bits));
+    stored_ = stored;
     a.land(none);
     a.land(other);
     a.sete(x86::al);

@@ -126,7 +126,20 @@ void Lowering::set_home(unsigned slot, Value v) {
     if (on(JitOpt::FoldState) && bits >= full_width(v)) loc_[v].home = static_cast<i16>(slot);
 }
 
-void Lowering::fence_full() { a.lock().or_(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0); }
+// Nothing to do if no store came since the last locked instruction: then no store can be late.
+void Lowering::fence_full() {
+    if (options_.alone || !stored_) return;
+    a.lock().or_(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0);
+    stored_ = false;
+}
+
+// The next instruction is atomic and a full barrier.
+x86::Assembler& Lowering::locked() {
+    if (options_.alone) return a;
+    stored_ = false;
+    a.lock();
+    return a;
+}
 
 // Rounding and sticky flags: see convention.h.
 void Lowering::misc_state(u32 i) {

@@ -60,6 +60,7 @@ void Lowering::start(const ir::Block& block, CompiledBlock& out) {
     dirty_open_.fill(-1);
     pc_ = block.start_pc;
     clean_insn_ = true;
+    stored_ = true;
 }
 
 void Lowering::finish() {

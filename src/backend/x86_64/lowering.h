@@ -183,6 +183,7 @@ class Lowering final : public Compiler {
     void load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign);
     void store(u32 i);
     void fence_full();
+    x86::Assembler& locked();
     void rmw(u32 i);
     void rmw_loop(u32 i, u8 base, unsigned bits);
     void widen_result(u32 i, u8 r, unsigned bits, bool sign);
@@ -282,6 +283,7 @@ class Lowering final : public Compiler {
     bool consumed_ = false;
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
     u64 pc_ = 0;               ///< of the current guest instruction
+    bool stored_ = true;       ///< a guest store may be in the store buffer
     bool clean_insn_ = true;   ///< nothing visible happened since it began
     std::vector<Swap> swaps_;
     bool swaps_active_ = false;  ///< until restore_inline()
