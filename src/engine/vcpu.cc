@@ -29,6 +29,13 @@ u64 read_time(u32 which) {
     return which == 0 ? ns / 100 : ns;
 }
 
+/// An instruction of `block` reads and writes memory as one (AMO, compare-and-exchange).
+bool updates_memory(const ir::Block& block) {
+    constexpr u16 kBoth = ir::kEffectRM | ir::kEffectWM;
+    return std::ranges::any_of(block.insts,
+                               [](const ir::Inst& i) { return (info(i.op).effects & kBoth) == kBoth; });
+}
+
 }  // namespace
 
 bool fault_hook(const osal::Fault& fault, osal::MachineContext& context) {
@@ -222,6 +229,8 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
 
 /// A fault in generated code, state recovered. Asks the owner, then tells the caller.
 VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
+    // An atomic update that begins with a plain read on this host is a store all the same.
+    if (!fault_.write) fault_.write = updates_memory(worker_.decode(pc, mode_, 1));
     if (fault_.code == SI_KERNEL) {
         // A non-canonical address: the host does not say which. The interpreter knows.
         const ir::InterpResult r = interpret(worker_.decode(pc, mode_, 1));
