@@ -1,0 +1,30 @@
+// rv64_*.txt: one case a line. README.md describes the format, make.py writes it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "guest.h"
+
+namespace vm::test {
+
+struct MemoryAccess {
+    bool write;
+    unsigned size;
+    u64 addr;
+    unsigned page() const { return static_cast<unsigned>((addr - kData) / kPage); }
+};
+
+struct Case {
+    std::string line;  ///< as it stands in the file
+    std::string name;
+    std::vector<u8> code;  ///< ends with ECALL, which the line leaves out
+    Snapshot before, after;
+    bool known = false;  ///< `after` comes from an oracle; else the tiers are compared with each other
+    std::vector<MemoryAccess> accesses;  ///< the first ones to their pages, in order
+};
+
+/// `*error` names the line that does not parse.
+std::vector<Case> read_cases(const std::string& path, std::string* error);
+
+}  // namespace vm::test

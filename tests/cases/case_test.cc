@@ -1,0 +1,239 @@
+// Runs the cases of rv64_*.txt on every tier, and again with each of their memory accesses faulting.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "base/format.h"
+#include "case_file.h"
+#include "frontend/riscv64/riscv64.h"
+#include "frontend/riscv64/rv64_decode.h"
+
+namespace vm::test {
+namespace {
+
+using engine::EngineOptions;
+using engine::Exit;
+using ir::ExitReason;
+
+std::vector<std::string> case_files() {
+    std::vector<std::string> out;
+    std::error_code ec;
+    for (const auto& e : std::filesystem::directory_iterator(VM_TEST_CASES, ec))
+        if (e.path().extension() == ".txt") out.push_back(e.path().stem().string());
+    std::ranges::sort(out);
+    return out;
+}
+
+/// The ways to run a case. The reference steps the interpreter, instruction by instruction, and counts.
+const std::pair<const char*, EngineOptions> kWays[] = {
+    {"Interp", {.tier = engine::Tier::Interp}},
+    {"Tier1", {.tier = engine::Tier::One}},
+    {"Tier1Plain", {.tier = engine::Tier::One, .disabled_opts = ~u64{0}}},
+    {"Tier1Counted", {.tier = engine::Tier::One, .exact_icount = true}},
+    {"Auto", {.tier = engine::Tier::Auto, .hot_threshold = 2}},
+};
+
+std::string text(const Exit& e) {
+    return fmt::format("{} at {:x}, value {:x}, {}", ir::name(e.reason), e.pc, e.value,
+                       e.write ? "write" : "read");
+}
+bool same(const Exit& a, const Exit& b) {
+    return a.reason == b.reason && a.pc == b.pc && a.value == b.value && a.write == b.write;
+}
+
+/// The guest code of a case as people read it.
+std::string listing(const Case& c) {
+    std::string out;
+    const auto& isa = frontend::riscv64::kRiscv64;
+    for (u64 at = 0, length = 1; at + 4 < c.code.size(); at += length) {
+        unsigned n = 1;
+        const std::string insn = isa.disassemble(kCode + at, &c.code[at], c.code.size() - at, &n);
+        length = n;
+        out += fmt::format("    {:x} {}\n", kCode + at, insn);
+    }
+    return out;
+}
+
+using Param = std::tuple<std::string, size_t>;
+
+class CaseTest : public testing::TestWithParam<Param> {
+  protected:
+    void SetUp() override {
+        ASSERT_EQ(arena_.error(), "");
+        const EngineOptions& options = kWays[std::get<1>(GetParam())].second;
+        auto m = Machine::create(arena_, options);
+        ASSERT_TRUE(m.has_value()) << m.error().message;
+        machine_ = std::move(*m);
+        auto r = Machine::create(arena_, {.tier = engine::Tier::Interp, .exact_icount = true});
+        ASSERT_TRUE(r.has_value()) << r.error().message;
+        reference_ = std::move(*r);
+        counted_ = options.exact_icount;
+        std::string error;
+        cases_ = read_cases(fmt::format("{}/{}.txt", VM_TEST_CASES, std::get<0>(GetParam())), &error);
+        ASSERT_EQ(error, "");
+    }
+
+    /// Reports a failed case; after a handful only counts.
+    void wrong(const Case& c, const std::string& what) {
+        if (++failed_ <= 5) ADD_FAILURE() << c.line << '\n' << listing(c) << what;
+    }
+    void TearDown() override {
+        if (failed_ > 5) ADD_FAILURE() << failed_ << " checks failed, of which 5 are shown";
+    }
+
+    void check_outcome(const Case& c);
+    void check_fault(const Case& c, const MemoryAccess& a, Access allowed);
+    void check_straddling(const Case& c);
+    void expect_state(const Case& c, const char* when, const Snapshot& actual, const Snapshot& expected) {
+        if (actual != expected) wrong(c, fmt::format("{}:\n{}", when, difference(actual, expected)));
+    }
+    void expect_exit(const Case& c, const char* when, const Exit& actual, const Exit& expected) {
+        if (!same(actual, expected))
+            wrong(c, fmt::format("{}: {}, not {}", when, text(actual), text(expected)));
+    }
+    void expect_count(const Case& c, const char* when) {
+        if (counted_ && machine_->icount() != reference_->icount())
+            wrong(c, fmt::format("{}: {} instructions counted, not {}", when, machine_->icount(),
+                                 reference_->icount()));
+    }
+
+    Arena arena_;
+    std::unique_ptr<Machine> machine_, reference_;
+    std::vector<Case> cases_;
+    bool counted_ = false;
+    unsigned failed_ = 0;
+};
+
+void CaseTest::check_outcome(const Case& c) {
+    u64 steps = 0;
+    reference_->reset(c.code, c.before);
+    const Exit expected_exit = reference_->step_to_exit(&steps);
+    const Snapshot stepped = reference_->snapshot();
+    if (c.known) {
+        expect_state(c, "stepped", stepped, c.after);
+        expect_exit(c, "stepped", expected_exit,
+                    {.reason = ExitReason::Syscall, .pc = kCode + c.code.size()});
+    }
+    // The second run finds translations and links of the first.
+    for (const char* when : {"first run", "second run"}) {
+        machine_->reset(c.code, c.before);
+        expect_exit(c, when, machine_->run(), expected_exit);
+        expect_state(c, when, machine_->snapshot(), stepped);
+        expect_count(c, when);
+    }
+}
+
+/// One access faults: exit and state as the reference has them, and the repaired access goes on to the right
+/// end.
+void CaseTest::check_fault(const Case& c, const MemoryAccess& a, Access allowed) {
+    const char* when = allowed == Access::ReadOnly ? "read-only page" : "page without access";
+    reference_->reset(c.code, c.before);
+    arena_.protect(a.page(), allowed);
+    u64 steps = 0;
+    const Exit fault = reference_->step_to_exit(&steps);
+    arena_.protect(a.page(), Access::All);
+    const Snapshot state = reference_->snapshot();
+    const u64 count = reference_->icount();
+    if (fault.reason != ExitReason::MemoryFault || fault.value != a.addr || fault.write != a.write)
+        return wrong(c, fmt::format("{}, stepped: {} instead of a fault of {} at {:x}", when, text(fault),
+                                    a.write ? "a write" : "a read", a.addr));
+    // Nothing of the faulting instruction is in the state: it is the state after the instructions before it.
+    reference_->reset(c.code, c.before);
+    reference_->step(steps);
+    expect_state(c, "state of the reference at the fault", state, reference_->snapshot());
+    u64 rest = 0;
+    const Exit end = reference_->step_to_exit(&rest);
+    const Snapshot final_state = reference_->snapshot();
+
+    machine_->reset(c.code, c.before);
+    arena_.protect(a.page(), allowed);
+    const Exit got = machine_->run();
+    arena_.protect(a.page(), Access::All);
+    expect_exit(c, when, got, fault);
+    expect_state(c, when, machine_->snapshot(), state);
+    if (counted_ && machine_->icount() != count)
+        wrong(c, fmt::format("{}: {} instructions counted, not {}", when, machine_->icount(), count));
+    expect_exit(c, "after the repair", machine_->run(), end);
+    expect_state(c, "after the repair", machine_->snapshot(), final_state);
+}
+
+/// A single access whose first bytes are accessible and whose last ones are not.
+void CaseTest::check_straddling(const Case& c) {
+    const auto& isa = frontend::riscv64::kRiscv64;
+    unsigned length = 0;
+    (void)isa.disassemble(kCode, c.code.data(), c.code.size(), &length);
+    if (c.accesses.size() != 1 || length + 4 != c.code.size()) return;
+    const MemoryAccess& a = c.accesses[0];
+    u32 word = 0;
+    std::memcpy(&word, c.code.data(), length);
+    const auto d = frontend::riscv64::decode(word, ~u64{0});
+    const std::string_view base = info(d.base).name;
+    if (a.size < 2 || a.size > 8 || base.starts_with("AMO") || base.starts_with("LR_") ||
+        base.starts_with("SC_"))
+        return;
+    Case moved = c;
+    const u64 border = kData + (a.page() + 1) * kPage, addr = border - a.size / 2;
+    moved.before.x[d.rs1] += addr - a.addr;
+    moved.line += fmt::format(" [moved to {:x}]", addr);
+    if (a.write && d.rs2 == d.rs1)
+        return;  // the stored value would be another one, which is of no interest here
+    for (Machine* m : {reference_.get(), machine_.get()}) {
+        m->reset(moved.code, moved.before);
+        arena_.protect(a.page() + 1, Access::None);
+        const Exit got = m->run();
+        arena_.protect(a.page() + 1, Access::All);
+        expect_exit(moved, "across the border", got,
+                    {.reason = ExitReason::MemoryFault, .pc = kCode, .value = border, .write = a.write});
+        expect_state(moved, "across the border", m->snapshot(), moved.before);
+    }
+}
+
+TEST_P(CaseTest, Outcome) {
+    for (const Case& c : cases_) check_outcome(c);
+}
+
+TEST_P(CaseTest, EveryAccessFaults) {
+    for (const Case& c : cases_)
+        for (const MemoryAccess& a : c.accesses) {
+            check_fault(c, a, Access::None);
+            if (a.write) check_fault(c, a, Access::ReadOnly);
+        }
+}
+
+TEST_P(CaseTest, AccessAcrossABorderFaults) {
+    for (const Case& c : cases_) check_straddling(c);
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, CaseTest,
+                         testing::Combine(testing::ValuesIn(case_files()),
+                                          testing::Range<size_t>(0, std::size(kWays))),
+                         [](const auto& i) {
+                             return fmt::format("{}_{}", std::get<0>(i.param),
+                                                kWays[std::get<1>(i.param)].first);
+                         });
+
+// Every encoding of the table is in some case, or has a reason not to be.
+TEST(CaseFiles, NameEveryEncoding) {
+    const std::set<std::string_view> excluded{
+        "ECALL",              // ends every case
+        "EBREAK", "C_EBREAK"  // leave; tests/linux
+    };
+    std::set<std::string> seen;
+    for (const std::string& file : case_files()) {
+        std::string error;
+        for (const Case& c : read_cases(fmt::format("{}/{}.txt", VM_TEST_CASES, file), &error))
+            seen.insert(c.name);
+        EXPECT_EQ(error, "");
+    }
+    for (u16 i = 1; i < static_cast<u16>(frontend::riscv64::Insn::Count_); i++) {
+        const std::string_view name = info(static_cast<frontend::riscv64::Insn>(i)).name;
+        EXPECT_TRUE(excluded.contains(name) || seen.contains(std::string(name)))
+            << name << " has no case; run tests/cases/make.py";
+    }
+}
+
+}  // namespace
+}  // namespace vm::test
