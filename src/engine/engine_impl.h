@@ -39,6 +39,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Result<std::unique_ptr<Vcpu>> create_vcpu() override;
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
+    void memory_is_shared() override { jit_->memory_is_shared(); }
     void fork_prepare() override;
     void fork_parent() override;
     Result<void> fork_child(Vcpu& survivor) override;

@@ -91,6 +91,9 @@ class Jit {
     // --- changes of guest code, from any thread
     void invalidate(u64 begin, u64 end);
     void invalidate_all();
+    /// See engine::Engine::memory_is_shared.
+    void memory_is_shared();
+    bool alone() const { return alone_.load(std::memory_order_acquire); }
     /// The guest announced changed code: drops every translation whose bytes differ from memory now.
     void sync_code();
 
@@ -146,6 +149,7 @@ class Jit {
     Host host_;
     CodeCache cache_;
     LookupMap map_;
+    std::atomic<bool> alone_{true};
     mutable std::mutex mutex_;
     std::unordered_map<u64, std::vector<Translation*>>
         pages_;  ///< guest page number → translations with bytes in it

@@ -79,6 +79,10 @@ void Jit::invalidate(u64 begin, u64 end) {
 
 void Jit::invalidate_all() { invalidate(0, ~u64{0}); }
 
+void Jit::memory_is_shared() {
+    if (alone_.exchange(false)) invalidate_all();
+}
+
 void Jit::sync_code() {
     const std::lock_guard lock(mutex_);
     // A translation in the making may have read its bytes already: its publication compares them again.

@@ -14,10 +14,13 @@ constexpr unsigned kMaxInsns = 64;
 
 }  // namespace
 
-Worker::Worker(Jit& jit) : jit_(jit) {
+Worker::Worker(Jit& jit) : jit_(jit) { make_compiler(); }
+
+void Worker::make_compiler() {
     backend::CompileOptions options;
-    options.disabled_opts = zext(jit.options().disabled_opts, kPassOptShift);
-    compiler_ = jit.host().make_compiler(options);
+    options.disabled_opts = zext(jit_.options().disabled_opts, kPassOptShift);
+    alone_ = options.alone = jit_.alone();
+    compiler_ = jit_.host().make_compiler(options);
 }
 Worker::~Worker() = default;
 
@@ -86,6 +89,7 @@ bool Worker::compile(u64 pc, u32 mode) {
     if (jit_.options().dump_ir) decoded_ = block_;
     ir::run_tier1_passes(block_, *jit_.isa().layout, jit_.options().disabled_opts >> kPassOptShift);
     const u64 passed = osal::monotonic_ns();
+    if (alone_ != jit_.alone()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {
         error_ = r.error().message;
         return false;

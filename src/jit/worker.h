@@ -39,7 +39,9 @@ class Worker {
         u32 size, at;  ///< bytes_[at ..]
     };
     Jit& jit_;
+    void make_compiler();
     std::unique_ptr<backend::Compiler> compiler_;
+    bool alone_ = true;  ///< what compiler_ assumes, see Jit::alone
     ir::Block block_;
     ir::Block decoded_;  ///< before passes, kept only for dumps
     backend::CompiledBlock code_;

@@ -132,7 +132,12 @@ i64 AddressSpace::mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offse
         r = mmap_locked(call, &had_code);
     }
     if (had_code && r >= 0) invalidate(static_cast<u64>(r), len);
+    if (r >= 0 && type != MAP_PRIVATE && (prot & PROT_WRITE)) note_shared();
     return r;
+}
+
+void AddressSpace::note_shared() {
+    if (engine_) engine_->memory_is_shared();
 }
 
 i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
@@ -251,7 +256,7 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
     if (!in_range(addr, len)) return -ENOMEM;
     const u64 end = align_up(addr + len, page_size_);
     const u32 wanted = prot & 7;
-    bool code = false;
+    bool code = false, shared = false;
     i64 result = 0;
     {
         std::lock_guard guard(impl_->lock);
@@ -273,6 +278,7 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
                 code = true;
                 v.has_code = false;
             }
+            shared |= (wanted & PROT_WRITE) && (v.flags & kMapTypeMask) != MAP_PRIVATE;
             if (v.has_code && (wanted & PROT_WRITE)) impl_->writable_code.store(true, std::memory_order_relaxed);
             v.prot = wanted;
         }
@@ -280,6 +286,7 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
         tree.merge(addr, stop);
     }
     if (code) invalidate(addr, end - addr);
+    if (shared) note_shared();
     return result;
 }
 

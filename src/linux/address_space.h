@@ -87,6 +87,9 @@ class AddressSpace : public engine::GuestMemory {
     void fork_prepare();
     void fork_done();
 
+    /// Other processes or threads can see guest memory from now on.
+    void note_shared();
+
     void set_engine(engine::Engine* e) { engine_ = e; }
     u64 task_size() const { return layout_.task_size; }
     u64 page_size() const { return page_size_; }

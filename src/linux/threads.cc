@@ -279,6 +279,7 @@ i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64
     if ((flags & CLONE_NEWNS) && (flags & CLONE_FS)) return -EINVAL;
     if (flags & CLONE_THREAD) {
         if ((flags & kThreadFlags) != kThreadFlags) return -EINVAL;  // threads that share less are not offered
+        t.mm().note_shared();
         return make_thread(t, flags, stack, parent_tid, child_tid, tls);
     }
     if (flags & CLONE_SIGHAND) return -EINVAL;

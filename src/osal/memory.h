@@ -39,11 +39,11 @@ class CodeMemory {
     Result<void> end_fork_child();
 
   private:
-    Result<void> map_at_addresses(int fd);
+    Result<void> map_object(u8* object);
     u8* rx_ = nullptr;
     u8* rw_ = nullptr;
     u64 size_ = 0;
-    int fork_fd_ = -1;
+    u8* fork_copy_ = nullptr;
 };
 
 }  // namespace vm::osal
