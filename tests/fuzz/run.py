@@ -60,6 +60,17 @@ class Fuzzer:
         os.unlink(elf)
         return coverage, report
 
+    def regressions(self, directory):
+        """Lines of regressions.txt that differ again."""
+        bad = []
+        for line in (ROOT / "tests/fuzz/regressions.txt").read_text().splitlines():
+            args, _, why = line.partition("#")
+            if args.strip():
+                self.generate(f"{directory}/r.elf", *args.split())
+                if self.differ(self.outputs(f"{directory}/r.elf", "--qemu" in args)):
+                    bad.append(f"regression: rv64_gen {args.strip()} ({why.strip()})")
+        return bad
+
     def explain(self, elf, args, outs, cases, qemu):
         reference = next(iter(outs.values()))[0]
         bad = []
@@ -138,6 +149,8 @@ def main():
             while time.monotonic() - start < a.seconds and len(reports) < a.stop_after:
                 yield pool.submit(fuzzer.seed, s, a.cases, s % 2 == 0, d)
                 s += 1
+        reports += fuzzer.regressions(d)
+        print("\n".join(reports), end="\n" if reports else "", flush=True)
         pending = collections.deque()
         for job in jobs():
             pending.append(job)

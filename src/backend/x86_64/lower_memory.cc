@@ -16,6 +16,9 @@ x86::Mem sized(x86::Mem m, unsigned bytes) {
 
 bool Lowering::lower_memory(u32 i) {
     const Inst& in = inst(i);
+    // A load into the register of a result that still waits for its NaN test would hide that one from recovery.
+    if (const u8 hint = an_.info[i].hint; in.op == Op::Load && is_vec(i) && hint != kNoReg && reg_val_[hint] != kNone)
+        nan_observed(reg_val_[hint]);
     const u32 begin = a.pos();
     switch (in.op) {
         case Op::Load: load(i); break;
