@@ -110,8 +110,17 @@ class Asm {
     u64 base_;
 };
 
-inline constexpr u64 kCode = 0x200000000, kCodeBytes = 1 << 20;
-inline constexpr u64 kData = 0x210000000, kDataBytes = 1 << 16;
+// Where the sanitizers' shadow memory is not: AddressSanitizer leaves the upper half free, ThreadSanitizer
+// the low 512 GiB.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr u64 kBase = 0x200000000000;
+#else
+inline constexpr u64 kBase = 0x200000000;
+#endif
+inline constexpr u64 kCode = kBase, kCodeBytes = 1 << 20;
+inline constexpr u64 kData = kBase + 0x10000000, kDataBytes = 1 << 16;
+inline constexpr u64 kStack = kBase + 0x20000000;  ///< for tests that map a large stack
+inline constexpr u64 kHole = kBase + 0x30000000;   ///< never mapped
 
 /// Code and data at fixed addresses; `on_fault` may repair a fault.
 class TestMemory : public GuestMemory {
