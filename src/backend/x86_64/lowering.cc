@@ -97,8 +97,12 @@ void Lowering::jump_stub(Stub s, unsigned index) {
 }
 
 void Lowering::lower(u32 i) {
+    const Inst& in = inst(i);
+    bool known = in.type != Type::V256;
+    for (unsigned k = 0; k < ir::info(in.op).nargs && in.op != Op::Const128; k++) known &= arg_type(in, k) != Type::V256;
+    if (!known) return unsupported(in);
     if (lower_special(i) || lower_int(i) || lower_memory(i) || lower_control(i) || lower_fp(i) || lower_vec(i)) return;
-    unsupported(inst(i));
+    unsupported(in);
 }
 
 bool Lowering::lower_special(u32 i) {

@@ -25,6 +25,19 @@ namespace vm::backend::x86_64::testing {
 using ir::testing::Outcome;
 using ir::testing::TestMemory;
 
+/// random_state, remembering the last one.
+inline void seeded_state(u64 seed, std::vector<u8>& guest, std::vector<u8>& memory) {
+    static u64 last = ~u64{0};
+    static std::vector<u8> g, m;
+    if (last != seed || g.size() != guest.size()) {
+        g.resize(guest.size());
+        m.resize(memory.size());
+        ir::testing::random_state(last = seed, g, m);
+    }
+    guest = g;
+    memory = m;
+}
+
 /// A machine that can run one compiled block at a time: code memory, guest memory at TestMemory::kBase, a vCPU state, and a
 /// fault handler. One instance per process.
 class NativeMachine {
@@ -32,7 +45,12 @@ class NativeMachine {
     static constexpr size_t kCode = 1 << 20, kStack = 1 << 16;
 
     NativeMachine() {
-        code_ = static_cast<u8*>(map(nullptr, kCode));
+        const int fd = memfd_create("code", MFD_CLOEXEC);
+        if (fd < 0 || ftruncate(fd, kCode) != 0) throw std::runtime_error("memfd_create failed");
+        code_ = static_cast<u8*>(mmap(nullptr, kCode, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0));
+        write_ = static_cast<u8*>(mmap(nullptr, kCode, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+        if (code_ == MAP_FAILED || write_ == MAP_FAILED) throw std::runtime_error("mmap failed");
+        close(fd);
         stack_ = static_cast<u8*>(map(nullptr, kStack));
         map(reinterpret_cast<void*>(TestMemory::kBase), TestMemory::kSize);
         state_.reset(new (std::align_val_t{64}) VcpuState{});
@@ -52,17 +70,29 @@ class NativeMachine {
         return m;
     }
 
-    /// Runs `code` from the state that `seed` gives. `lookup` answers IndirectMiss.
-    Outcome run(const CompiledBlock& block, const ir::StateLayout& layout, u64 seed, u32 safepoint = 0, u8 rounding = 0) {
-        install(block, layout);
+    struct Start {
+        u64 seed = 0;
+        u32 safepoint = 0;
+        ir::FpEnv fp{};
+        bool link = true;  ///< direct exits between the blocks are linked
+    };
+    /// Runs one block from the state that the seed gives.
+    Outcome run(const CompiledBlock& block, const ir::StateLayout& layout, u64 seed, ir::FpEnv fp = {}) {
+        return run_program({&block}, layout, {.seed = seed, .fp = fp});
+    }
+    /// Starts the first of several blocks, which find each other by the PC of their first instruction.
+    Outcome run_program(const std::vector<const CompiledBlock*>& blocks, const ir::StateLayout& layout, const Start& start) {
+        install(blocks, layout, start.link);
         Outcome o;
         VcpuState& s = *state_;
-        s.fp = {.flags = 0, .rounding = rounding};
-        init_vcpu_state(s);
+        s.fp = start.fp;
+        if (misses != 0 || s.self == 0) init_vcpu_state(s);
+        s.guest_mxcsr = mxcsr_from_fpenv(s.fp);
+        misses = 0;
         s.reservation = {};
         s.icount = 0;
-        s.safepoint_request = safepoint;
-        table_ = make_helper_table([](VcpuState*, u64, u64, u64) -> u64 { return 0; },
+        s.safepoint_request = start.safepoint;
+        table_ = make_helper_table([](VcpuState*, u64 pc, u64, u64) { return self()->lookup(pc); },
                                    [](VcpuState*, u64 which, u64, u64) -> u64 { return 0x1000 + which; });
         s.helpers = table_.data();
         s.return_top = reinterpret_cast<u64>(stack_ + kStack - 16 * kReturnSentinels);
@@ -70,15 +100,15 @@ class NativeMachine {
         auto* sentinel = reinterpret_cast<u64*>(s.return_top);
         for (unsigned i = 0; i < kReturnSentinels; i++) sentinel[2 * i + 1] = kNoPc;
         std::vector<u8> guest(layout.size + 16u), memory(TestMemory::kSize);
-        ir::testing::random_state(seed, guest, memory);
+        seeded_state(start.seed, guest, memory);
         std::memcpy(s.guest, guest.data(), guest.size());
         std::memcpy(reinterpret_cast<void*>(TestMemory::kBase), memory.data(), memory.size());
         syscall(SYS_arch_prctl, ARCH_SET_GS, &s);
-        reinterpret_cast<EnterFn>(code_ + stubs_.enter)(&s, code_ + block_at_ + block.entry_offset);
+        reinterpret_cast<EnterFn>(code_ + stubs_.enter)(&s, code_ + placed_[0].at + blocks[0]->entry_offset);
         o.result.reason = static_cast<ir::ExitReason>(s.exit_reason);
         o.result.pc = s.pc;
         o.result.value = s.exit_value;
-        if (s.exit_site) link_exit(block, o);
+        if (s.exit_site) link_exit(o);
         o.guest.assign(s.guest, s.guest + guest.size());
         o.memory.assign(reinterpret_cast<u8*>(TestMemory::kBase), reinterpret_cast<u8*>(TestMemory::kBase) + TestMemory::kSize);
         fpenv_from_mxcsr(s.guest_mxcsr, s.fp);
@@ -88,7 +118,7 @@ class NativeMachine {
         return o;
     }
     VcpuState& state() { return *state_; }
-    u64 code_base() const { return reinterpret_cast<u64>(code_) + block_at_; }
+    unsigned misses = 0;  ///< calls of LookupIndirect in the last run
     /// Guest PC on top of the return stack after run().
     u64 top_return_pc() const { return reinterpret_cast<u64*>(state_->return_sp)[1]; }
 
@@ -105,36 +135,67 @@ class NativeMachine {
         if (p == MAP_FAILED) throw std::runtime_error("mmap failed");
         return p;
     }
-    void install(const CompiledBlock& block, const ir::StateLayout& layout) {
+    struct Placed {
+        u32 at;
+        const CompiledBlock* block;
+        u64 pc() const { return block->side.empty() ? kNoPc : block->side[0].guest_pc; }
+    };
+    void install(const std::vector<const CompiledBlock*>& blocks, const ir::StateLayout& layout, bool link) {
         layout_ = &layout;
-        block_ = &block;
-        std::vector<u8> stubs;
-        emit_stubs(layout, HostFeatures::detect(), stubs, stubs_);
-        mprotect(code_, kCode, PROT_READ | PROT_WRITE);
-        std::memcpy(code_, stubs.data(), stubs.size());
-        block_at_ = static_cast<u32>(align_up(stubs.size(), 64));
-        std::memcpy(code_ + block_at_, block.code.data(), block.code.size());
-        for (const Relocation& r : block.relocations) {
-            if (r.kind != Relocation::Kind::StubRel32) continue;
-            store_raw<u32>(code_ + block_at_ + r.offset, stubs_.stub[r.target] - (block_at_ + r.offset + 4));
+        if (layout.pin_int != stub_pins_[0] || layout.pin_vector != stub_pins_[1] || stub_bytes_ == 0) {
+            stub_pins_[0] = layout.pin_int;
+            stub_pins_[1] = layout.pin_vector;
+            std::vector<u8> stubs;
+            emit_stubs(layout, HostFeatures::detect(), stubs, stubs_);
+            std::memcpy(write_, stubs.data(), stubs.size());
+            stub_bytes_ = stubs.size();
         }
-        // Links to itself are closed, as the jit does.
-        for (const LinkSite& l : block.links)
-            if (!block.side.empty() && l.target_pc == block.side[0].guest_pc && !l.is_call && !l.is_return_landing)
-                store_raw<u32>(code_ + block_at_ + l.disp_offset, block.entry_offset - (l.disp_offset + 4));
-        mprotect(code_, kCode, PROT_READ | PROT_EXEC);
+        size_t at = stub_bytes_;
+        placed_.clear();
+        for (const CompiledBlock* b : blocks) {
+            at = align_up(at, 64);
+            placed_.push_back({static_cast<u32>(at), b});
+            std::memcpy(write_ + at, b->code.data(), b->code.size());
+            at += b->code.size();
+        }
+        for (const Placed& p : placed_) {
+            for (const Relocation& r : p.block->relocations)
+                if (r.kind == Relocation::Kind::StubRel32)
+                    store_raw<u32>(write_ + p.at + r.offset, stubs_.stub[r.target] - (p.at + r.offset + 4));
+            for (const LinkSite& l : p.block->links) {
+                if (l.disp_offset % 4) throw std::runtime_error("link site is not aligned");
+                for (const Placed& to : placed_)
+                    if (link && to.pc() == l.target_pc)
+                        store_raw<u32>(write_ + p.at + l.disp_offset, to.at + to.block->entry_offset - (p.at + l.disp_offset + 4));
+            }
+        }
     }
-    void link_exit(const CompiledBlock& block, Outcome& o) const {
-        for (const LinkSite& l : block.links)
-            if (code_base() + l.stub_return == state_->exit_site) o.result.pc = l.target_pc;
+    u64 lookup(u64 pc) {
+        misses++;
+        for (const Placed& p : placed_) {
+            if (p.pc() != pc) continue;
+            const u64 entry = reinterpret_cast<u64>(code_) + p.at + p.block->entry_offset;
+            state_->lookup[lookup_index(pc, layout_->pc_alignment)] = {pc, reinterpret_cast<const void*>(entry)};
+            return entry;
+        }
+        return 0;
+    }
+    void link_exit(Outcome& o) const {
+        for (const Placed& p : placed_)
+            for (const LinkSite& l : p.block->links)
+                if (reinterpret_cast<u64>(code_) + p.at + l.stub_return == state_->exit_site) o.result.pc = l.target_pc;
     }
     static void on_fault(int sig, siginfo_t* info, void* uc) {
         NativeMachine& m = *self();
         auto& r = static_cast<ucontext_t*>(uc)->uc_mcontext;
         const u64 pc = static_cast<u64>(r.gregs[REG_RIP]);
-        if (pc - m.code_base() >= m.block_->code.size()) {
+        const u64 in_code = pc - reinterpret_cast<u64>(m.code_);
+        const Placed* p = nullptr;
+        for (const Placed& c : m.placed_)
+            if (in_code - c.at < c.block->code.size()) p = &c;
+        if (!p) {
             char text[96];
-            const int n = std::snprintf(text, sizeof text, "fault outside the block: code%+lld\n", static_cast<long long>(pc - m.code_base()));
+            const int n = std::snprintf(text, sizeof text, "fault outside the block: code%+lld\n", static_cast<long long>(in_code));
             if (write(2, text, static_cast<size_t>(n)) < 0) _exit(2);
             signal(sig, SIG_DFL);
             return;
@@ -145,35 +206,38 @@ class NativeMachine {
         for (int i = 0; i < 16; i++) ctx.gpr[i] = static_cast<u64>(r.gregs[order[i]]);
         std::memcpy(ctx.xmm, r.fpregs->_xmm, sizeof ctx.xmm);
         ctx.mxcsr = r.fpregs->mxcsr;
-        const u32 offset = static_cast<u32>(pc - m.code_base());
-        recover_state(*m.state_, *m.layout_, PinMap(*m.layout_), ctx, m.block_->dirty, offset);
+        const u32 offset = static_cast<u32>(in_code) - p->at;
+        recover_state(*m.state_, *m.layout_, PinMap(*m.layout_), ctx, p->block->dirty, offset);
         VcpuState& s = *m.state_;
         s.exit_reason = static_cast<u64>(ir::ExitReason::MemoryFault);
         s.exit_value = reinterpret_cast<u64>(info->si_addr);
         s.exit_site = 0;
         s.pc = 0;
-        for (const SideEntry& e : m.block_->side)
+        for (const SideEntry& e : p->block->side)
             if (e.host_offset <= offset) s.pc = e.guest_pc;
         r.gregs[REG_RIP] = static_cast<greg_t>(reinterpret_cast<u64>(m.code_) + m.stubs_.fault_exit);
     }
 
-    u8* code_ = nullptr;
+    u8* code_ = nullptr;   ///< executable
+    u8* write_ = nullptr;  ///< the same memory, writable
+    std::vector<u16> stub_pins_[2];
+    size_t stub_bytes_ = 0;
     u8* stack_ = nullptr;
     std::vector<u8> alt_;
     std::unique_ptr<VcpuState, Free> state_;
     HelperTable table_{};
     StubTable stubs_{};
-    u32 block_at_ = 0;
-    const CompiledBlock* block_ = nullptr;
+    std::vector<Placed> placed_;
     const ir::StateLayout* layout_ = nullptr;
 };
 
 /// Interprets `block` from the state that `seed` gives; as long as it goes on at its own start, again. False if that does
 /// not end soon.
-inline bool interpret_loop(const ir::Block& block, const ir::StateLayout& layout, u64 seed, Outcome& o) {
+inline bool interpret_loop(const ir::Block& block, const ir::StateLayout& layout, u64 seed, Outcome& o, ir::FpEnv fp = {}) {
     TestMemory memory;
+    o.fp = fp;
     o.guest.resize(layout.size + 16u);
-    ir::testing::random_state(seed, o.guest, memory.bytes);
+    seeded_state(seed, o.guest, memory.bytes);
     ir::InterpContext ctx{.guest = o.guest.data(),
                           .fp = &o.fp,
                           .reservation = &o.reservation,
@@ -212,7 +276,7 @@ inline std::string difference(const Outcome& want, const Outcome& got, const ir:
     say("rounding", want.fp.rounding, got.fp.rounding);
     say("icount", want.icount, got.icount);
     say("reservation", want.reservation.size, got.reservation.size);
-    for (size_t i = 0; i < want.memory.size(); i++)
+    for (size_t i = 0; want.memory != got.memory && i < want.memory.size(); i++)
         if (want.memory[i] != got.memory[i]) say(fmt::format("memory[{:#x}]", i), want.memory[i], got.memory[i]);
     return d;
 }
