@@ -28,11 +28,17 @@ std::vector<std::string> case_files() {
 }
 
 /// The ways to run a case. The reference steps the interpreter, instruction by instruction, and counts.
-const std::pair<const char*, EngineOptions> kWays[] = {
+struct Way {
+    const char* name;
+    EngineOptions options;
+    bool shared = false;  ///< other threads see guest memory: atomics are atomic, fences are there
+};
+const Way kWays[] = {
     {"Interp", {.tier = engine::Tier::Interp}},
-    {"Tier1", {.tier = engine::Tier::One}},
-    {"Tier1Plain", {.tier = engine::Tier::One, .disabled_opts = ~u64{0}}},
-    {"Tier1Counted", {.tier = engine::Tier::One, .exact_icount = true}},
+    {"Tier1", {.tier = engine::Tier::One}, true},
+    {"Tier1Alone", {.tier = engine::Tier::One}},
+    {"Tier1Plain", {.tier = engine::Tier::One, .disabled_opts = ~u64{0}}, true},
+    {"Tier1Counted", {.tier = engine::Tier::One, .exact_icount = true}, true},
     {"Auto", {.tier = engine::Tier::Auto, .hot_threshold = 2}},
 };
 
@@ -63,14 +69,15 @@ class CaseTest : public testing::TestWithParam<Param> {
   protected:
     void SetUp() override {
         ASSERT_EQ(arena_.error(), "");
-        const EngineOptions& options = kWays[std::get<1>(GetParam())].second;
-        auto m = Machine::create(arena_, options);
+        const Way& way = kWays[std::get<1>(GetParam())];
+        auto m = Machine::create(arena_, way.options);
         ASSERT_TRUE(m.has_value()) << m.error().message;
         machine_ = std::move(*m);
+        if (way.shared) machine_->memory_is_shared();
         auto r = Machine::create(arena_, {.tier = engine::Tier::Interp, .exact_icount = true});
         ASSERT_TRUE(r.has_value()) << r.error().message;
         reference_ = std::move(*r);
-        counted_ = options.exact_icount;
+        counted_ = way.options.exact_icount;
         std::string error;
         cases_ = read_cases(fmt::format("{}/{}.txt", VM_TEST_CASES, std::get<0>(GetParam())), &error);
         ASSERT_EQ(error, "");
@@ -212,7 +219,7 @@ INSTANTIATE_TEST_SUITE_P(Files, CaseTest,
                                           testing::Range<size_t>(0, std::size(kWays))),
                          [](const auto& i) {
                              return fmt::format("{}_{}", std::get<0>(i.param),
-                                                kWays[std::get<1>(i.param)].first);
+                                                kWays[std::get<1>(i.param)].name);
                          });
 
 // Every encoding of the table is in some case, or has a reason not to be.

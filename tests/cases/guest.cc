@@ -1,9 +1,11 @@
 #include "guest.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "base/format.h"
@@ -13,8 +15,15 @@
 namespace vm::test {
 
 namespace rv = frontend::riscv64;
+using ir::ExitReason;
 
 namespace {
+
+/// A case that runs for so many seconds or steps never ends: it is stopped and reported.
+constexpr unsigned kPatience = 5;
+constexpr u64 kManySteps = 100000;
+engine::Vcpu* running = nullptr;
+void out_of_patience(int) { running->request_safepoint(); }
 
 std::string map(u64 at, u64 bytes) {
     void* p = mmap(reinterpret_cast<void*>(at), bytes, PROT_READ | PROT_WRITE,
@@ -26,6 +35,7 @@ std::string map(u64 at, u64 bytes) {
 }  // namespace
 
 Arena::Arena() {
+    std::signal(SIGALRM, out_of_patience);
     error_ = map(kCode, kPage);
     if (error_.empty()) error_ = map(kData, kPages * kPage);
 }
@@ -106,16 +116,19 @@ void Machine::reset(const std::vector<u8>& code, const Snapshot& s) {
 
 engine::Exit Machine::run() {
     engine::Exit e;
+    running = cpu_.get();
+    alarm(kPatience);
     do e = cpu_->run();
-    while (e.reason == ir::ExitReason::Wait);
+    while (e.reason == ExitReason::Wait);
+    alarm(0);
     return e;
 }
 
 engine::Exit Machine::step_to_exit(u64* steps) {
     for (;;) {
         const engine::Exit e = cpu_->step();
-        if (e.reason != ir::ExitReason::Next && e.reason != ir::ExitReason::Wait) return e;
-        ++*steps;
+        if (e.reason != ExitReason::Next && e.reason != ExitReason::Wait) return e;
+        if (++*steps == kManySteps) return {.reason = ExitReason::Safepoint};
     }
 }
 

@@ -54,6 +54,7 @@ class Machine {
     static Result<std::unique_ptr<Machine>> create(Arena& arena, const engine::EngineOptions& options);
     /// Code and state for a fresh run from kCode. Every page must be accessible.
     void reset(const std::vector<u8>& code, const Snapshot& state);
+    void memory_is_shared() { engine_->memory_is_shared(); }
     /// To the next exit other than a hint to wait.
     engine::Exit run();
     /// The same by single steps of the interpreter; `*steps` grows by the instructions that were completed.

@@ -439,6 +439,59 @@ class Maker:
                 self.cases.append(c)
                 return
 
+    def loop(self, pool, o):
+        """A loop of one block over random instructions; its accesses go to another page in each iteration."""
+        while True:
+            c = Case("LOOP")
+            c.group = "loops"
+            rounds = o.rng.randint(3, PAGES - 1)
+            c.fcsr = o.rng.choice([0, 0, 1, 2, 3, 4]) << 5 | o.rng.choice([0, o.rng.getrandbits(5)])
+            # pinned, unpinned or mixed registers
+            names = o.rng.choice([[2, 8, 9, 10, 11, 12, 13, 14, 15, 18], [5, 6, 7, 16, 17, 22, 23, 24, 28, 29, 30], list(range(5, 31))])
+            names = [r for r in names if r != SCRATCH[1]]
+            pointer, count, stride = o.rng.sample(names, 3)
+            free = [r for r in names if r not in (pointer, count, stride)]
+            c.used = set(range(5, 31)) - {SCRATCH[1]}
+            c.x = {r: o.integer() for r in free}
+            c.x |= {pointer: window(0), count: rounds, stride: 4096}
+            c.f = {r: o.floating(o.rng.choice("SDDD")) for r in range(32)}
+            for page in range(rounds):
+                c.memory[page, 0] = o.floating("D").to_bytes(8, "little") + o.integer().to_bytes(8, "little")
+            accesses, done, length = [], 0, o.rng.randint(3, 11)
+            while done < length:
+                e = o.rng.choice(pool)
+                fixed = {"i": 0} if memory_kind(e) and "i" in e.letters else {}
+                values = self.draw(e, o, fixed)
+                for letter, (members, _) in REGISTER_LETTERS.items():
+                    member = members.split()[0]
+                    if letter in values and e.letters[letter] == 5 and not self.is_float(e, member):
+                        values[letter] = o.rng.choice(free)
+                access = memory_kind(e)
+                if access:
+                    values["s"] = pointer
+                    if len(accesses) == 3:
+                        continue
+                    accesses.append(access)
+                m = e.members(values)
+                ints = {m[r] for r in ("rd", "rs1", "rs2", "rs3") if r in m and not self.is_float(e, r)} - {pointer}
+                if not ints <= set(free) | {0}:
+                    if access:
+                        accesses.pop()
+                    continue
+                c.emit(e.word(values, o.rng), e.length)
+                done += 1
+            if not accesses:
+                continue
+            c.emit(0x33 | pointer << 7 | pointer << 15 | stride << 20, 4)  # add pointer,pointer,stride
+            c.emit(0xFFF00013 | count << 7 | count << 15, 4)  # addi count,count,-1
+            bne = self.by_name["BNE"]
+            back = next(v for v in range(4096) if bne.members({"s": 0, "t": 0, "i": v})["imm"] == -len(c.code))
+            c.emit(bne.word({"s": count, "t": 0, "i": back}, o.rng), 4)
+            mode, size, _ = accesses[0]
+            c.accesses = [(mode, size, window(page)) for page in range(rounds)]
+            self.cases.append(c)
+            return
+
     def assembled(self, snippets):
         """Hand-written sequences: (name, assembly, registers, memory, accesses)."""
         for name, text, x, memory, accesses in snippets:
@@ -718,6 +771,11 @@ def make():
         pool = usable + [e for e in memory if e in usable] * (len(usable) // len(memory) // 2 + 1)
         for n in range(count):
             maker.sequence(pool, Operands(100000 + n + 1000 * tiers), 4 + n % 12, tiers)
+    body = [e for e in plain if e.in_qemu and e.length == 4 and e.name != "CTZW" and e.base not in ("AUIPC", "FENCE", "FENCE_TSO")
+            and "csr" not in e.asm and e.base[:3] not in ("LR_", "SC_")]
+    body += [e for e in body if memory_kind(e)] * 2 + [e for e in body if "{f" in e.asm and e.name.endswith("_D")]
+    for n in range(250):
+        maker.loop(body, Operands(200000 + n))
     return maker.cases
 
 

@@ -180,12 +180,13 @@ void GoldenTest::run() {
         ASSERT_TRUE(parse_features(file.option("features", "all"), features)) << file.option("features");
         backend::CompileOptions options;
         ASSERT_TRUE(parse_opts(file.option("opts"), options.disabled_opts)) << file.option("opts");
+        options.alone = file.option("alone") == "on";
         backend::CompiledBlock compiled;
         const auto ok = x64::make_compiler(*isa().layout, options, features)->compile(block, compiled);
         ASSERT_TRUE(ok.has_value()) << ok.error().message;
         skip_host = !can_disassemble();
         if (!skip_host)
-            file.expect("host", host_text(compiled, [&](u64 pc) {
+            file.expect("host", host_text(compiled, *isa().layout, [&](u64 pc) {
                             unsigned length = 1;
                             const u64 at = pc - code.base;
                             return at < code.bytes.size() ? isa().disassemble(pc, &code.bytes[at],

@@ -7,6 +7,7 @@
 
 #include "backend/helpers.h"
 #include "base/format.h"
+#include "host_names.h"
 #include "jit/host_disassembler.h"
 
 namespace vm::test {
@@ -67,8 +68,9 @@ std::string stub_name(u32 target) {
 
 class Printer {
   public:
-    Printer(const backend::CompiledBlock& block, const std::function<std::string(u64)>& guest)
-        : block_(block), guest_(guest), lines_(disassemble(block.code)) {}
+    Printer(const backend::CompiledBlock& block, const ir::StateLayout& layout,
+            const std::function<std::string(u64)>& guest)
+        : block_(block), guest_(guest), names_(layout), lines_(disassemble(block.code)) {}
 
     std::string run() {
         number_labels();
@@ -117,16 +119,18 @@ class Printer {
         std::string text = line.text, comment;
         u32 target = 0;
         const std::string mnemonic = text.substr(0, text.find(' '));
-        if (const auto* r = relocation(line)) {
-            if (r->kind == backend::Relocation::Kind::StubRel32)
-                text = mnemonic + " " + stub_name(r->target);
-            else
-                comment = fmt::format("guest address {:x}", r->value);
+        const auto* r = relocation(line);
+        if (r != nullptr && r->kind == backend::Relocation::Kind::StubRel32) {
+            text = mnemonic + " " + stub_name(r->target);
         } else if (jump_target(text, &target)) {
             text =
                 mnemonic + " " +
                 (target == block_.entry_offset ? std::string("entry") : fmt::format("L{}", labels_[target]));
+        } else if (text.size() > mnemonic.size()) {
+            text = mnemonic + " " + names_.rename(text.substr(mnemonic.size() + 1));
         }
+        if (r != nullptr && r->kind != backend::Relocation::Kind::StubRel32)
+            comment = fmt::format("guest address {:x}", r->value);
         if (const auto* s = link(line))
             comment = fmt::format("links to {:x}{}{}", s->target_pc, s->is_call ? ", call" : "",
                                   s->is_return_landing ? ", landing" : "");
@@ -136,6 +140,7 @@ class Printer {
 
     const backend::CompiledBlock& block_;
     const std::function<std::string(u64)>& guest_;
+    HostNames names_;
     std::vector<Line> lines_;
     std::map<u32, u32> labels_;
     std::string out_;
@@ -149,8 +154,9 @@ bool can_disassemble() {
     return jit::HostDisassembler().next(&nop, 1, 0, &length) != ".byte";
 }
 
-std::string host_text(const backend::CompiledBlock& block, const std::function<std::string(u64)>& guest) {
-    return Printer(block, guest).run();
+std::string host_text(const backend::CompiledBlock& block, const ir::StateLayout& layout,
+                      const std::function<std::string(u64)>& guest) {
+    return Printer(block, layout, guest).run();
 }
 
 }  // namespace vm::test

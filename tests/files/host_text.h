@@ -12,6 +12,7 @@ namespace vm::test {
 /// False: this build has no host disassembler.
 bool can_disassemble();
 /// `guest` gives the text of the guest instruction at a PC.
-std::string host_text(const backend::CompiledBlock& block, const std::function<std::string(u64)>& guest);
+std::string host_text(const backend::CompiledBlock& block, const ir::StateLayout& layout,
+                      const std::function<std::string(u64)>& guest);
 
 }  // namespace vm::test

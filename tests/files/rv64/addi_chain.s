@@ -54,11 +54,11 @@ insn 0x100008, len=4
 --- host
 ; 100000 c.addi a0,1
 entry:
-    lea rax, [rbp + 1]
+    lea rax, [$a0 + 1]
 ; 100002 c.addi a0,2
     add rax, 2
 ; 100006 c.add a0,a1
-    lea rbp, [rsi + rax*8]
+    lea $a0, [$a1 + rax*8]
 ; 100008 ecall
     mov eax, 2
     xor ecx, ecx

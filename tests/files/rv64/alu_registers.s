@@ -20,23 +20,23 @@
 --- host
 ; 100000 add a0,a1,a2
 entry:
-    lea rbp, [rsi + rdi]
+    lea $a0, [$a1 + $a2]
 ; 100004 sub a3,a4,a5
-    mov r15, r13
-    sub r15, rbx
+    mov $a3, $a4
+    sub $a3, $a5
 ; 100008 c.xor a0,a1
-    xor rbp, rsi
+    xor $a0, $a1
 ; 10000a and a2,a3,a4
-    mov rdi, r15
-    and rdi, r13
+    mov $a2, $a3
+    and $a2, $a4
 ; 10000e c.or a5,a0
-    or rbx, rbp
+    or $a5, $a0
 ; 100010 andn s0,s1,a0
-    andn r14, rbp, r8
+    andn $s0, $a0, $s1
 ; 100014 slt a1,a2,a3
-    xor esi, esi
-    cmp rdi, r15
-    setl sil
+    xor $a1.32, $a1.32
+    cmp $a2, $a3
+    setl $a1.8
 ; 100018 ecall
     mov eax, 2
     xor ecx, ecx

@@ -14,60 +14,40 @@
 --- host
 ; 100000 amoadd.d a0,a1,(a2)
 entry:
-    test dil, 7
-    setne al
-    movzx eax, al
-    test eax, eax
+    test $a2.8, 7
     jne L2
-    mov rcx, rsi
-    lock xadd qword ptr [rdi], rcx
-    mov rbp, rcx
+    mov rax, $a1
+    lock xadd qword ptr [$a2], rax
+    mov $a0, rax
 ; 100004 amoswap.w a3,a1,(a2)
-    test dil, 3
-    setne cl
-    movzx ecx, cl
-    test ecx, ecx
+    test $a2.8, 3
     jne L3
-    mov rdx, rsi
-    xchg dword ptr [rdi], edx
-    movsxd r15, edx
+    mov rax, $a1
+    xchg dword ptr [$a2], eax
+    movsxd $a3, eax
 ; 100008 amomax.d a4,a1,(a2)
-    test eax, eax
-    jne L4
-    mov rax, qword ptr [rdi]
+    mov rax, qword ptr [$a2]
 L1:
-    mov rdx, rsi
-    cmp rax, rdx
-    cmovg rdx, rax
-    lock cmpxchg qword ptr [rdi], rdx
+    mov rcx, $a1
+    cmp rax, rcx
+    cmovg rcx, rax
+    lock cmpxchg qword ptr [$a2], rcx
     jne L1
-    mov r13, rax
+    mov $a4, rax
 ; 10000c amoor.w zero,a1,(a2)
-    test ecx, ecx
-    jne L5
-    lock or dword ptr [rdi], esi
+    lock or dword ptr [$a2], $a1.32
 ; 100010 ecall
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x100014                        ; guest address 100014
     jmp ExitReason
 L2:
-    mov rcx, rdi
+    mov rcx, $a2
     mov eax, 7
     mov edx, 0x100000                        ; guest address 100000
     jmp ExitReason
 L3:
-    mov rcx, rdi
+    mov rcx, $a2
     mov eax, 7
     mov edx, 0x100004                        ; guest address 100004
-    jmp ExitReason
-L4:
-    mov rcx, rdi
-    mov eax, 7
-    mov edx, 0x100008                        ; guest address 100008
-    jmp ExitReason
-L5:
-    mov rcx, rdi
-    mov eax, 7
-    mov edx, 0x10000c                        ; guest address 10000c
     jmp ExitReason

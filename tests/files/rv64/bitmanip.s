@@ -22,29 +22,29 @@
 --- host
 ; 100000 clz a0,a1
 entry:
-    lzcnt rbp, rsi
+    lzcnt $a0, $a1
 ; 100004 ctz a2,a1
-    tzcnt rdi, rsi
+    tzcnt $a2, $a1
 ; 100008 cpop a3,a1
-    popcnt r15, rsi
+    popcnt $a3, $a1
 ; 10000c rori a4,a1,0x7
-    rorx r13, rsi, 7
+    rorx $a4, $a1, 7
 ; 100010 rev8 a5,a1
-    mov rbx, rsi
-    bswap rbx
+    mov $a5, $a1
+    bswap $a5
 ; 100014 bext s0,a1,a2
-    shrx r14, rsi, rdi
-    and r14d, 1
+    shrx $s0, $a1, $a2
+    and $s0.32, 1
 ; 100018 max s1,a1,a2
-    mov r8, rdi
-    cmp rsi, rdi
-    cmovg r8, rsi
+    mov $s1, $a2
+    cmp $a1, $a2
+    cmovg $s1, $a1
 ; 10001c clmul s2,a1,a2
-    mov rax, rsi
-    mov rcx, rdi
-    mov qword ptr gs:[0x88], 0x5523
+    mov rax, $a1
+    mov rcx, $a2
+    mov qword ptr state[scratch], 0x5523
     call Helper IntOp
-    mov r9, rax
+    mov $s2, rax
 ; 100020 ecall
     mov eax, 2
     xor ecx, ecx

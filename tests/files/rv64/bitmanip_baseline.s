@@ -16,24 +16,24 @@ features: baseline
 ; 100000 clz a0,a1
 entry:
     mov eax, 0x7f
-    bsr rbp, rsi
-    cmove rbp, rax
-    xor ebp, 0x3f
+    bsr $a0, $a1
+    cmove $a0, rax
+    xor $a0.32, 0x3f
 ; 100004 ctz a2,a1
     mov eax, 0x40
-    bsf rdi, rsi
-    cmove rdi, rax
+    bsf $a2, $a1
+    cmove $a2, rax
 ; 100008 cpop a3,a1
-    mov rax, rsi
-    mov qword ptr gs:[0x88], 0x551f
+    mov rax, $a1
+    mov qword ptr state[scratch], 0x551f
     call Helper IntOp
-    mov r15, rax
+    mov $a3, rax
 ; 10000c clmul a4,a1,a2
-    mov rax, rsi
-    mov rcx, rdi
-    mov qword ptr gs:[0x88], 0x5523
+    mov rax, $a1
+    mov rcx, $a2
+    mov qword ptr state[scratch], 0x5523
     call Helper IntOp
-    mov r13, rax
+    mov $a4, rax
 ; 100010 ecall
     mov eax, 2
     xor ecx, ecx

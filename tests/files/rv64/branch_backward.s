@@ -6,16 +6,17 @@
 --- host
 ; 100000 bge a0,zero,0xfffc0
 entry:
-    cmp dword ptr gs:[0x10], 0
-    jne L3
-    test rbp, rbp
-    jge L1                                   ; links to fffc0
+    cmp dword ptr state[safepoint_request], 0
+    jne L1
+    nop
+    test $a0, $a0
+    jge L2                                   ; links to fffc0
     nop dword ptr [rax]
-    jmp L2                                   ; links to 100004
+    jmp L3                                   ; links to 100004
 L1:
-    call ExitLink
+    mov edx, 0x100000                        ; guest address 100000
+    jmp Safepoint
 L2:
     call ExitLink
 L3:
-    mov edx, 0x100000                        ; guest address 100000
-    jmp Safepoint
+    call ExitLink

@@ -7,8 +7,9 @@
 ; 100000 jal ra,0x100040
 entry:
     mov eax, 0x100004                        ; guest address 100004
-    mov qword ptr gs:[0xac8], rax
+    mov qword ptr state[$ra], rax
     push 0x100004                            ; guest address 100004
+    nop
     call L1                                  ; links to 100040, call
     lea rsp, [rsp + 8]
     nop

@@ -9,8 +9,9 @@
 ; 100004 jalr ra,291(ra)
 entry:
     mov eax, 0x100008                        ; guest address 100008
-    mov qword ptr gs:[0xac8], rax
+    mov qword ptr state[$ra], rax
     push 0x100008                            ; guest address 100008
+    nop
     call L1                                  ; links to 110122, call
     lea rsp, [rsp + 8]
     nop

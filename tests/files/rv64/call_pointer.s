@@ -8,30 +8,30 @@
 --- host
 ; 100000 c.ld a5,0(a0)
 entry:
-    mov rbx, qword ptr [rbp]
+    mov $a5, qword ptr [$a0]
 ; 100002 jalr ra,0(a5)
     mov eax, 0x100006                        ; guest address 100006
-    mov qword ptr gs:[0xac8], rax
-    cmp dword ptr gs:[0x10], 0
-    jne L3
+    mov qword ptr state[$ra], rax
+    cmp dword ptr state[safepoint_request], 0
+    jne L2
     push 0x100006                            ; guest address 100006
-    mov ecx, ebx
+    mov ecx, $a5.32
     and ecx, 0x1ffe
-    cmp rbx, qword ptr gs:[rcx*8 + 0x12c0]
-    jne L4
-    call qword ptr gs:[rcx*8 + 0x12c8]
+    cmp $a5, qword ptr state[rcx*8 + lookup]
+    jne L3
+    call qword ptr state[rcx*8 + lookup+0x8]
 L1:
     lea rsp, [rsp + 8]
     nop
-    jmp L2                                   ; links to 100006, landing
+    jmp L4                                   ; links to 100006, landing
 L2:
-    call ExitLink
-L3:
-    mov rdx, rbx
+    mov rdx, $a5
     and rdx, 0xfffffffffffffffe
     jmp Safepoint
-L4:
-    mov rax, rbx
+L3:
+    mov rax, $a5
     and rax, 0xfffffffffffffffe
     call IndirectMiss
     jmp L1
+L4:
+    call ExitLink

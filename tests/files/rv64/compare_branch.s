@@ -45,19 +45,19 @@ insn 0x10000c, len=4
 --- host
 ; 100000 c.addi a0,-1
 entry:
-    add rbp, -1
+    add $a0, -1
 ; 100002 bltu a0,a1,0x100010
     nop dword ptr [rax]
-    cmp rbp, rsi
+    cmp $a0, $a1
     jb L1                                    ; links to 100010
 ; 100006 c.addi a2,1
-    add rdi, 1
+    add $a2, 1
 ; 100008 c.beqz a2,0x100010
     nop dword ptr [rax]
-    test rdi, rdi
+    test $a2, $a2
     je L2                                    ; links to 100010
 ; 10000a c.addi a3,1
-    add r15, 1
+    add $a3, 1
 ; 10000c ecall
     mov eax, 2
     xor ecx, ecx

@@ -45,25 +45,26 @@ insn 0x10000e, len=2
 --- host
 ; 100000 c.addi a0,1
 entry:
-    add rbp, 1
+    add $a0, 1
 ; 100002 c.mv a1,a0
-    mov rsi, rbp
+    mov $a1, $a0
 ; 100004 c.lw a2,4(a1)
-    movsxd rdi, dword ptr [rbp + 4]
+    movsxd $a2, dword ptr [$a1 + 4]
 ; 100006 c.swsp a2,8(sp)
-    mov dword ptr [r12 + 8], edi
+    mov dword ptr [$sp + 8], $a2.32
 ; 10000c c.beqz a0,0x10000c
-    cmp dword ptr gs:[0x10], 0
-    jne L2
-    test rbp, rbp
-    je L1                                    ; links to 10000c
+    cmp dword ptr state[safepoint_request], 0
+    jne L1
+    nop dword ptr [rax]
+    test $a1, $a1
+    je L2                                    ; links to 10000c
 ; 10000e c.ebreak
     mov eax, 3
     xor ecx, ecx
     mov edx, 0x10000e                        ; guest address 10000e
     jmp ExitReason
 L1:
-    call ExitLink
-L2:
     mov edx, 0x10000c                        ; guest address 10000c
     jmp Safepoint
+L2:
+    call ExitLink

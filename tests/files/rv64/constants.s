@@ -18,15 +18,15 @@
 --- host
 ; 100004 addi a0,a0,1656
 entry:
-    mov ebp, 0x12345678
+    mov $a0.32, 0x12345678
 ; 100008 c.li a1,-1
-    mov rsi, -1
+    mov $a1, -1
 ; 10000a lui a2,0x80000
-    mov rdi, -0x80000000
+    mov $a2, -0x80000000
 ; 10000e c.li a3,0
-    xor r15d, r15d
+    xor $a3.32, $a3.32
 ; 100010 auipc a4,0x1
-    mov r13d, 0x101010                       ; guest address 101010
+    mov $a4.32, 0x101010                     ; guest address 101010
 ; 100014 ecall
     mov eax, 2
     xor ecx, ecx

@@ -28,8 +28,8 @@ insn 0x10000c, len=4
 --- host
 ; 100000 csrrs a0,fflags,zero
 entry:
-    stmxcsr dword ptr gs:[0x98]
-    mov edx, dword ptr gs:[0x98]
+    stmxcsr dword ptr state[scratch+0x10]
+    mov edx, dword ptr state[scratch+0x10]
     mov eax, edx
     and eax, 1
     shl eax, 4
@@ -52,12 +52,12 @@ entry:
     and ecx, 1
     shl ecx, 3
     or eax, ecx
-    mov rbp, rax
+    mov $a0, rax
 ; 100004 fadd.d fa0,fa1,fa2
-    vaddsd xmm5, xmm8, xmm10
+    vaddsd $fa0, $fa1, $fa2
 ; 100008 csrrw zero,fflags,a0
-    stmxcsr dword ptr gs:[0x98]
-    mov edx, dword ptr gs:[0x98]
+    stmxcsr dword ptr state[scratch+0x10]
+    mov edx, dword ptr state[scratch+0x10]
     mov eax, edx
     and eax, 1
     shl eax, 4
@@ -80,34 +80,34 @@ entry:
     and ecx, 1
     shl ecx, 3
     or eax, ecx
-    stmxcsr dword ptr gs:[0x98]
-    and dword ptr gs:[0x98], 0xffffffc0
-    mov eax, ebp
+    stmxcsr dword ptr state[scratch+0x10]
+    and dword ptr state[scratch+0x10], 0xffffffc0
+    mov eax, $a0.32
     shr eax, 4
     and eax, 1
-    mov ecx, ebp
+    mov ecx, $a0.32
     shl ecx, 5
     and ecx, 0x20
     or eax, ecx
-    mov ecx, ebp
+    mov ecx, $a0.32
     shl ecx, 4
     shr ecx, 1
     and ecx, 0x10
     or eax, ecx
-    mov ecx, ebp
+    mov ecx, $a0.32
     shl ecx, 3
     shr ecx, 2
     and ecx, 8
     or eax, ecx
-    mov ecx, ebp
+    mov ecx, $a0.32
     shl ecx, 2
     shr ecx, 3
     and ecx, 4
     or eax, ecx
-    or dword ptr gs:[0x98], eax
-    ldmxcsr dword ptr gs:[0x98]
+    or dword ptr state[scratch+0x10], eax
+    ldmxcsr dword ptr state[scratch+0x10]
 ; 10000c ecall
-    vucomisd xmm5, xmm5
+    vucomisd $fa0, $fa0
     jp L2
 L1:
     mov eax, 2

@@ -17,12 +17,12 @@ insn 0x100000, len=4
 --- host
 ; 100000 csrrw a0,frm,a1
 entry:
-    movzx ebp, byte ptr gs:[0x51]
-    mov eax, esi
+    movzx $a0.32, byte ptr state[fp.rounding]
+    mov eax, $a1.32
     and eax, 7
-    mov byte ptr gs:[0x51], al
-    stmxcsr dword ptr gs:[0x98]
-    and dword ptr gs:[0x98], 0xffff9fff
+    mov byte ptr state[fp.rounding], al
+    stmxcsr dword ptr state[scratch+0x10]
+    and dword ptr state[scratch+0x10], 0xffff9fff
     movzx ecx, al
     mov edx, 0x9c
     cmp ecx, 3
@@ -43,8 +43,8 @@ L3:
 L4:
     and edx, 3
     shl edx, 0xd
-    or dword ptr gs:[0x98], edx
-    ldmxcsr dword ptr gs:[0x98]
+    or dword ptr state[scratch+0x10], edx
+    ldmxcsr dword ptr state[scratch+0x10]
     mov eax, 9
     xor ecx, ecx
     mov edx, 0x100004                        ; guest address 100004

@@ -12,48 +12,48 @@
 --- host
 ; 100000 div a0,a1,a2
 entry:
-    mov rax, rsi
-    test rdi, rdi
+    mov rax, $a1
+    test $a2, $a2
     jne L1
     or rax, 0xffffffffffffffff
     jmp L3
 L1:
-    cmp rdi, -1
+    cmp $a2, -1
     jne L2
     neg rax
     jmp L3
 L2:
     cqo
-    idiv rdi
+    idiv $a2
 L3:
-    mov rbp, rax
+    mov $a0, rax
 ; 100004 remu a3,a1,a2
-    mov rax, rsi
-    test rdi, rdi
+    mov rax, $a1
+    test $a2, $a2
     jne L4
     mov rdx, rax
     jmp L5
 L4:
     xor edx, edx
-    div rdi
+    div $a2
 L5:
-    mov r15, rdx
+    mov $a3, rdx
 ; 100008 divw a4,a1,a2
-    mov rax, rsi
-    test edi, edi
+    mov rax, $a1
+    test $a2.32, $a2.32
     jne L6
     or eax, 0xffffffff
     jmp L8
 L6:
-    cmp edi, -1
+    cmp $a2.32, -1
     jne L7
     neg eax
     jmp L8
 L7:
     cdq
-    idiv edi
+    idiv $a2.32
 L8:
-    movsxd r13, eax
+    movsxd $a4, eax
 ; 10000c ecall
     mov eax, 2
     xor ecx, ecx

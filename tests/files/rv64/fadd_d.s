@@ -30,13 +30,13 @@ insn 0x10000c, len=4
 --- host
 ; 100000 fadd.d fa0,fa1,fa2
 entry:
-    vaddsd xmm5, xmm8, xmm10
+    vaddsd $fa0, $fa1, $fa2
 ; 100004 fmul.d fa0,fa0,fa3
-    vmulsd xmm5, xmm5, xmm7
+    vmulsd $fa0, $fa0, $fa3
 ; 100008 fdiv.d fa4,fa0,fa1
-    vdivsd xmm6, xmm5, xmm8
+    vdivsd $fa4, $fa0, $fa1
 ; 10000c ecall
-    vucomisd xmm6, xmm6
+    vucomisd $fa4, $fa4
     jp L2
 L1:
     mov eax, 2

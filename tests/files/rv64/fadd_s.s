@@ -10,23 +10,23 @@
 --- host
 ; 100000 fadd.s fa0,fa1,fa2
 entry:
-    vmovaps xmm0, xmm10
-    vptest xmm10, xmmword ptr gs:[0x130]
+    vmovaps xmm0, $fa2
+    vptest $fa2, xmmword ptr state[consts+0x80]
     jae L5
 L1:
-    vmovaps xmm5, xmm8
-    vptest xmm8, xmmword ptr gs:[0x130]
+    vmovaps $fa0, $fa1
+    vptest $fa1, xmmword ptr state[consts+0x80]
     jae L6
 L2:
-    vaddss xmm5, xmm5, xmm0
+    vaddss $fa0, $fa0, xmm0
 ; 100004 fsub.s fa0,fa0,fa3
-    vmovaps xmm0, xmm7
-    vptest xmm7, xmmword ptr gs:[0x130]
+    vmovaps xmm0, $fa3
+    vptest $fa3, xmmword ptr state[consts+0x80]
     jae L7
 L3:
-    vsubss xmm5, xmm5, xmm0
+    vsubss $fa0, $fa0, xmm0
 ; 100008 ecall
-    vucomiss xmm5, xmm5
+    vucomiss $fa0, $fa0
     jp L8
 L4:
     mov eax, 2
@@ -34,13 +34,13 @@ L4:
     mov edx, 0x10000c                        ; guest address 10000c
     jmp ExitReason
 L5:
-    vmovq xmm0, qword ptr gs:[0xc0]
+    vmovq xmm0, qword ptr state[consts+0x10]
     jmp L1
 L6:
-    vmovq xmm5, qword ptr gs:[0xc0]
+    vmovq $fa0, qword ptr state[consts+0x10]
     jmp L2
 L7:
-    vmovq xmm0, qword ptr gs:[0xc0]
+    vmovq xmm0, qword ptr state[consts+0x10]
     jmp L3
 L8:
     call CanonF32 xmm5

@@ -16,19 +16,18 @@
 --- host
 ; 100000 flt.d a0,fa0,fa1
 entry:
-    xor ebp, ebp
-    vcomisd xmm8, xmm5
-    seta bpl
+    xor $a0.32, $a0.32
+    vcomisd $fa1, $fa0
+    seta $a0.8
 ; 100004 c.bnez a0,0x10000e
-    nop
-    test ebp, ebp
+    test $a0.32, $a0.32
     jne L1                                   ; links to 10000e
 ; 100006 feq.d a1,fa0,fa1
-    xor esi, esi
+    xor $a1.32, $a1.32
     xor eax, eax
-    vucomisd xmm5, xmm8
+    vucomisd $fa0, $fa1
     setnp al
-    cmove esi, eax
+    cmove $a1.32, eax
 ; 10000a ecall
     mov eax, 2
     xor ecx, ecx

@@ -18,33 +18,33 @@
 --- host
 ; 100000 fcvt.w.d a0,fa0,rtz
 entry:
-    vcvttsd2si ebp, xmm5
-    cmp ebp, 1
+    vcvttsd2si $a0.32, $fa0
+    cmp $a0.32, 1
     jo L5
 L1:
-    movsxd rbp, ebp
+    movsxd $a0, $a0.32
 ; 100004 fcvt.l.d a1,fa0,rtz
-    vcvttsd2si rsi, xmm5
-    cmp rsi, 1
+    vcvttsd2si $a1, $fa0
+    cmp $a1, 1
     jo L8
 ; 100008 fcvt.lu.d a2,fa0,rtz
 L2:
-    vmovq rdi, xmm5
-    shr rdi, 0x34
-    cmp edi, 0x43e
+    vmovq $a2, $fa0
+    shr $a2, 0x34
+    cmp $a2.32, 0x43e
     jae L11
-    vcvttsd2si rdi, xmm5
+    vcvttsd2si $a2, $fa0
 ; 10000c fcvt.d.l fa1,a3
 L3:
-    vxorps xmm8, xmm8, xmm8
-    vcvtsi2sd xmm8, xmm8, r15
+    vxorps $fa1, $fa1, $fa1
+    vcvtsi2sd $fa1, $fa1, $a3
 ; 100010 fcvt.s.d fa2,fa0
-    vcvtsd2ss xmm10, xmm5, xmm5
-    vorps xmm10, xmm10, xmmword ptr gs:[0x130]
+    vcvtsd2ss $fa2, $fa0, $fa0
+    vorps $fa2, $fa2, xmmword ptr state[consts+0x80]
 ; 100014 fcvt.d.s fa3,fa2
-    vcvtss2sd xmm7, xmm10, xmm10
+    vcvtss2sd $fa3, $fa2, $fa2
 ; 100018 ecall
-    vucomisd xmm7, xmm7
+    vucomisd $fa3, $fa3
     jp L16
 L4:
     mov eax, 2
@@ -52,55 +52,55 @@ L4:
     mov edx, 0x10001c                        ; guest address 10001c
     jmp ExitReason
 L5:
-    ucomisd xmm5, xmm5
+    ucomisd $fa0, $fa0
     jp L6
-    movmskpd ebp, xmm5
-    test ebp, 1
+    movmskpd $a0.32, $fa0
+    test $a0.32, 1
     jne L7
 L6:
-    mov ebp, 0x7fffffff
+    mov $a0.32, 0x7fffffff
     jmp L1
 L7:
-    mov ebp, 0x80000000
+    mov $a0.32, 0x80000000
     jmp L1
 L8:
-    ucomisd xmm5, xmm5
+    ucomisd $fa0, $fa0
     jp L9
-    movmskpd esi, xmm5
-    test esi, 1
+    movmskpd $a1.32, $fa0
+    test $a1.32, 1
     jne L10
 L9:
-    movabs rsi, 0x7fffffffffffffff
+    movabs $a1, 0x7fffffffffffffff
     jmp L2
 L10:
-    movabs rsi, 0x8000000000000000
+    movabs $a1, 0x8000000000000000
     jmp L2
 L11:
-    cmp edi, 0x43e
+    cmp $a2.32, 0x43e
     jne L12
-    movaps xmm0, xmm5
-    subsd xmm0, qword ptr gs:[0x150]
-    cvttsd2si rdi, xmm0
-    btc rdi, 0x3f
+    movaps xmm0, $fa0
+    subsd xmm0, qword ptr state[consts+0xa0]
+    cvttsd2si $a2, xmm0
+    btc $a2, 0x3f
     jmp L3
 L12:
-    ucomisd xmm5, xmm5
+    ucomisd $fa0, $fa0
     jp L13
-    movmskpd edi, xmm5
-    test edi, 1
+    movmskpd $a2.32, $fa0
+    test $a2.32, 1
     jne L14
 L13:
-    cvttsd2si edi, qword ptr gs:[0xb0]
-    mov rdi, -1
+    cvttsd2si $a2.32, qword ptr state[consts]
+    mov $a2, -1
     jmp L3
 L14:
-    ucomisd xmm5, qword ptr gs:[0x170]
+    ucomisd $fa0, qword ptr state[consts+0xc0]
     ja L15
-    cvttsd2si edi, qword ptr gs:[0xb0]
-    xor edi, edi
+    cvttsd2si $a2.32, qword ptr state[consts]
+    xor $a2.32, $a2.32
     jmp L3
 L15:
-    cvttsd2si edi, xmm5
+    cvttsd2si $a2.32, $fa0
     jmp L3
 L16:
     call CanonF32 xmm10

@@ -14,9 +14,9 @@
 --- host
 ; 100000 c.sd a0,0(a1)
 entry:
-    mov qword ptr [rsi], rbp
+    mov qword ptr [$a1], $a0
 ; 10000a fence rw,rw
-    lock or dword ptr gs:[0xa0], 0
+    lock or dword ptr state[scratch+0x18], 0
 ; 10000e ecall
     mov eax, 2
     xor ecx, ecx

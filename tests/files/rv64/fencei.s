@@ -17,7 +17,7 @@ insn 0x100002, len=4
 --- host
 ; 100000 c.sw a0,0(a1)
 entry:
-    mov dword ptr [rsi], ebp
+    mov dword ptr [$a1], $a0.32
 ; 100002 fence.i
     mov eax, 8
     xor ecx, ecx

@@ -14,15 +14,15 @@
 --- host
 ; 100000 flw fa0,4(a0)
 entry:
-    vmovd xmm5, dword ptr [rbp + 4]
-    vorps xmm5, xmm5, xmmword ptr gs:[0x130]
+    vmovd $fa0, dword ptr [$a0 + 4]
+    vorps $fa0, $fa0, xmmword ptr state[consts+0x80]
 ; 100004 fsw fa0,8(a0)
-    vmovq rax, xmm5
-    mov dword ptr [rbp + 8], eax
+    vmovq rax, $fa0
+    mov dword ptr [$a0 + 8], eax
 ; 100008 c.fld fa1,16(a0)
-    vmovq xmm8, qword ptr [rbp + 0x10]
+    vmovq $fa1, qword ptr [$a0 + 0x10]
 ; 10000a c.fsd fa1,24(a0)
-    vmovq qword ptr [rbp + 0x18], xmm8
+    vmovq qword ptr [$a0 + 0x18], $fa1
 ; 10000c ecall
     mov eax, 2
     xor ecx, ecx

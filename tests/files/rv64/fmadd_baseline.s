@@ -9,12 +9,12 @@ features: baseline
 --- host
 ; 100000 fmadd.d fa0,fa1,fa2,fa3
 entry:
-    movq rax, xmm8
-    movq rcx, xmm10
-    movq rdx, xmm7
-    mov qword ptr gs:[0x88], 0x79944
+    movq rax, $fa1
+    movq rcx, $fa2
+    movq rdx, $fa3
+    mov qword ptr state[scratch], 0x79944
     call Helper SoftFp
-    movq xmm5, rax
+    movq $fa0, rax
 ; 100004 ecall
     mov eax, 2
     xor ecx, ecx

@@ -10,14 +10,14 @@
 --- host
 ; 100000 fmin.d fa0,fa1,fa2
 entry:
-    vucomisd xmm8, xmm10
+    vucomisd $fa1, $fa2
     je L3
-    vminsd xmm5, xmm8, xmm10
+    vminsd $fa0, $fa1, $fa2
 ; 100004 fmax.d fa3,fa1,fa2
 L1:
-    vucomisd xmm8, xmm10
+    vucomisd $fa1, $fa2
     je L7
-    vmaxsd xmm7, xmm8, xmm10
+    vmaxsd $fa3, $fa1, $fa2
 ; 100008 ecall
 L2:
     mov eax, 2
@@ -26,35 +26,35 @@ L2:
     jmp ExitReason
 L3:
     jp L4
-    vorps xmm5, xmm8, xmm10
+    vorps $fa0, $fa1, $fa2
     jmp L1
 L4:
-    ucomisd xmm8, xmm8
+    ucomisd $fa1, $fa1
     jp L5
-    vmovaps xmm5, xmm8
+    vmovaps $fa0, $fa1
     jmp L1
 L5:
-    ucomisd xmm10, xmm10
+    ucomisd $fa2, $fa2
     jp L6
-    vmovaps xmm5, xmm10
+    vmovaps $fa0, $fa2
     jmp L1
 L6:
-    vmovq xmm5, qword ptr gs:[0xb0]
+    vmovq $fa0, qword ptr state[consts]
     jmp L1
 L7:
     jp L8
-    vandps xmm7, xmm8, xmm10
+    vandps $fa3, $fa1, $fa2
     jmp L2
 L8:
-    ucomisd xmm8, xmm8
+    ucomisd $fa1, $fa1
     jp L9
-    vmovaps xmm7, xmm8
+    vmovaps $fa3, $fa1
     jmp L2
 L9:
-    ucomisd xmm10, xmm10
+    ucomisd $fa2, $fa2
     jp L10
-    vmovaps xmm7, xmm10
+    vmovaps $fa3, $fa2
     jmp L2
 L10:
-    vmovq xmm7, qword ptr gs:[0xb0]
+    vmovq $fa3, qword ptr state[consts]
     jmp L2

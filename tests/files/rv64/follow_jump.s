@@ -28,9 +28,9 @@ insn 0x100008, len=4
 --- host
 ; 100000 c.addi a0,1
 entry:
-    add rbp, 1
+    add $a0, 1
 ; 100006 c.addi a0,2
-    add rbp, 2
+    add $a0, 2
 ; 100008 ecall
     mov eax, 2
     xor ecx, ecx

@@ -8,11 +8,11 @@
 --- host
 ; 100000 fadd.d fa0,fa1,fa2,rmm
 entry:
-    vmovq rax, xmm8
-    vmovq rcx, xmm10
-    mov qword ptr gs:[0x88], 0x4993f
+    vmovq rax, $fa1
+    vmovq rcx, $fa2
+    mov qword ptr state[scratch], 0x4993f
     call Helper SoftFp
-    vmovq xmm5, rax
+    vmovq $fa0, rax
 ; 100004 ecall
     mov eax, 2
     xor ecx, ecx

@@ -16,15 +16,15 @@
 --- host
 ; 100000 fsgnj.d fa0,fa1,fa1
 entry:
-    vmovaps xmm5, xmm8
+    vmovaps $fa0, $fa1
 ; 100004 fsgnjn.d fa2,fa1,fa1
-    vxorps xmm10, xmm5, xmmword ptr gs:[0xf0]
+    vxorps $fa2, $fa0, xmmword ptr state[consts+0x40]
 ; 100008 fsgnjx.d fa3,fa1,fa1
-    vandps xmm7, xmm5, xmmword ptr gs:[0x100]
+    vandps $fa3, $fa0, xmmword ptr state[consts+0x50]
 ; 10000c fmv.x.d a0,fa1
-    vmovq rbp, xmm5
+    vmovq $a0, $fa0
 ; 100010 fmv.d.x fa4,a1
-    vmovq xmm6, rsi
+    vmovq $fa4, $a1
 ; 100014 ecall
     mov eax, 2
     xor ecx, ecx

@@ -12,38 +12,38 @@
 --- host
 ; 100000 flh fa0,0(a0)
 entry:
-    movzx eax, word ptr [rbp]
+    movzx eax, word ptr [$a0]
     or rax, 0xffffffffffff0000
-    vmovq xmm5, rax
+    vmovq $fa0, rax
 ; 100004 fadd.h fa1,fa0,fa2
-    vmovq rax, xmm10
+    vmovq rax, $fa2
     movzx ecx, ax
     sar rax, 0x10
     cmp rax, -1
     je L1
     mov ecx, 0x7e00
 L1:
-    vmovq rax, xmm5
+    vmovq rax, $fa0
     movzx edx, ax
     sar rax, 0x10
     cmp rax, -1
     je L2
     mov edx, 0x7e00
 L2:
-    mov qword ptr gs:[0x2c0], rcx
-    mov qword ptr gs:[0x2d0], rdx
-    mov rax, qword ptr gs:[0x2d0]
+    mov qword ptr state[spill], rcx
+    mov qword ptr state[spill+0x10], rdx
+    mov rax, qword ptr state[spill+0x10]
     movzx eax, ax
-    mov rcx, qword ptr gs:[0x2c0]
+    mov rcx, qword ptr state[spill]
     movzx ecx, cx
-    mov qword ptr gs:[0x88], 0x7773f
+    mov qword ptr state[scratch], 0x7773f
     call Helper SoftFp
     mov rcx, rax
     or rcx, 0xffffffffffff0000
-    vmovq xmm8, rcx
+    vmovq $fa1, rcx
 ; 100008 fsh fa1,2(a0)
-    vmovq rax, xmm8
-    mov word ptr [rbp + 2], ax
+    vmovq rax, $fa1
+    mov word ptr [$a0 + 2], ax
 ; 10000c ecall
     mov eax, 2
     xor ecx, ecx

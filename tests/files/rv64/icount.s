@@ -17,18 +17,18 @@ icount: on
 --- host
 ; 100000 c.addi a0,1
 entry:
-    add qword ptr gs:[0x70], 1
-    add rbp, 1
+    add qword ptr state[icount], 1
+    add $a0, 1
 ; 100002 c.ld a1,0(a0)
-    add qword ptr gs:[0x70], 1
-    mov rsi, qword ptr [rbp]
+    add qword ptr state[icount], 1
+    mov $a1, qword ptr [$a0]
 ; 100004 c.beqz a1,0x10000a
-    add qword ptr gs:[0x70], 1
-    nop
-    test rsi, rsi
+    add qword ptr state[icount], 1
+    nop dword ptr [rax]
+    test $a1, $a1
     je L1                                    ; links to 10000a
 ; 100006 ecall
-    add qword ptr gs:[0x70], 1
+    add qword ptr state[icount], 1
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x10000a                        ; guest address 10000a

@@ -18,7 +18,7 @@ insn 0x100002, len=4
 --- host
 ; 100000 c.addi a0,1
 entry:
-    add rbp, 1
+    add $a0, 1
 ; 100002 .4byte 0x200b
     mov eax, 4
     xor ecx, ecx

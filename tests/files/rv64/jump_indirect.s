@@ -12,24 +12,24 @@
 --- host
 ; 100000 sh2add a5,a5,a4
 entry:
-    lea rbx, [r13 + rbx*4]
+    lea $a5, [$a4 + $a5*4]
 ; 100004 c.lw a5,0(a5)
-    movsxd rbx, dword ptr [rbx]
+    movsxd $a5, dword ptr [$a5]
 ; 100006 c.add a5,a4
-    add rbx, r13
+    add $a5, $a4
 ; 100008 c.jr a5
-    cmp dword ptr gs:[0x10], 0
+    cmp dword ptr state[safepoint_request], 0
     jne L1
-    mov ecx, ebx
+    mov ecx, $a5.32
     and ecx, 0x1ffe
-    cmp rbx, qword ptr gs:[rcx*8 + 0x12c0]
+    cmp $a5, qword ptr state[rcx*8 + lookup]
     jne L2
-    jmp qword ptr gs:[rcx*8 + 0x12c8]
+    jmp qword ptr state[rcx*8 + lookup+0x8]
 L1:
-    mov rdx, rbx
+    mov rdx, $a5
     and rdx, 0xfffffffffffffffe
     jmp Safepoint
 L2:
-    mov rax, rbx
+    mov rax, $a5
     and rax, 0xfffffffffffffffe
     jmp IndirectMiss

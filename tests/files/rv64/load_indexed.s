@@ -16,13 +16,13 @@
 --- host
 ; 100000 sh2add a0,a1,a2
 entry:
-    lea rbp, [rdi + rsi*4]
+    lea $a0, [$a2 + $a1*4]
 ; 100004 c.lw a3,0(a0)
-    movsxd r15, dword ptr [rbp]
+    movsxd $a3, dword ptr [$a0]
 ; 10000a c.add a4,s0
-    lea r13, [r14 + rbx*8]
+    lea $a4, [$s0 + $a5*8]
 ; 10000c c.ld a4,8(a4)
-    mov r13, qword ptr [r13 + 8]
+    mov $a4, qword ptr [$a4 + 8]
 ; 10000e ecall
     mov eax, 2
     xor ecx, ecx

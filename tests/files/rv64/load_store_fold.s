@@ -20,19 +20,19 @@
 --- host
 ; 100000 c.lw a0,8(a1)
 entry:
-    movsxd rbp, dword ptr [rsi + 8]
+    movsxd $a0, dword ptr [$a1 + 8]
 ; 100002 ld a2,-16(sp)
-    mov rdi, qword ptr [r12 - 0x10]
+    mov $a2, qword ptr [$sp - 0x10]
 ; 100006 lbu a3,0(a4)
-    movzx r15d, byte ptr [r13]
+    movzx $a3.32, byte ptr [$a4]
 ; 10000a lh a5,2(a4)
-    movsx rbx, word ptr [r13 + 2]
+    movsx $a5, word ptr [$a4 + 2]
 ; 10000e c.sdsp a0,24(sp)
-    mov qword ptr [r12 + 0x18], rbp
+    mov qword ptr [$sp + 0x18], $a0
 ; 100010 sb a3,5(a1)
-    mov byte ptr [rsi + 5], r15b
+    mov byte ptr [$a1 + 5], $a3.8
 ; 100014 c.sdsp zero,32(sp)
-    mov qword ptr [r12 + 0x20], 0
+    mov qword ptr [$sp + 0x20], 0
 ; 100016 ecall
     mov eax, 2
     xor ecx, ecx

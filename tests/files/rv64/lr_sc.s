@@ -10,43 +10,33 @@
 --- host
 ; 100000 lr.d.aq a0,(a1)
 entry:
-    test sil, 7
-    setne al
-    movzx eax, al
-    test eax, eax
+    test $a1.8, 7
     jne L2
-    mov rcx, qword ptr [rsi]
-    mov qword ptr gs:[0x58], rsi
-    mov qword ptr gs:[0x60], rcx
-    mov qword ptr gs:[0x68], 8
-    mov rbp, rcx
+    mov rax, qword ptr [$a1]
+    mov qword ptr state[reservation.addr], $a1
+    mov qword ptr state[reservation.value], rax
+    mov qword ptr state[reservation.size], 8
+    mov $a0, rax
 ; 100004 sc.d.rl a2,a3,(a1)
-    test eax, eax
-    jne L3
-    cmp qword ptr gs:[0x68], 8
+    cmp qword ptr state[reservation.size], 8
     jne L1
-    cmp qword ptr gs:[0x58], rsi
+    cmp qword ptr state[reservation.addr], $a1
     jne L1
-    mov rax, qword ptr gs:[0x60]
-    lock cmpxchg qword ptr [rsi], r15
+    mov rax, qword ptr state[reservation.value]
+    lock cmpxchg qword ptr [$a1], $a3
 L1:
     sete al
-    mov qword ptr gs:[0x68], 0
+    mov qword ptr state[reservation.size], 0
     movzx eax, al
-    mov rdi, rax
-    xor rdi, 1
+    mov $a2, rax
+    xor $a2, 1
 ; 100008 ecall
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x10000c                        ; guest address 10000c
     jmp ExitReason
 L2:
-    mov rcx, rsi
+    mov rcx, $a1
     mov eax, 7
     mov edx, 0x100000                        ; guest address 100000
-    jmp ExitReason
-L3:
-    mov rcx, rsi
-    mov eax, 7
-    mov edx, 0x100004                        ; guest address 100004
     jmp ExitReason

@@ -32,12 +32,12 @@ insn 0x10000e, len=4
 --- host
 ; 100000 c.lw a0,0(a1)
 entry:
-    movsxd rbp, dword ptr [rsi]
+    movsxd $a0, dword ptr [$a1]
 ; 100002 addiw a2,a0,0
-    mov rdi, rbp
+    mov $a2, $a0
 ; 100006 addiw a3,a2,4
-    lea r13d, [rbp + 4]
-    movsxd r15, r13d
+    lea $a4.32, [$a2 + 4]
+    movsxd $a3, $a4.32
 ; 10000e ecall
     mov eax, 2
     xor ecx, ecx

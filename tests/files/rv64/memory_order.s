@@ -10,28 +10,28 @@
 --- host
 ; 100000 amoadd.w.aqrl a0,a1,(a2)
 entry:
-    test dil, 3
+    test $a2.8, 3
     jne L1
-    mov rax, rsi
-    lock xadd dword ptr [rdi], eax
-    movsxd rbp, eax
+    mov rax, $a1
+    lock xadd dword ptr [$a2], eax
+    movsxd $a0, eax
 ; 100004 amoswap.d.rl zero,a1,(a2)
-    test dil, 7
+    test $a2.8, 7
     jne L2
-    mov rax, rsi
-    xchg qword ptr [rdi], rax
+    mov rax, $a1
+    xchg qword ptr [$a2], rax
 ; 100008 ecall
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x10000c                        ; guest address 10000c
     jmp ExitReason
 L1:
-    mov rcx, rdi
+    mov rcx, $a2
     mov eax, 7
     mov edx, 0x100000                        ; guest address 100000
     jmp ExitReason
 L2:
-    mov rcx, rdi
+    mov rcx, $a2
     mov eax, 7
     mov edx, 0x100004                        ; guest address 100004
     jmp ExitReason

@@ -14,24 +14,24 @@
 --- host
 ; 100000 mulh a0,a1,a2
 entry:
-    mov rax, rsi
-    imul rdi
-    mov rbp, rdx
+    mov rax, $a1
+    imul $a2
+    mov $a0, rdx
 ; 100004 mulhu a3,a1,a2
-    mov rax, rsi
-    mul rdi
-    mov r15, rdx
+    mov rax, $a1
+    mul $a2
+    mov $a3, rdx
 ; 100008 mulhsu a4,a1,a2
-    mov rax, rsi
-    mul rdi
-    mov rax, rsi
+    mov rax, $a1
+    mul $a2
+    mov rax, $a1
     sar rax, 0x3f
-    and rax, rdi
+    and rax, $a2
     sub rdx, rax
-    mov r13, rdx
+    mov $a4, rdx
 ; 10000c mul a5,a1,a2
-    mov rbx, rsi
-    imul rbx, rdi
+    mov $a5, $a1
+    imul $a5, $a2
 ; 100010 ecall
     mov eax, 2
     xor ecx, ecx

@@ -10,7 +10,7 @@
 entry:
     mov eax, 0
     call Helper ReadTime
-    mov rbp, rax
+    mov $a0, rax
 ; 100004 ecall
     mov eax, 2
     xor ecx, ecx

@@ -8,9 +8,9 @@
 --- host
 ; 100000 c.addi sp,16
 entry:
-    add r12, 0x10
+    add $sp, 0x10
 ; 100002 c.jr ra
-    mov rax, qword ptr gs:[0xac8]
+    mov rax, qword ptr state[$ra]
     cmp rax, qword ptr [rsp + 8]
     jne L1
     ret

@@ -9,10 +9,10 @@ opts: -return-stack
 --- host
 ; 100000 c.addi a0,1
 entry:
-    add rbp, 1
+    add $a0, 1
 ; 100002 jal ra,0x100042
     mov eax, 0x100006                        ; guest address 100006
-    mov qword ptr gs:[0xac8], rax
+    mov qword ptr state[$ra], rax
     nop
     jmp L1                                   ; links to 100042
 L1:

@@ -33,24 +33,24 @@ insn 0x10000a, len=4
 --- host
 ; 100000 c.ld a2,0(a0)
 entry:
-    mov rdi, qword ptr [rbp]
+    mov $a2, qword ptr [$a0]
 ; 100002 c.add a3,a2
-    add r15, rdi
+    add $a3, $a2
 ; 100004 c.addi a0,8
-    add rbp, 8
+    add $a0, 8
 ; 100006 bne a0,a1,0x100000
-    cmp dword ptr gs:[0x10], 0
-    jne L2
-    nop
-    cmp rbp, rsi
-    jne L1                                   ; links to 100000
+    cmp dword ptr state[safepoint_request], 0
+    jne L1
+    nop dword ptr [rax]
+    cmp $a0, $a1
+    jne L2                                   ; links to 100000
 ; 10000a ecall
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x10000e                        ; guest address 10000e
     jmp ExitReason
 L1:
-    call ExitLink
-L2:
     mov edx, 0x100006                        ; guest address 100006
     jmp Safepoint
+L2:
+    call ExitLink

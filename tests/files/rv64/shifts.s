@@ -14,15 +14,15 @@
 --- host
 ; 100000 sll a0,a1,a2
 entry:
-    shlx rbp, rsi, rdi
+    shlx $a0, $a1, $a2
 ; 100004 srl a3,a1,a2
-    shrx r15, rsi, rdi
+    shrx $a3, $a1, $a2
 ; 100008 sraw a4,a1,a2
-    sarx r13d, esi, edi
-    movsxd r13, r13d
+    sarx $a4.32, $a1.32, $a2.32
+    movsxd $a4, $a4.32
 ; 10000c srai a5,a1,0x3f
-    mov rbx, rsi
-    sar rbx, 0x3f
+    mov $a5, $a1
+    sar $a5, 0x3f
 ; 100010 ecall
     mov eax, 2
     xor ecx, ecx

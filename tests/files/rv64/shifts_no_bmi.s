@@ -13,20 +13,20 @@ features: sse41 ssse3 popcnt
 --- host
 ; 100000 sll a0,a1,a2
 entry:
-    mov rax, rsi
-    mov rcx, rdi
+    mov rax, $a1
+    mov rcx, $a2
     shl rax, cl
-    mov rbp, rax
+    mov $a0, rax
 ; 100004 srl a3,a1,a2
-    mov rax, rsi
-    mov rcx, rdi
+    mov rax, $a1
+    mov rcx, $a2
     shr rax, cl
-    mov r15, rax
+    mov $a3, rax
 ; 100008 sraw a4,a1,a2
-    mov rax, rsi
-    mov rcx, rdi
+    mov rax, $a1
+    mov rcx, $a2
     sar eax, cl
-    movsxd r13, eax
+    movsxd $a4, eax
 ; 10000c ecall
     mov eax, 2
     xor ecx, ecx

@@ -14,12 +14,12 @@
 --- host
 ; 100000 slt a0,a1,a2
 entry:
-    xor ebp, ebp
-    cmp rsi, rdi
-    setl bpl
+    xor $a0.32, $a0.32
+    cmp $a1, $a2
+    setl $a0.8
 ; 100004 c.bnez a0,0x10000a
-    nop dword ptr [rax]
-    test ebp, ebp
+    nop
+    test $a0.32, $a0.32
     jne L1                                   ; links to 10000a
 ; 100006 ecall
     mov eax, 2

@@ -32,42 +32,42 @@
 --- host
 ; 100000 ld t0,0(a0)
 entry:
-    mov rax, qword ptr [rbp]
-    mov qword ptr gs:[0xae8], rax
+    mov rax, qword ptr [$a0]
+    mov qword ptr state[$t0], rax
 ; 100004 ld t1,8(a0)
-    mov rcx, qword ptr [rbp + 8]
-    mov qword ptr gs:[0xaf0], rcx
+    mov rcx, qword ptr [$a0 + 8]
+    mov qword ptr state[$t1], rcx
 ; 100008 ld t2,16(a0)
-    mov rdx, qword ptr [rbp + 0x10]
-    mov qword ptr gs:[0xaf8], rdx
+    mov rdx, qword ptr [$a0 + 0x10]
+    mov qword ptr state[$t2], rdx
 ; 10000c ld t3,24(a0)
-    mov r11, qword ptr [rbp + 0x18]
-    mov qword ptr gs:[0xba0], r11
+    mov r11, qword ptr [$a0 + 0x18]
+    mov qword ptr state[$t3], r11
 ; 100010 ld t4,32(a0)
-    mov r11, qword ptr [rbp + 0x20]
-    mov qword ptr gs:[0xba8], r11
+    mov r11, qword ptr [$a0 + 0x20]
+    mov qword ptr state[$t4], r11
 ; 100014 ld t5,40(a0)
-    mov r11, qword ptr [rbp + 0x28]
-    mov qword ptr gs:[0xbb0], r11
+    mov r11, qword ptr [$a0 + 0x28]
+    mov qword ptr state[$t5], r11
 ; 100018 c.add t0,t1
     add rax, rcx
 ; 10001a c.add t2,t3
-    add rdx, qword ptr gs:[0xba0]
-    mov qword ptr gs:[0xaf8], rdx
+    add rdx, qword ptr state[$t3]
+    mov qword ptr state[$t2], rdx
 ; 10001c c.add t4,t5
-    add r11, qword ptr gs:[0xba8]
-    mov qword ptr gs:[0xba8], r11
+    add r11, qword ptr state[$t4]
+    mov qword ptr state[$t4], r11
 ; 10001e c.add t0,t2
     add rax, rdx
 ; 100020 c.add t0,t4
     add rax, r11
-    mov qword ptr gs:[0xae8], rax
+    mov qword ptr state[$t0], rax
 ; 100022 mul t1,t0,t2
     imul rax, rdx
-    mov qword ptr gs:[0xaf0], rax
+    mov qword ptr state[$t1], rax
 ; 100026 sub t3,t1,t4
     sub rax, r11
-    mov qword ptr gs:[0xba0], rax
+    mov qword ptr state[$t3], rax
 ; 10002a ecall
     mov eax, 2
     xor ecx, ecx

@@ -16,18 +16,18 @@
 --- host
 ; 100000 add t0,t1,t2
 entry:
-    mov rax, qword ptr gs:[0xaf0]
-    mov rcx, qword ptr gs:[0xaf8]
+    mov rax, qword ptr state[$t1]
+    mov rcx, qword ptr state[$t2]
     add rcx, rax
 ; 100004 c.addi t0,1
     add rcx, 1
-    mov qword ptr gs:[0xae8], rcx
+    mov qword ptr state[$t0], rcx
 ; 100006 add t3,t0,t1
     add rcx, rax
-    mov qword ptr gs:[0xba0], rcx
+    mov qword ptr state[$t3], rcx
 ; 10000a ld t4,0(t3)
     mov rax, qword ptr [rcx]
-    mov qword ptr gs:[0xba8], rax
+    mov qword ptr state[$t4], rax
 ; 10000e sd t4,8(t3)
     mov qword ptr [rcx + 8], rax
 ; 100012 ecall
