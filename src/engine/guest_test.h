@@ -179,6 +179,7 @@ struct Guest {
 inline EngineOptions with_tier(Tier t) {
     EngineOptions o;
     o.tier = t;
+    o.hot_threshold = 1;  // short programs, too, go from the interpreter to compiled code
     return o;
 }
 

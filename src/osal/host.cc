@@ -17,22 +17,8 @@ constexpr unsigned long kHwcap2Fsgsbase = 2;  // asm/hwcap2.h
 constexpr int kArchShstkStatus = 0x5005;      // asm/prctl.h, Linux 6.6
 constexpr unsigned long kShstkEnabled = 1;
 
-std::string brand_string() {
-    u32 words[12] = {};
-    if (__get_cpuid_max(0x80000000, nullptr) < 0x80000004) return "unknown";
-    for (u32 i = 0; i < 3; i++)
-        __get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
-    char text[49] = {};
-    std::memcpy(text, words, 48);
-    std::string s(text);
-    s.erase(0, s.find_first_not_of(' '));
-    s.erase(s.find_last_not_of(' ') + 1);
-    return s;
-}
-
 HostCpu detect() {
     HostCpu cpu;
-    cpu.model = brand_string();
     cpu.fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
     unsigned long status = 0;
     cpu.shadow_stack = syscall(SYS_arch_prctl, kArchShstkStatus, &status) == 0 && (status & kShstkEnabled);
@@ -46,6 +32,19 @@ u64 read_clock(clockid_t id) {
 }
 
 }  // namespace
+
+std::string host_cpu_model() {
+    u32 words[12] = {};
+    if (__get_cpuid_max(0x80000000, nullptr) < 0x80000004) return "unknown";
+    for (u32 i = 0; i < 3; i++)
+        __get_cpuid(0x80000002 + i, &words[4 * i], &words[4 * i + 1], &words[4 * i + 2], &words[4 * i + 3]);
+    char text[49] = {};
+    std::memcpy(text, words, 48);
+    std::string s(text);
+    s.erase(0, s.find_first_not_of(' '));
+    s.erase(s.find_last_not_of(' ') + 1);
+    return s;
+}
 
 const HostCpu& host_cpu() {
     static const HostCpu cpu = detect();

@@ -10,11 +10,12 @@ namespace vm::osal {
 
 /// What the host processor and kernel offer that the product uses or reports.
 struct HostCpu {
-    std::string model;          ///< brand string
     bool fsgsbase = false;      ///< user code may write GS base (AT_HWCAP2)
     bool shadow_stack = false;  ///< CET shadow stacks are on for this process: RET must match CALL
 };
 const HostCpu& host_cpu();
+/// The processor's brand string. Asked anew each time: cpuid costs microseconds under a hypervisor.
+std::string host_cpu_model();
 
 /// GS base of the calling thread (glibc does not use it on x86-64).
 void set_gs_base(void* base);

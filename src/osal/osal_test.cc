@@ -188,7 +188,7 @@ TEST(Host, FutexAndClocks) {
     });
     while (word == 0) futex_wait(word, 0, 1'000'000'000);
     t.join();
-    EXPECT_FALSE(host_cpu().model.empty());
+    EXPECT_FALSE(host_cpu_model().empty());
     const u64 cpu = thread_cpu_ns();
     EXPECT_GE(thread_cpu_ns(), cpu);
 }
