@@ -1,7 +1,11 @@
 // What run() promises, on every tier.
 #include <atomic>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <thread>
+
+#include <unistd.h>
 
 #include "engine/guest_test.h"
 #include "ir/ir.h"
@@ -349,6 +353,63 @@ TEST_P(EveryTier, SafepointReachesARunningLoop) {
     asker.join();
     EXPECT_TRUE(done);
     RecordProperty("worst_ns", static_cast<int>(worst));
+}
+
+TEST(EngineOptionsTest, DumpShowsGuestIrAndHost) {
+    EngineOptions o = with_tier(Tier::One);
+    o.dump_guest = o.dump_ir = o.dump_host = true;
+    testing::internal::CaptureStderr();
+    {
+        Guest g(o);
+        put_sum_loop();
+        g.set_x(a1, 3);
+        g.run();
+    }
+    const std::string text = testing::internal::GetCapturedStderr();
+    for (const char* part :
+         {"translation 0x", "add a0,a0,a1", "ir:", "ir after passes:", "host:", "; guest 0x"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << " not in\n" << text;
+    o.dump_addr = kCode + 0x5000;
+    testing::internal::CaptureStderr();
+    {
+        Guest g(o);
+        put_sum_loop();
+        g.set_x(a1, 3);
+        g.run();
+    }
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
+std::string file_text(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(EngineOptionsTest, ProfilersGetNames) {
+    char directory[] = "/tmp/vm-engine-test-XXXXXX";
+    ASSERT_NE(mkdtemp(directory), nullptr);
+    const std::filesystem::path before = std::filesystem::current_path();
+    std::filesystem::current_path(directory);  // jitdump writes where it is started
+    for (const auto perf : {EngineOptions::Perf::Map, EngineOptions::Perf::Jitdump}) {
+        EngineOptions o = with_tier(Tier::One);
+        o.perf = perf;
+        Guest g(o);
+        put_sum_loop();
+        g.set_x(a1, 3);
+        g.run();
+        const bool map = perf == EngineOptions::Perf::Map;
+        const std::string path =
+            (map ? "/tmp/perf-" : "jit-") + std::to_string(getpid()) + (map ? ".map" : ".dump");
+        const std::string text = file_text(path);
+        EXPECT_NE(text.find("vm:0x200"), std::string::npos) << path;
+        if (!map) {
+            ASSERT_GT(text.size(), 40u);
+            EXPECT_EQ(text.substr(0, 4), "DTiJ");
+        }
+        std::filesystem::remove(path);
+    }
+    std::filesystem::current_path(before);
+    std::filesystem::remove_all(directory);
 }
 
 TEST(EngineOptionsTest, RefusesWhatItCannotDo) {
