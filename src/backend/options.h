@@ -17,18 +17,18 @@ enum class JitOpt : u8 {
     HomeHint,     ///< a value that is about to be written to a pinned slot is computed in that slot's host register
     ReturnStack,  ///< guest calls and returns are host calls and returns
     FastLookup,   ///< indirect jumps look into the per-thread table inline
-    SiteCache,    ///< an indirect jump remembers its last target in the code
     LazyNan,      ///< NaN results are made canonical at the end of a chain of operations
     Bmi,          ///< BMI1, BMI2, LZCNT, POPCNT instructions where the host has them
     Fma,          ///< FMA3 where the host has it
     Avx,          ///< VEX encodings where the host has AVX
     LoopRegs,     ///< a block that jumps to itself keeps the registers that its loop uses in host registers
+    IfConvert,    ///< front end: branches over one or two register instructions become selects
     Count_
 };
 
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
     "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack", "fast-lookup",
-    "site-cache",   "lazy-nan",     "bmi",        "fma",       "avx",          "loop-registers"};
+    "lazy-nan",     "bmi",          "fma",        "avx",       "loop-registers", "if-convert"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
 constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }
