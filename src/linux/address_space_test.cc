@@ -160,7 +160,7 @@ TEST_F(AddressSpaceTest, MapsTextNamesFilesAndPermissions) {
 
 /// Pages of the same window in our address space and in the kernel's own, at another base.
 struct Twin {
-    static constexpr u64 kPages = 48, kOracle = u64{0x1000} << 32;
+    static constexpr u64 kPages = 48, kOracle = u64{0x2000} << 32;  // beyond what sanitizers reserve
     AddressSpace& mm;
     u64 base;
     std::mt19937_64 rng{20240601};
