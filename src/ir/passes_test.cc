@@ -234,6 +234,53 @@ TEST(Fold, KnownBitsAtEveryShiftAmount) {
                 }
 }
 
+/// Every pair of shift amounts and every way to combine and widen, at values that differ in one bit.
+TEST(Fold, RotationsSpeltAsShifts) {
+    std::vector<u64> inputs = {0, ~u64{0}, 0x123456789abcdef0};
+    for (unsigned i = 0; i < 64; ++i) inputs.push_back(u64{1} << i);
+    PassScratch scratch;
+    unsigned rotations = 0;
+    for (const bool word : {false, true})
+        for (const Op join : {Op::Or, Op::Xor, Op::Add})
+            for (const Op widen : {Op::Sext, Op::Zext})
+                for (unsigned n = 0; n < 64; ++n)
+                    for (const unsigned m : {64 - n, 32 - n, n, 1u}) {
+                        Block before;
+                        Builder b(before, kLayout);
+                        const Value x = word ? b.trunc(Type::I32, b.get(0)) : b.get(0);
+                        const auto half = [&](Op op, unsigned by) {
+                            const Value v = b.binary(op, x, b.c64(by & 63));
+                            return word ? b.convert(widen, Type::I64, v) : v;
+                        };
+                        const Value l = half(Op::Shl, n), r = half(Op::Lshr, m);
+                        b.set(2, l);
+                        b.get(0);  // forwarded away: leaves a place
+                        b.set(1, m % 3 ? b.binary(join, l, r) : b.binary(join, r, l));
+                        b.jump(0x10);
+                        Block folded = before;
+                        forward_state(folded, kLayout, scratch);
+                        fold(folded, kLayout, scratch);
+                        ASSERT_TRUE(verify(folded, kLayout)) << print(folded, kLayout);
+                        for (const Inst& in : folded.insts) rotations += in.op == Op::Rotr;
+                        for (const u64 value : inputs) {
+                            u8 g[2][256] = {};
+                            for (unsigned k = 0; k < 2; ++k) {
+                                store_raw(g[k], value);
+                                InterpContext ctx{.guest = g[k],
+                                                  .fp = {},
+                                                  .reservation = {},
+                                                  .icount = {},
+                                                  .memory = {},
+                                                  .read_time = {}};
+                                interpret(k ? folded : before, kLayout, ctx);
+                            }
+                            ASSERT_EQ(std::memcmp(g[0], g[1], sizeof g[0]), 0)
+                                << print(before, kLayout) << print(folded, kLayout);
+                        }
+                    }
+    EXPECT_GT(rotations, 3 * 2 * (63 + 31u));
+}
+
 TEST(Fold, MasksAndShiftPairs) {
     EXPECT_EQ(
         after(fold, R"(

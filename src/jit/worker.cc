@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/options.h"
 #include "ir/passes/passes.h"
 #include "jit/side_table.h"
 #include "osal/host.h"
@@ -56,6 +57,7 @@ const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns) {
     request.mode = mode;
     request.max_insns = max_insns;
     request.count_instructions = jit_.options().count_instructions;
+    request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
     request.features = jit_.options().features;
     request.fetch = &Worker::fetch;
     request.fetch_ctx = this;

@@ -226,10 +226,13 @@ void frame_failed(Thread& t, int sig) {
         die_by_signal(SIGSEGV);
 }
 
+bool tracing(Thread& t) { return t.process().options().strace != RunOptions::Strace::Off; }
+
 /// One signal that is not blocked. True if the guest's registers now point at a handler.
 bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
     const SigAction a = take_action(t, sig);
     if (a.handler == kSigIgn) return false;
+    if (tracing(t)) strace_signal(t, sig, info);
     if (a.handler == kSigDfl) {
         if (default_ignored(sig)) return false;
         if (!default_stops(sig)) die_by_signal(sig);
@@ -415,9 +418,11 @@ void raise_sync(Thread& t, const engine::Exit& e) {
         default: break;
     }
     t.vcpu().set_pc(e.pc);
+    const SigInfo info = make_info(sig, code, addr);
+    if (tracing(t)) strace_signal(t, sig, info);
     const SigAction a = take_action(t, sig);
     if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig))) die_by_signal(sig);
-    if (!enter_handler(t, sig, make_info(sig, code, addr), a, t.blocked, t.blocked)) frame_failed(t, sig);
+    if (!enter_handler(t, sig, info, a, t.blocked, t.blocked)) frame_failed(t, sig);
     if (!t.queue->full) set_host_mask(host_mask(t));
 }
 

@@ -138,6 +138,8 @@ i64 raw_syscall(long nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 
 /// yet.
 void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i64 result, bool done);
 void strace_unknown(Thread& t, u64 nr, const std::array<u64, 6>& args);
+/// A signal that is about to act on the thread: "--- SIGSEGV {…} ---".
+void strace_signal(Thread& t, int sig, const SigInfo& info);
 /// "SIGSEGV", "SIGRT_3"; "ENOENT"; used by strace and its tests.
 std::string signal_name(int sig);
 std::string_view errno_name(int e);

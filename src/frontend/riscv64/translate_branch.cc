@@ -19,6 +19,31 @@ bool Translator::go(u64 target) {
     return true;
 }
 
+// A branch over one or two register instructions becomes selects: nothing in there can fault, and where the branch goes
+// either way the host predicts nothing. False, with nothing done: it is not such a branch.
+bool Translator::predicate(u64 target, Value taken) {
+    constexpr u64 kMostBytes = 8;
+    const u64 begin = pc_;
+    if (!request_.if_convert || request_.count_instructions || target <= begin || target - begin > kMostBytes) return false;
+    struct Skipped { u32 bits; unsigned length; } skipped[kMostBytes / 2];
+    unsigned n = 0;
+    u64 fault = 0;
+    for (; pc_ < target; n++) {
+        skipped[n].length = fetch(&skipped[n].bits, &fault);
+        const Decoded s = decode(skipped[n].bits, request_.features);
+        const bool plain = (s.base >= Insn::ADDI && s.base <= Insn::SRAW) || s.base == Insn::LUI;
+        if (skipped[n].length == 0 || s.id == Insn::Invalid || !plain) break;
+        pc_ += skipped[n].length;
+    }
+    const bool fits = pc_ == target && n <= 2 && out_.guest_insns + n <= request_.max_insns;
+    pc_ = begin;
+    if (!fits) return false;
+    skip_ = taken;
+    for (unsigned k = 0; k < n; k++) translate_one(skipped[k].bits, skipped[k].length);
+    skip_ = ir::kNone;
+    return true;
+}
+
 bool Translator::branch(const Decoded& d, Cond c) {
     const u64 target = b.pc() + static_cast<u64>(d.imm);
 
@@ -26,6 +51,7 @@ bool Translator::branch(const Decoded& d, Cond c) {
 
     if (b.is_const(taken, 0) || target == next(d)) return true;
     if (b.is_const(taken, 1)) return go(target);
+    if (predicate(target, taken)) return true;
     b.exit_if(taken, target);
     return true;
 }

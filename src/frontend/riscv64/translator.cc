@@ -81,6 +81,7 @@ bool Translator::fetch_half(u64 pc, u16* out) {
 bool Translator::set_x(unsigned r, Value v) {
     if (r == 0) return true;
     if (r == known_reg_) known_reg_ = 0;
+    if (skip_ != ir::kNone) v = b.select(skip_, x(r), v);
     b.set(x_slot(r), v);
     return true;
 }

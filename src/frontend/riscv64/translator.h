@@ -115,6 +115,7 @@ class Translator {
     bool load(const Decoded& d, Type mem, bool sign);
     bool store(const Decoded& d, Type mem);
     bool branch(const Decoded& d, ir::Cond c);
+    bool predicate(u64 target, Value taken);
     bool go(u64 target);
     bool binary_w(const Decoded& d, Op op);
     Value sh_amount(const Decoded& d);
@@ -160,6 +161,7 @@ class Translator {
     ir::Block& out_;
     u64 pc_;             ///< of the next instruction to translate
     u32 known_reg_ = 0;  ///< register that holds the constant known_value_ (from auipc), 0 = none
+    Value skip_ = ir::kNone;  ///< i1: writes of the current instruction do not happen (predicate())
     u64 known_value_ = 0;
     u64 window_pc_ = 0;  ///< guest code bytes read ahead
     u64 window_size_ = 0;

@@ -1,8 +1,9 @@
 // fold: local simplification once guest state was forwarded.
 // Input: any block. Output: simplify() finds nothing more; sign and zero extensions, masks and shift pairs
 // that known bits
-//   show to be redundant are gone; identical pure instructions that are close together became one; indirect
-//   jumps to constant targets are direct; nothing stands behind an exit that is always taken.
+//   show to be redundant are gone; rotations spelt as shifts are rotations; identical pure instructions that
+//   are close together became one; indirect jumps to constant targets are direct; nothing stands behind an
+//   exit that is always taken.
 // Invariant: an instruction is replaced by an earlier value or rewritten in place, never moved.
 // Cost: one forward walk with constant work an instruction, O(instructions).
 #include <algorithm>
@@ -22,6 +23,8 @@ constexpr Value kReuseWindow = 64;
 /// An inverted comparison reads the operands of the first one again; farther away they may be in no register
 /// any more.
 constexpr Value kInvertWindow = 16;
+/// How far back a removed instruction may lie whose place a new one takes.
+constexpr Value kNopSearch = 8;
 constexpr unsigned kTableBits = 6;
 
 bool is_constant(const Inst& in) { return in.op == Op::Const || in.op == Op::GuestAddr; }
@@ -75,6 +78,7 @@ class Folder {
     Value local_rules(Value i, Inst& in);
     Value extension(Inst& in);
     Value shift(Inst& in);
+    void rotation(Value i, Inst& in);
     Value earlier_copy(Value i, const Inst& in);
     void control_flow(Value i, Inst& in);
 
@@ -188,6 +192,39 @@ Value Folder::shift(Inst& in) {
     return (in.op == Op::Ashr ? inner.sign_ext : inner.zero_ext) <= w - n ? x.args[0] : kNone;
 }
 
+/// (x << n) | (x >> width - n), and its i32 form whose halves were widened to i64 each: how compilers rotate
+/// for ISAs without such an instruction. The halves have no common bits, so xor and add mean the same.
+void Folder::rotation(Value i, Inst& in) {
+    if (in.type != Type::I32 && in.type != Type::I64) return;
+    Value left = in.args[0], right = in.args[1];
+    const auto narrow = [&](Value v) {
+        const Inst& x = insts_[v];
+        const bool widened = (x.op == Op::Sext || x.op == Op::Zext) && insts_[x.args[0]].type == Type::I32;
+        return in.type == Type::I64 && widened ? x.args[0] : v;
+    };
+    if (insts_[narrow(left)].op != Op::Shl) std::swap(left, right);
+    const Inst& l = insts_[narrow(left)];
+    const Inst& r = insts_[narrow(right)];
+    if (l.op != Op::Shl || r.op != Op::Lshr || l.type != r.type || l.args[0] != r.args[0]) return;
+    if (!constant(l.args[1]) || !constant(r.args[1])) return;
+    const unsigned w = width(l.type), n = imm(l.args[1]) & (w - 1), m = imm(r.args[1]) & (w - 1);
+    if (n == 0 || n + m != w) return;
+    const Inst rotated{.op = Op::Rotr, .type = l.type, .args = {l.args[0], r.args[1], kNone}};
+    if (l.type == in.type) {
+        in = rotated;
+        return;
+    }
+    // Two instructions for one: the rotation takes the place of one that an earlier pass removed.
+    const Op widen = insts_[left].op;  // the right half has a zero above it either way
+    for (Value at = i; at-- > std::max(l.args[0], r.args[1]) + 1 && i - at <= kNopSearch;) {
+        if (insts_[at].op != Op::Nop || repl_[at] != at) continue;
+        insts_[at] = rotated;
+        bits_[at] = {32, 32};
+        in = {.op = widen, .type = Type::I64, .args = {at, kNone, kNone}};
+        return;
+    }
+}
+
 Value Folder::local_rules(Value i, Inst& in) {
     switch (in.op) {
         case Op::Sext:
@@ -197,6 +234,9 @@ Value Folder::local_rules(Value i, Inst& in) {
         case Op::Lshr:
         case Op::Ashr:
         case Op::Rotr: return shift(in);
+        case Op::Or:
+        case Op::Xor:
+        case Op::Add: rotation(i, in); return kNone;
         case Op::And: {
             if (!constant(in.args[1])) return kNone;
             const u64 possible = zext(~u64{0}, bits_[in.args[0]].zero_ext);
