@@ -59,6 +59,11 @@ class Interpreter {
   private:
     u64 arg(const Inst& in, unsigned n) const { return v_[in.args[n]].lo; }
     Type arg_type(const Inst& in, unsigned n) const { return insts_[in.args[n]].type; }
+    /// What stands above the operand of an extension with kLooseUpper: nothing may depend on it, so it is
+    /// chosen to show who does.
+    u64 loose_bits(const Inst& in) const {
+        return in.aux & kLooseUpper ? 0xa5c3a5c3a5c3a5c3 & mask_of(in.type) & ~mask_of(arg_type(in, 0)) : 0;
+    }
     u128 full(const Inst& in, unsigned n) const {
         if (in.args[n] == kNone) return 0;
         const Val& v = v_[in.args[n]];
@@ -304,11 +309,12 @@ InterpResult Interpreter::run() {
                 continue;
             case Op::Zext:
                 if (is_wide(t)) break;
-                out.lo = arg(in, 0);
+                out.lo = arg(in, 0) | loose_bits(in);
                 continue;
             case Op::Sext:
                 if (is_wide(t)) break;
                 out.lo = static_cast<u64>(sext(arg(in, 0), width(arg_type(in, 0)))) & mask_of(t);
+                if (in.aux & kLooseUpper) out.lo = arg(in, 0) | loose_bits(in);
                 continue;
             case Op::Trunc: out.lo = arg(in, 0) & mask_of(t); continue;
             case Op::Icmp: {

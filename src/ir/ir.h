@@ -129,6 +129,7 @@ inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct =
                      kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }
 inline constexpr u32 kBackEdge = 1;
+inline constexpr u32 kLooseUpper = 1;  ///< of zext and sext
 
 /// One guest register as the IR sees it: `offset` bytes from the start of the guest area of the vCPU state.
 struct StateSlot {

@@ -92,17 +92,18 @@ TEST(Passes, ForwardStateAlone) { check_random(10000, 500, ~u64{1}); }
 TEST(Passes, FoldAlone) { check_random(20000, 1000, ~u64{2}); }
 TEST(Passes, DeadStateAlone) { check_random(30000, 500, ~u64{4}); }
 TEST(Passes, DceAlone) { check_random(40000, 500, ~u64{8}); }
+TEST(Passes, DemandedBitsAlone) { check_random(60000, 1000, ~u64{16}); }
 TEST(Passes, IntegerOnlyBlocks) {
     check_random(50000, 1500, 0,
                  {.insns = 20, .floats = false, .vectors = false, .wide = false, .atomics = false});
 }
 
 TEST(Passes, NamesAreTheOffSwitches) {
-    ASSERT_EQ(tier1_passes().size(), 4u);
+    ASSERT_EQ(tier1_passes().size(), 5u);
     EXPECT_EQ(tier1_passes()[0].name, "forward-state");
     Block b = parsed("%0 = const i64 5\nset $x0, %0\n%1 = get i64 $x0\nset $x1, %1\ngoto 0x10\n");
     const std::string before = print(b, kLayout);
-    run_tier1_passes(b, kLayout, 15);
+    run_tier1_passes(b, kLayout, 31);
     EXPECT_EQ(print(b, kLayout), before);
     run_tier1_passes(b, kLayout, 0);
     EXPECT_NE(print(b, kLayout), before);

@@ -38,6 +38,7 @@ constexpr std::string_view kUnsigned[] = {"signed", "unsigned"};
 constexpr std::string_view kExact[] = {"inexact", "exact"};
 constexpr std::string_view kNegProduct[] = {"posp", "negp"};
 constexpr std::string_view kNegAddend[] = {"posz", "negz"};
+constexpr std::string_view kUpper[] = {"exact", "loose"};
 constexpr std::string_view kBackEdgeWord[] = {"forward", "backedge"};
 
 const auto kReason = [] {
@@ -60,6 +61,7 @@ constexpr Field kFRoundFields[] = {{0, 3, false, kRound}, {4, 2, false, kSem}, {
 constexpr Field kFToIntFields[] = {{0, 3, false, kRound}, {4, 2, false, kSem}, {8, 1, true, kUnsigned}};
 constexpr Field kFCmpFields[] = {{0, 3, false, kFpCond}, {3, 1, true, kSignaling}, {4, 2, true, kSem}};
 const Field kReasonFields[] = {{0, 32, false, kReason}};
+constexpr Field kExtendFields[] = {{0, 1, true, kUpper}};
 constexpr Field kBackEdgeFields[] = {{0, 1, true, kBackEdgeWord}};
 
 std::span<const Field> aux_fields(Op op) {
@@ -69,6 +71,8 @@ std::span<const Field> aux_fields(Op op) {
         case Op::RemS:
         case Op::RemU: return kDivFields;
         case Op::Icmp: return kIcmpFields;
+        case Op::Zext:
+        case Op::Sext: return kExtendFields;
         case Op::FlagsSub: return kFlagsSubFields;
         case Op::FlagsTest: return kFlagsTestFields;
         case Op::Load:

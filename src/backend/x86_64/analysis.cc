@@ -36,6 +36,11 @@ bool is_sign32(const Inst& in, Type operand) {
     return false;
 }
 
+// An extension that is its operand: what is in the register above it does not matter.
+bool loose(const ir::Block& block, const Inst& in) {
+    return (in.aux & ir::kLooseUpper) && is_gpr_type(in.type) && block.insts[in.args[0]].type != Type::I1;
+}
+
 bool raw_args(Op op) { return op == Op::Const128; }
 
 }  // namespace
@@ -67,11 +72,13 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             return in.type != Type::I1 && is_gpr_type(from) ? arg(0) : i;
         }
         case Op::Zext: {
+            if (loose(block, in)) return arg(0);
             const Value x = arg(0);
             const Type from = block.insts[in.args[0]].type;
             return is_gpr_type(in.type) && info[x].clean && block.insts[x].type == from ? x : i;
         }
         case Op::Sext: {
+            if (loose(block, in)) return arg(0);
             const Value x = arg(0);
             const Inst& def = block.insts[x];
             const Type def_arg = def.op == Op::Sext ? block.insts[def.args[0]].type : Type::Void;

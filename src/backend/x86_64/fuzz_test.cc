@@ -7,6 +7,7 @@
 
 #include "backend/x86_64/native_harness.h"
 #include "base/format.h"
+#include "ir/passes/passes.h"
 
 namespace vm::backend::x86_64 {
 namespace {
@@ -29,6 +30,7 @@ struct Config {
     HostFeatures features;
     u64 state_seed = 0;
     bool alone = false;
+    bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it was
 };
 
 /// A wild access that would not fault here: AddressSanitizer keeps its shadow memory where it goes.
@@ -44,7 +46,9 @@ std::string check(const ir::Block& b, const Config& c, std::string* unsupported 
     const ir::StateLayout layout = layout_variant(c.layout);
     auto compiler = make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features);
     CompiledBlock out;
-    if (auto r = compiler->compile(b, out); !r) {
+    ir::Block compiled = b;
+    if (c.passes) ir::run_tier1_passes(compiled, layout, 0);
+    if (auto r = compiler->compile(compiled, out); !r) {
         if (r.error().kind != ErrorKind::Unsupported) return r.error().message + "\n";
         if (unsupported) *unsupported = r.error().message;
         return {};
@@ -86,7 +90,9 @@ ir::Block shrink(ir::Block b, const Config& c) {
 void dump_code(const ir::Block& b, const Config& c) {
     const ir::StateLayout layout = layout_variant(c.layout);
     CompiledBlock out;
-    if (!make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features)->compile(b, out)) return;
+    ir::Block compiled = b;
+    if (c.passes) ir::run_tier1_passes(compiled, layout, 0);
+    if (!make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features)->compile(compiled, out)) return;
     if (FILE* f = std::fopen("/tmp/vm-fuzz.bin", "wb")) {
         std::fwrite(out.code.data(), 1, out.code.size(), f);
         std::fclose(f);
@@ -131,6 +137,7 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         if (rng.one_in(3)) c.disabled = rng.next() & 0xfff;
         c.state_seed = rng.next();
         c.alone = rng.one_in(4);
+        c.passes = rng.one_in(2);
         options.insns = static_cast<unsigned>(2 + rng.below(16));
         ir::Block b = RandomBlock(seed, ir::testing::test_layout(), options).make();
         for (auto& in : b.insts)  // may be the host's cycle counter

@@ -238,6 +238,11 @@ Value Folder::local_rules(Value i, Inst& in) {
         case Op::Xor:
         case Op::Add: rotation(i, in); return kNone;
         case Op::And: {
+            if (insts_[in.args[0]].op == Op::Not) std::swap(in.args[0], in.args[1]);
+            if (insts_[in.args[1]].op == Op::Not) {
+                in = {.op = Op::AndNot, .type = in.type, .args = {in.args[0], insts_[in.args[1]].args[0], kNone}};
+                return kNone;
+            }
             if (!constant(in.args[1])) return kNone;
             const u64 possible = zext(~u64{0}, bits_[in.args[0]].zero_ext);
             return (imm(in.args[1]) & possible) == possible ? in.args[0] : kNone;

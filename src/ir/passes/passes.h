@@ -38,6 +38,7 @@ void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch
 void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dce(Block& block, const StateLayout& layout, PassScratch& scratch);
+void demanded_bits(Block& block, const StateLayout& layout, PassScratch& scratch);
 
 /// One row of the pipeline; the name is its off switch (`--jit-opt=-name`).
 struct Pass {
