@@ -1,6 +1,7 @@
 // A block that jumps back to its own start is a loop of which we see everything. The guest registers that it uses most get
-// the host registers for the time it runs, whatever is pinned elsewhere: a prologue exchanges them, the back-edge goes
-// behind the prologue, and every way out puts them back. Fault recovery knows from DirtySlot entries.
+// the host registers for the time it runs, whatever is pinned elsewhere. The block is emitted twice: as any other for the
+// first turn, which often is the only one, and again for the turns that follow. Between the two a prologue exchanges
+// registers; every way out of the second puts them back. Fault recovery knows from DirtySlot entries.
 #include <algorithm>
 
 #include "backend/x86_64/lowering.h"
@@ -21,10 +22,9 @@ struct SlotCost {
 };
 }  // namespace
 
+// Fills swaps_; nothing is exchanged yet.
 void Lowering::choose_swaps() {
     swaps_.clear();
-    pins_ = all_pins_;
-    swaps_active_ = false;
     if (!allow_swaps_) return;
     const auto& insts = block_->insts;
     size_t last = 0;
@@ -61,12 +61,21 @@ void Lowering::choose_swaps() {
         const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
         swaps_.push_back({reg, in[k], out[k], written[in[k]]});
     }
+}
+
+// The turns after the first.
+void Lowering::lower_loop() {
+    for (const u32 from : to_loop_) a.patch32(from, a.pos() - (from + 4));
     for (const Swap& s : swaps_) {
         pins_.reg_of[s.out] = -1;
         pins_.reg_of[s.in] = static_cast<i8>(s.reg);
         pins_.slot_of[s.reg] = static_cast<i16>(s.in);
     }
-    swaps_active_ = !swaps_.empty();
+    swaps_active_ = true;
+    loop_prologue();
+    const size_t exchanged = out_->dirty.size();
+    lower_all();
+    for (size_t k = exchanged - 2 * swaps_.size(); k < exchanged; k++) out_->dirty[k].host_end = a.pos();
 }
 
 void Lowering::loop_prologue() {
@@ -79,10 +88,6 @@ void Lowering::loop_prologue() {
         out_->dirty.push_back({loop_head_, loop_head_, s.in, s.reg});
         out_->dirty.push_back({loop_head_, loop_head_, s.out, kDirtyInHome});
     }
-}
-
-void Lowering::loop_end() {
-    for (size_t k = 0; k < 2 * swaps_.size(); k++) out_->dirty[k].host_end = a.pos();
 }
 
 void Lowering::restore_swaps() {
@@ -104,8 +109,14 @@ bool Lowering::swapped_reg(u8 r) const {
     return swaps_active_ && std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
 }
 
-// To the loop head, where registers are as they are now.
+// To the loop head, where registers are as they are now; from the first turn to the prologue before it.
 void Lowering::loop_jump(Cc c, bool always) {
+    if (!swaps_active_) {
+        if (!always) a.byte(0x0f);
+        a.byte(always ? 0xe9 : static_cast<u8>(0x80 | static_cast<u8>(c)));
+        to_loop_.push_back(a.pos());
+        return a.dword(0);
+    }
     const i32 back = static_cast<i32>(loop_head_) - static_cast<i32>(a.pos() + 2);
     if (back >= -128) {
         a.byte(always ? 0xeb : static_cast<u8>(0x70 | static_cast<u8>(c)));

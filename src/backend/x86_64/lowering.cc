@@ -28,16 +28,8 @@ Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
 void Lowering::compile_once(const ir::Block& block, CompiledBlock& out) {
     start(block, out);
     choose_swaps();
-    an_.run(block);
-    loop_prologue();
-    const u32 n = static_cast<u32>(block.insts.size());
-    for (u32 i = 0; i < n && !failed_; i++) {
-        const ValueInfo& v = an_.info[i];
-        if (!v.live || v.deferred || v.rep != i) continue;
-        begin_inst(i);
-        lower(i);
-        consume();
-    }
+    lower_all();
+    if (!swaps_.empty() && !failed_) lower_loop();
     if (!failed_) finish();
 }
 
@@ -47,25 +39,45 @@ void Lowering::start(const ir::Block& block, CompiledBlock& out) {
     out_ = &out;
     failed_ = false;
     a.restart();
-    loc_.assign(block.insts.size(), Loc{});
+    links_.clear();
+    to_loop_.clear();
+    pins_ = all_pins_;
+    swaps_active_ = false;
+}
+
+// The whole block once, and its cold code.
+void Lowering::lower_all() {
+    reset();
+    an_.run(*block_);
+    const u32 n = static_cast<u32>(block_->insts.size());
+    for (u32 i = 0; i < n && !failed_; i++) {
+        const ValueInfo& v = an_.info[i];
+        if (!v.live || v.deferred || v.rep != i) continue;
+        begin_inst(i);
+        lower(i);
+        consume();
+    }
+    if (!failed_) emit_cold();
+}
+
+// What is known at the start of a block: nothing but the convention.
+void Lowering::reset() {
+    loc_.assign(block_->insts.size(), Loc{});
     reg_val_.fill(kNone);
     home_val_.assign(layout_.slots.size(), kNone);
     spill_used_.fill(0);
     spill_dying_.fill(0);
     locked_ = 0;
     cold_.clear();
-    links_.clear();
     canon_.clear();
     pending_nan_.clear();
     dirty_open_.fill(-1);
-    pc_ = block.start_pc;
+    pc_ = block_->start_pc;
     clean_insn_ = true;
     stored_ = true;
 }
 
 void Lowering::finish() {
-    loop_end();
-    emit_cold();
     emit_links();
     a.resolve();
     if (a.failed() && !failed_) {

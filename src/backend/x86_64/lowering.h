@@ -61,6 +61,8 @@ class Lowering final : public Compiler {
     // --- lowering.cc
     void compile_once(const ir::Block& block, CompiledBlock& out);
     void start(const ir::Block& block, CompiledBlock& out);
+    void lower_all();
+    void reset();
     void lower(u32 i);
     bool lower_special(u32 i);
     bool on(JitOpt o) const { return an_.on(o); }
@@ -83,10 +85,10 @@ class Lowering final : public Compiler {
         bool written;
     };
     void choose_swaps();
+    void lower_loop();
     void loop_prologue();
     void restore_swaps();
     void restore_inline();
-    void loop_end();
     bool is_loop(u64 target) const { return !swaps_.empty() && target == block_->start_pc; }
     bool swapped_reg(u8 r) const;
     void loop_jump(Cc c, bool always);
@@ -286,7 +288,8 @@ class Lowering final : public Compiler {
     bool stored_ = true;       ///< a guest store may be in the store buffer
     bool clean_insn_ = true;   ///< nothing visible happened since it began
     std::vector<Swap> swaps_;
-    bool swaps_active_ = false;  ///< until restore_inline()
+    bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
+    std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;

@@ -13,7 +13,32 @@
 100008 e3 9c 02 fe  bne t0,zero,0x100000
 10000c 73 00 00 00  ecall
 --- host
+; 100000 c.add t1,t0
 entry:
+    mov rax, qword ptr state[$t0]
+    mov rcx, rax
+    add rcx, qword ptr state[$t1]
+    mov qword ptr state[$t1], rcx
+; 100002 c.addi t0,-1
+    add rax, -1
+    mov qword ptr state[$t0], rax
+; 100004 xor t2,t2,t1
+    xor rcx, qword ptr state[$t2]
+    mov qword ptr state[$t2], rcx
+; 100008 bne t0,zero,0x100000
+    cmp dword ptr state[safepoint_request], 0
+    jne L1
+    test rax, rax
+    jne L2
+; 10000c ecall
+    mov eax, 2
+    xor ecx, ecx
+    mov edx, 0x100010                        ; guest address 100010
+    jmp ExitReason
+L1:
+    mov edx, 0x100008                        ; guest address 100008
+    jmp Safepoint
+L2:
     mov qword ptr state[$sp], $sp
     mov $sp, qword ptr state[$t0]
     mov qword ptr state[$s0], $s0
@@ -21,7 +46,7 @@ entry:
     mov qword ptr state[$s1], $s1
     mov $s1, qword ptr state[$t2]
 ; 100000 c.add t1,t0
-L1:
+L3:
     add $s0, $sp
 ; 100002 c.addi t0,-1
     add $sp, -1
@@ -29,9 +54,9 @@ L1:
     xor $s1, $s0
 ; 100008 bne t0,zero,0x100000
     cmp dword ptr state[safepoint_request], 0
-    jne L2
+    jne L4
     test $sp, $sp
-    jne L1
+    jne L3
 ; 10000c ecall
     mov qword ptr state[$t0], $sp
     mov $sp, qword ptr state[$sp]
@@ -43,7 +68,7 @@ L1:
     xor ecx, ecx
     mov edx, 0x100010                        ; guest address 100010
     jmp ExitReason
-L2:
+L4:
     mov qword ptr state[$t0], $sp
     mov $sp, qword ptr state[$sp]
     mov qword ptr state[$t1], $s0
