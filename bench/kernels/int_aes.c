@@ -52,7 +52,7 @@ static u64 run(long scale) {
     u32 key[4] = {0x16157e2b, 0xa6d2ae28, 0x8815f7ab, 0x3c4fcf09}, w[44], out[4];
     expand(w, key);
     u64 sum = 0;
-    for (long r = 0; r < 600000 * scale; r++) {
+    for (long r = 0; r < 1600000 * scale; r++) {
         u32 in[4] = {(u32)r, (u32)(r >> 32), (u32)sum, 7};
         encrypt(out, in, w);
         sum = sum * 31 + out[0] + ((u64)out[3] << 32);

@@ -36,7 +36,7 @@ static u64 run(long scale) {
     m[0] |= 1, m[L - 1] |= 1ull << 63, r[0] = 1;
     for (int i = 0; i < 6; i++) inv *= 2 - m[0] * inv;
     inv = -inv;
-    for (long k = 0; k < 30000 * scale; k++) {
+    for (long k = 0; k < 40000 * scale; k++) {
         montmul(r, r, a, m, inv);
         if (k % 3 == 0) montmul(a, a, a, m, inv);
     }

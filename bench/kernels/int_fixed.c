@@ -4,7 +4,7 @@
 static inline long mul(long a, long b) { return (long)(((__int128)a * b) >> 28); }
 static u64 run(long scale) {
     u64 sum = 0;
-    for (long r = 0; r < scale; r++)
+    for (long r = 0; r < 6 * scale; r++)
         for (int py = 0; py < 200; py++)
             for (int px = 0; px < 200; px++) {
                 long cx = ((long)px << 28) * 3 / 200 - (2l << 28), cy = ((long)py << 28) / 100 - (1l << 28) + r, x = 0, y = 0;

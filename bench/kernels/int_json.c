@@ -34,6 +34,6 @@ static u64 run(long scale) {
                      (unsigned long long)seed, (int)(seed % 7), (int)(seed % 1000), (int)(seed % 13), (int)(seed % 99));
     }
     strcpy(p, "0]");
-    for (long r = 0; r < 60 * scale; r++) at = text, value();
+    for (long r = 0; r < 300 * scale; r++) at = text, value();
     return hash;
 }

@@ -21,7 +21,7 @@ static NOINLINE void compress(u32* h, const u32* m) {
 static u64 run(long scale) {
     u32 h[4] = {1, 2, 3, 4}, m[16];
     for (int i = 0; i < 64; i++) K[i] = (u32)(fabs(sin(i + 1)) * 4294967296.0);
-    for (long r = 0; r < 250000 * scale; r++) {
+    for (long r = 0; r < 600000 * scale; r++) {
         for (int i = 0; i < 16; i++) m[i] = (u32)(r * 16 + i) ^ h[i & 3];
         compress(h, m);
     }

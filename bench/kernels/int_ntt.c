@@ -30,6 +30,6 @@ static u64 run(long scale) {
     root[0] = 1;
     for (int i = 1; i < N; i++) root[i] = (u32)((u64)root[i - 1] * g % P);
     for (int i = 0; i < N; i++) x[i] = (u32)(next_random(&seed) % P);
-    for (long r = 0; r < 500 * scale; r++) transform(), sum = sum * 5 + x[r % N];
+    for (long r = 0; r < 1500 * scale; r++) transform(), sum = sum * 5 + x[r % N];
     return sum;
 }

@@ -16,6 +16,6 @@ static NOINLINE u64 siphash(const u64* words, int n, u64 k0, u64 k1) {
 static u64 run(long scale) {
     u64 words[8], sum = 0;
     for (int i = 0; i < 8; i++) words[i] = (u64)i * 0x9e3779b97f4a7c15;
-    for (long r = 0; r < 1200000 * scale; r++) words[r & 7] ^= sum, sum += siphash(words, (int)(r & 7) + 1, (u64)r, sum);
+    for (long r = 0; r < 3600000 * scale; r++) words[r & 7] ^= sum, sum += siphash(words, (int)(r & 7) + 1, (u64)r, sum);
     return sum;
 }

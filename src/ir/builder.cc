@@ -190,10 +190,10 @@ void Builder::exit_if(Value cond, u64 target) {
           .imm = target});
 }
 
-void Builder::trap_if(Value cond, ExitReason r, Value value) {
+void Builder::trap_if(Value cond, ExitReason r, Value value, u64 pc) {
     assert(type(cond) == Type::I1 && type(value) == Type::I64);
     if (is_const(cond, 0)) return;
-    emit({.op = Op::TrapIf, .args = {cond, value, kNone}, .aux = static_cast<u32>(r)});
+    emit({.op = Op::TrapIf, .args = {cond, value, kNone}, .aux = static_cast<u32>(r), .imm = pc});
 }
 
 void Builder::jump(u64 target) {

@@ -70,7 +70,8 @@ class Builder {
     void insn(u64 pc, unsigned len);
     void icount(u64 n);
     void exit_if(Value cond, u64 target);  ///< back-edge bit set when target <= current instruction
-    void trap_if(Value cond, ExitReason r, Value value);
+    /// `pc`: where the guest goes on; 0: at the current instruction.
+    void trap_if(Value cond, ExitReason r, Value value, u64 pc = 0);
     void jump(u64 target);  ///< Goto
     void call(u64 target, u64 return_pc);
     void call_ind(Value target, u64 return_pc);

@@ -367,7 +367,7 @@ inline Value RandomBlock::conversion(Op o) {
 
 inline Value RandomBlock::memory(Op o) {
     if (o == Op::Fence) return op(o, T::Void, {kNone, kNone, kNone}, static_cast<u32>(rng_.below(7)));
-    const Value a = address();
+    Value a = address();
     const bool sign = rng_.one_in(2);
     Type m = word();
     Type t = m;  // at least as wide
@@ -391,7 +391,10 @@ inline Value RandomBlock::memory(Op o) {
             return op(o, t, {a, any(t), kNone}, rmw_aux(static_cast<RmwOp>(rng_.below(10)), sign, order()), 0,
                       m);
         case Op::AtomicCas:
-            if (options_.wide && rng_.one_in(6)) m = t = T::I128;
+            if (options_.wide && rng_.one_in(6)) {
+                m = t = T::I128;
+                a = op(Op::And, T::I64, {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
+            }
             return op(o, t, {a, any(t), any(t)}, mem_aux(sign, order()), 0, m);
         case Op::LoadReserve: {
             const Value v = op(o, t, {a, kNone, kNone}, mem_aux(sign, order()), 0, m);

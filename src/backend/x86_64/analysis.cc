@@ -152,9 +152,9 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
     const bool wide = def.type == Type::I64;
     switch (consumer.op) {
         case Op::ExitIf: case Op::TrapIf:
-            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::FlagsTest);
+            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::Not);
         case Op::Select:
-            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::Icmp && is_gpr_type(consumer.type);
+            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::Not) && is_gpr_type(consumer.type);
         case Op::Icmp:
             return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && (wide || def.type == Type::I32);
         case Op::Load: case Op::Store: case Op::Prefetch:

@@ -12,6 +12,7 @@ void Lowering::cold_fp(const Cold& c) {
         case ColdKind::MinMax: return cold_min_max(c);
         case ColdKind::FToInt: return cold_to_int(c);
         case ColdKind::U64ToF: return cold_u64_to_f(c);
+        case ColdKind::IntToF: return cold_int_to_f(c);
         case ColdKind::Unbox:
             xmov(c.r[0], constant(Const::CanonF32, 8), 8);
             return jump_back(c);
@@ -157,6 +158,26 @@ void Lowering::cold_u64_to_f(const Cold& c) {
         a.cvtsi2sd(xr(d), r64(s));
         a.addsd(xr(d), xr(d));
     }
+    jump_back(c);
+}
+
+// r = {result, source, scratch, single, Round}, n = bits of the source: the conversion with that rounding in MXCSR.
+void Lowering::cold_int_to_f(const Cold& c) {
+    const x86::Mem kept = gs(static_cast<i32>(offsetof(VcpuState, scratch)) + 16, 4);
+    const x86::Mem changed = gs(static_cast<i32>(offsetof(VcpuState, scratch)) + 20, 4);
+    const u8 t = c.r[2];
+    a.stmxcsr(kept);
+    a.mov(r32(t), kept);
+    a.and_(r32(t), ~0x6000);
+    a.or_(r32(t), static_cast<i32>(mxcsr_rounding(c.r[4])));
+    a.mov(changed, r32(t));
+    a.ldmxcsr(changed);
+    convert_int(c.r[0], gpr(c.r[1], c.n), c.r[3]);
+    a.stmxcsr(changed);
+    a.mov(r32(t), changed);
+    a.and_(r32(t), 0x3f);
+    a.or_(kept, r32(t));
+    a.ldmxcsr(kept);
     jump_back(c);
 }
 

@@ -48,7 +48,9 @@ enum class Const : u8 {
     SignF64x2, AbsF64x2, SignF32x4, AbsF32x4,
     SignI8x16, SignI16x8, SignI32x4, SignI64x2,
     Byte0f, Byte70,
-    Count_
+    GuestFlags,                  ///< 64 bytes: sticky flags of FpEnv by those of MXCSR
+    HostFlags = GuestFlags + 4,  ///< 32 bytes: the other way round
+    Count_ = HostFlags + 2
 };
 static_assert(static_cast<unsigned>(Const::Count_) <= kFpConsts);
 inline x86::Mem constant(Const c, unsigned size) {

@@ -120,7 +120,7 @@ void Lowering::trap_if(u32 i) {
     }
     const Cc c = condition(arg(in, 0), &start);
     consume();
-    cold.op = asmjit::Imm(static_cast<i64>(pc_));
+    cold.op = asmjit::Imm(static_cast<i64>(in.imm ? in.imm : pc_));
     cold_jcc(c, cold);
 }
 

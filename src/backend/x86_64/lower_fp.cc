@@ -29,7 +29,8 @@ bool Lowering::lower_fp(u32 i) {
         case Op::FMaxNum: case Op::FMax: f_minmax(i, true); return true;
         case Op::FNeg: case Op::FAbs: case Op::FCopySign: f_sign(i); return true;
         case Op::FCmp: f_cmp(i); return true;
-        case Op::FClass: case Op::FToIntMod: fp_helper(i); return true;
+        case Op::FClass: f_class(i); return true;
+        case Op::FToIntMod: fp_helper(i); return true;
         case Op::FRound: f_round(i); return true;
         case Op::FToInt: f_to_int(i); return true;
         case Op::IntToF: int_to_f(i); return true;
@@ -342,6 +343,45 @@ void Lowering::f_round(u32 i) {
 // --- conversions
 // Signed: the host's "integer indefinite" is the smallest integer; subtracting 1 from it overflows. Unsigned: what is not
 // below 2^32 or 2^63 by its exponent goes to the cold path before anything could raise a flag.
+// Doubled, the number is without its sign, and three comparisons tell zero, subnormal, normal and infinity apart: 0 to 3, plus
+// 4. With the sign the order is the other way round. NaN: 8, or 9 if quiet.
+void Lowering::f_class(u32 i) {
+    const Inst& in = inst(i);
+    const bool single = arg_type(in, 0) == Type::F32;
+    if (arg_type(in, 0) == Type::F16) return fp_helper(i);
+    const unsigned bits = single ? 32 : 64, fraction = single ? 24 : 53;  // of the doubled number
+    const u64 infinity = vm::zext(~u64{0} << fraction, bits);
+    const u8 x = alloc_gpr();
+    load_gpr(x, arg(in, 0));
+    consume();
+    const u8 d = define_gpr(i), t = alloc_gpr(), limit = alloc_gpr();
+    const auto count_if_at_least = [&](u64 bound) {
+        load_const(limit, bound);
+        a.cmp(gpr(t, bits), gpr(limit, bits));
+        a.sbb(r32(d), -1);
+    };
+    a.lea(gpr(t, bits), x86::ptr(r64(x), r64(x)));
+    a.mov(r32(d), 4);
+    a.cmp(gpr(t, bits), 1);
+    a.sbb(r32(d), -1);
+    count_if_at_least(u64{1} << fraction);
+    count_if_at_least(infinity);
+    a.cmp(gpr(t, bits), gpr(limit, bits));
+    const u32 number = a.jcc_short(Cc::Be);
+    a.mov(r32(d), 8);
+    count_if_at_least(infinity | u64{1} << (fraction - 1));
+    const u32 nan = a.jmp_short();
+    a.land(number);
+    a.sar(gpr(x, bits), bits - 1);
+    a.and_(r32(x), 7);
+    a.xor_(r32(d), r32(x));
+    a.land(nan);
+    a.xor_(r32(t), r32(t));
+    a.bts(r64(t), r64(d));
+    a.mov(r64(d), r64(t));
+    defined(i, d);
+}
+
 void Lowering::f_to_int(u32 i) {
     const Inst& in = inst(i);
     const Type from = arg_type(in, 0);
@@ -395,9 +435,12 @@ void Lowering::int_to_f(u32 i) {
     const Type from = arg_type(in, 0);
     const bool single = in.type == Type::F32, is_unsigned = in.aux & ir::kFpUnsigned, wide = from == Type::I64;
     const bool exact = from == Type::I32 && in.type == Type::F64;
-    if ((!single && in.type != Type::F64) || (from != Type::I32 && !wide) || (!exact && ir::fp_round(in.aux) != Round::Dyn))
+    const Round round = exact ? Round::Dyn : ir::fp_round(in.aux);
+    const bool fixed = round != Round::Dyn;
+    if ((!single && in.type != Type::F64) || (from != Type::I32 && !wide) || round == Round::Rmm || (fixed && is_unsigned && wide))
         return fp_helper(i);
     const u8 x = use_gpr(arg(in, 0));
+    const u8 t = fixed ? alloc_gpr() : kNoReg;
     u8 source = x;
     if (is_unsigned) {
         source = alloc_gpr();
@@ -415,14 +458,26 @@ void Lowering::int_to_f(u32 i) {
         a.test(r64(source), r64(source));
         cold_jcc(Cc::S, {.kind = ColdKind::U64ToF, .r = {d, source, 0, single}});
     }
-    const x86::Gp s = gpr(source, wide || is_unsigned ? 64 : 32);
-    if (cpu_.avx) {
-        a.emit(single ? HInst::kIdVcvtsi2ss : HInst::kIdVcvtsi2sd, xr(d), xr(d), s);
-    } else {
-        a.emit(single ? HInst::kIdCvtsi2ss : HInst::kIdCvtsi2sd, xr(d), s);
+    const unsigned bits = wide || is_unsigned ? 64 : 32;
+    if (fixed) {
+        // A number that the fraction holds converts exactly, whatever the rounding.
+        bits == 64 ? a.mov(r64(t), r64(source)) : a.movsxd(r64(t), r32(source));
+        a.sar(r64(t), single ? 24 : 53);
+        a.inc(r64(t));
+        a.cmp(r64(t), 1);
+        cold_jcc(Cc::A, {.kind = ColdKind::IntToF, .n = static_cast<u8>(bits), .r = {d, source, t, single, static_cast<u8>(round)}});
     }
-    if (is_unsigned && wide) cold_.back().back = a.pos();
+    convert_int(d, gpr(source, bits), single);
+    if (fixed || (is_unsigned && wide)) cold_.back().back = a.pos();
     defined(i, d);
+}
+
+void Lowering::convert_int(u8 d, const x86::Gp& source, bool single) {
+    if (cpu_.avx) {
+        a.emit(single ? HInst::kIdVcvtsi2ss : HInst::kIdVcvtsi2sd, xr(d), xr(d), source);
+    } else {
+        a.emit(single ? HInst::kIdCvtsi2ss : HInst::kIdCvtsi2sd, xr(d), source);
+    }
 }
 
 void Lowering::f_to_f(u32 i) {

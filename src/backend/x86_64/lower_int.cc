@@ -540,6 +540,7 @@ Cc Lowering::test_and(ir::Cond c, Value conj, u32* start) {
 Cc Lowering::condition(Value cond, u32* start) {
     if (an_.info[cond].deferred) {
         if (inst(cond).op == Op::Icmp) return compare(cond, start);
+        if (inst(cond).op == Op::Not) return invert(condition(arg(inst(cond), 0), start));
         return flags_condition(cond, start);
     }
     const u8 r = use_gpr(cond);

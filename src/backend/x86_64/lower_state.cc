@@ -141,6 +141,13 @@ x86::Assembler& Lowering::locked() {
     return a;
 }
 
+// Byte number `index` of a table among the constants.
+x86::Mem Lowering::table_byte(Const table, u8 index) {
+    x86::Mem m = constant(table, 1);
+    m.setIndex(r64(index));
+    return m;
+}
+
 // Rounding and sticky flags: see convention.h.
 void Lowering::misc_state(u32 i) {
     const Inst& in = inst(i);
@@ -181,42 +188,30 @@ void Lowering::misc_state(u32 i) {
             return defined(i, d);
         }
         case Op::FpGetFlags: {
-            // IE DE ZE OE UE PE (bits 0..5) → NX UF OF DZ NV (bits 0..4): reverse bits 5..2, then bit 0 to bit 4.
-            take(kRax);
-            take(kRcx);
-            take(kRdx);
+            const u8 d = define_gpr(i);
             a.stmxcsr(mxcsr);
-            a.mov(x86::edx, mxcsr);
-            a.mov(x86::eax, x86::edx);
-            a.and_(x86::eax, 1);
-            a.shl(x86::eax, 4);
-            for (unsigned k = 0; k < 4; k++) {
-                a.mov(x86::ecx, x86::edx);
-                a.shr(x86::ecx, 5 - k);
-                a.and_(x86::ecx, 1);
-                if (k) a.shl(x86::ecx, k);
-                a.or_(x86::eax, x86::ecx);
-            }
-            return defined(i, kRax);
+            a.mov(r32(d), mxcsr);
+            a.and_(r32(d), 0x3f);
+            a.movzx(r32(d), table_byte(Const::GuestFlags, d));
+            return defined(i, d);
         }
         case Op::FpSetFlags: {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
-            a.stmxcsr(mxcsr);
-            a.and_(mxcsr, ~0x3f);
             a.mov(r32(t), r32(v));
-            a.shr(r32(t), 4);
-            a.and_(r32(t), 1);
-            for (unsigned k = 0; k < 4; k++) {
-                a.mov(r32(u), r32(v));
-                a.shl(r32(u), 5 - k);
-                if (k) a.shr(r32(u), k);
-                a.and_(r32(u), 1 << (5 - k));
-                a.or_(r32(t), r32(u));
-            }
-            a.or_(mxcsr, r32(t));
+            a.and_(r32(t), 0x1f);
+            a.movzx(r32(t), table_byte(Const::HostFlags, t));
+            a.stmxcsr(mxcsr);
+            a.mov(r32(u), mxcsr);
+            a.xor_(r32(t), r32(u));
+            a.and_(r32(t), 0x3f);
+            // Mostly the flags are as they were, and loading the register is slow.
+            const u32 same = a.jcc_short(Cc::E);
+            a.xor_(r32(t), r32(u));
+            a.mov(mxcsr, r32(t));
             a.ldmxcsr(mxcsr);
+            a.land(same);
             return;
         }
         case Op::FpSetRound: {

@@ -40,7 +40,7 @@ class Lowering final : public Compiler {
         ReturnMiss,     ///< r[0] = PC register, imm = mask
         SwapExit,       ///< imm = target: puts back swapped registers, then an ordinary exit
         CanonNan,       ///< registers in canon_ [imm, imm + n): Stub numbers
-        FmaNan, MinMax, FToInt, U64ToF, Unbox
+        FmaNan, MinMax, FToInt, IntToF, U64ToF, Unbox
     };
     struct Cold {
         ColdKind kind;
@@ -138,6 +138,7 @@ class Lowering final : public Compiler {
     void set_pinned(unsigned slot, u8 reg, Value v);
     void set_home(unsigned slot, Value v);
     void misc_state(u32 i);
+    static x86::Mem table_byte(Const table, u8 index);
     unsigned full_width(Value v) const;
     u64 const_bits(Value v) const;
     void bit_field(u8 u, u8 t);
@@ -234,9 +235,11 @@ class Lowering final : public Compiler {
     void f_minmax(u32 i, bool max);
     void f_sign(u32 i);
     void f_cmp(u32 i);
+    void f_class(u32 i);
     void f_round(u32 i);
     void f_to_int(u32 i);
     void int_to_f(u32 i);
+    void convert_int(u8 d, const x86::Gp& source, bool single);
     void f_to_f(u32 i);
     void nan_box16(u32 i);
     void nan_unbox(u32 i);
@@ -248,6 +251,7 @@ class Lowering final : public Compiler {
     void cold_min_max(const Cold& c);
     void cold_to_int(const Cold& c);
     void cold_u64_to_f(const Cold& c);
+    void cold_int_to_f(const Cold& c);
     void cold_fma(const Cold& c);
     void cold_canon_calls(u32 first, u32 n);
     u32 collect_pending(u32* n);

@@ -261,10 +261,12 @@ TEST(Lowering, IntToFloat) {
                         for (u64 x : {u64{0}, u64{1}, u64{0x7fffffff}, u64{0x80000000}, u64{0xffffffff}, u64{0x1000001}, u64{0x20000000000001},
                                       u64{0x7fffffffffffffff}, u64{0x8000000000000000}, u64{0x8000000000000401}, ~u64{0}}) {
                             s.rounding = rounding;
-                            Maker m(s);
-                            const u32 aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV, u);
-                            m.result(m.b.emit({.op = Op::IntToF, .type = to, .args = {m.operand(0, from, x), ir::kNone, ir::kNone}, .aux = aux}));
-                            ASSERT_EQ(m.finish(), "");
+                            for (ir::Round fixed : {ir::Round::Dyn, ir::Round::Rne, ir::Round::Rtz, ir::Round::Rdn, ir::Round::Rup, ir::Round::Rmm}) {
+                                Maker m(s);
+                                const u32 aux = ir::fp_aux(fixed, ir::FpSem::RiscV, u);
+                                m.result(m.b.emit({.op = Op::IntToF, .type = to, .args = {m.operand(0, from, x), ir::kNone, ir::kNone}, .aux = aux}));
+                                ASSERT_EQ(m.finish(), "");
+                            }
                         }
 }
 

@@ -214,7 +214,7 @@ TEST(Control, FlagsAndRoundingRegisters) {
     EXPECT_EQ(m.fp.rounding, 0);
 }
 
-TEST(Control, RoundingWritesThatMayChangeTheModeEndTheBlock) {
+TEST(Control, RoundingWritesThatChangeTheModeLeaveTheBlock) {
     struct {
         u32 insn;
         u8 before;
@@ -228,8 +228,12 @@ TEST(Control, RoundingWritesThatMayChangeTheModeEndTheBlock) {
         {word("CSRRWI") | rs1(6) | csr(kCsrFrm), 1, ExitReason::ModeChange, 6},
         {word("CSRRWI") | rs1(0) | csr(kCsrFcsr), 1, ExitReason::Next, 0},
         {word("CSRRW") | rs1(0) | csr(kCsrFcsr), 5, ExitReason::ModeChange, 0},
-        {word("CSRRW") | rs1(kA) | csr(kCsrFrm), 0, ExitReason::ModeChange, 1},
-        {word("CSRRS") | rs1(kA) | csr(kCsrFrm), 2, ExitReason::ModeChange, 3},
+        {word("CSRRW") | rs1(kA) | csr(kCsrFrm), 0, ExitReason::Next, 1},
+        {word("CSRRW") | rs1(kA) | csr(kCsrFrm), 4, ExitReason::ModeChange, 1},
+        {word("CSRRW") | rs1(kA) | csr(kCsrFrm), 7, ExitReason::ModeChange, 1},
+        {word("CSRRS") | rs1(kA) | csr(kCsrFrm), 6, ExitReason::Next, 7},
+        {word("CSRRS") | rs1(kA) | csr(kCsrFrm), 4, ExitReason::ModeChange, 5},
+        {word("CSRRS") | rs1(kA) | csr(kCsrFrm), 2, ExitReason::Next, 3},
         {word("CSRRS") | rs1(0) | csr(kCsrFrm), 2, ExitReason::Next, 2},
         {word("CSRRW") | rs1(kB) | csr(kCsrFcsr), 2, ExitReason::ModeChange, 4},
         {word("CSRRW") | rs1(kB) | csr(kCsrFflags), 2, ExitReason::Next, 2},

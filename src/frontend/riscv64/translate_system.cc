@@ -89,7 +89,8 @@ bool Translator::csr_access(const Decoded& d, Value operand, bool writes, CsrOp 
     const bool read_only = d.csr >> 10 == 3;
     if (!csr_exists(d.csr) || (read_only && writes)) return false;
 
-    const Value old = read_csr(d.csr);
+    // CSRRW without a destination does not read.
+    const Value old = op == CsrOp::Write && d.rd == 0 ? b.c64(0) : read_csr(d.csr);
 
     Value value = operand;
     if (op == CsrOp::Set) value = b.or_(old, operand);
@@ -128,7 +129,7 @@ Value Translator::read_csr(unsigned csr) {
     }
 }
 
-// Blocks are made for one rounding mode class. A write that may leave it ends the block.
+// Blocks are made for one class of rounding modes; a write that leaves it leaves the block.
 void Translator::write_fp_csr(const Decoded& d, Value v) {
     const auto sink = [&](Op op, Value x) { b.emit({.op = op, .args = {x, ir::kNone, ir::kNone}}); };
     if (d.csr != kCsrFrm) sink(Op::FpSetFlags, v);
@@ -137,9 +138,10 @@ void Translator::write_fp_csr(const Decoded& d, Value v) {
     const Value frm = b.and_(d.csr == kCsrFcsr ? b.lshr(v, b.c64(5)) : v, b.c64(7));
     sink(Op::FpSetRound, frm);
 
-    const ir::Inst& inst = b.at(frm);
-    if (inst.op == Op::Const && mode_of_frm(inst.imm) == request_.mode) return;
-    b.exit(ExitReason::ModeChange, next(d));
+    Value other = b.icmp(ir::Cond::GeU, frm, b.c64(4));
+    if (request_.mode == kModeRmm) other = b.icmp(ir::Cond::Ne, frm, b.c64(4));
+    if (request_.mode == kModeInvalid) other = b.icmp(ir::Cond::LtU, frm, b.c64(5));
+    b.trap_if(other, ExitReason::ModeChange, b.c64(0), next(d));
 }
 
 }  // namespace vm::frontend::riscv64

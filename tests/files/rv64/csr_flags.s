@@ -21,7 +21,6 @@ insn 0x100004, len=4
   set $fa0, %7
 insn 0x100008, len=4
   %10 = get i64 $a0
-  %11 = fpflags.get i64
   fpflags.set %10
 insn 0x10000c, len=4
   exit 0x100010, syscall
@@ -29,91 +28,32 @@ insn 0x10000c, len=4
 ; 100000 csrrs a0,fflags,zero
 entry:
     stmxcsr dword ptr state[scratch+0x10]
-    mov edx, dword ptr state[scratch+0x10]
-    mov eax, edx
-    and eax, 1
-    shl eax, 4
-    mov ecx, edx
-    shr ecx, 5
-    and ecx, 1
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 4
-    and ecx, 1
-    shl ecx, 1
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 3
-    and ecx, 1
-    shl ecx, 2
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 2
-    and ecx, 1
-    shl ecx, 3
-    or eax, ecx
-    mov $a0, rax
+    mov $a0.32, dword ptr state[scratch+0x10]
+    and $a0.32, 0x3f
+    movzx $a0.32, byte ptr state[$a0 + consts+0x180]
 ; 100004 fadd.d fa0,fa1,fa2
     vaddsd $fa0, $fa1, $fa2
 ; 100008 csrrw zero,fflags,a0
-    stmxcsr dword ptr state[scratch+0x10]
-    mov edx, dword ptr state[scratch+0x10]
-    mov eax, edx
-    and eax, 1
-    shl eax, 4
-    mov ecx, edx
-    shr ecx, 5
-    and ecx, 1
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 4
-    and ecx, 1
-    shl ecx, 1
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 3
-    and ecx, 1
-    shl ecx, 2
-    or eax, ecx
-    mov ecx, edx
-    shr ecx, 2
-    and ecx, 1
-    shl ecx, 3
-    or eax, ecx
-    stmxcsr dword ptr state[scratch+0x10]
-    and dword ptr state[scratch+0x10], 0xffffffc0
     mov eax, $a0.32
-    shr eax, 4
-    and eax, 1
-    mov ecx, $a0.32
-    shl ecx, 5
-    and ecx, 0x20
-    or eax, ecx
-    mov ecx, $a0.32
-    shl ecx, 4
-    shr ecx, 1
-    and ecx, 0x10
-    or eax, ecx
-    mov ecx, $a0.32
-    shl ecx, 3
-    shr ecx, 2
-    and ecx, 8
-    or eax, ecx
-    mov ecx, $a0.32
-    shl ecx, 2
-    shr ecx, 3
-    and ecx, 4
-    or eax, ecx
-    or dword ptr state[scratch+0x10], eax
+    and eax, 0x1f
+    movzx eax, byte ptr state[rax + consts+0x1c0]
+    stmxcsr dword ptr state[scratch+0x10]
+    mov ecx, dword ptr state[scratch+0x10]
+    xor eax, ecx
+    and eax, 0x3f
+    je L1
+    xor eax, ecx
+    mov dword ptr state[scratch+0x10], eax
     ldmxcsr dword ptr state[scratch+0x10]
 ; 10000c ecall
-    vucomisd $fa0, $fa0
-    jp L2
 L1:
+    vucomisd $fa0, $fa0
+    jp L3
+L2:
     mov eax, 2
     xor ecx, ecx
     mov edx, 0x100010                        ; guest address 100010
     jmp ExitReason
-L2:
+L3:
     call CanonF64 xmm5
-    jmp L1
+    jmp L2

@@ -13,7 +13,16 @@ insn 0x100000, len=4
   %4 = const i64 0x7
   %5 = and i64 %1, %4
   fpround.set %5
-  exit 0x100004, mode-change
+  %7 = const i64 0x4
+  %8 = icmp i1 %5, %7, geu
+  %9 = const i64 0x0
+  trap_if %8, %9, 0x100004, mode-change
+insn 0x100004, len=4
+  %12 = get f64 $fa2
+  %13 = get f64 $fa1
+  %14 = fadd f64 %13, %12, dyn, riscv
+  set $fa0, %14
+  goto 0x100008
 --- host
 ; 100000 csrrw a0,frm,a1
 entry:
@@ -45,7 +54,21 @@ L4:
     shl edx, 0xd
     or dword ptr state[scratch+0x10], edx
     ldmxcsr dword ptr state[scratch+0x10]
-    mov eax, 9
+    cmp rax, 4
+    jae L6
+; 100004 fadd.d fa0,fa1,fa2
+    vaddsd $fa0, $fa1, $fa2
+    vucomisd $fa0, $fa0
+    jp L7
+L5:
+    jmp L8                                   ; links to 100008
+L6:
     xor ecx, ecx
+    mov eax, 9
     mov edx, 0x100004                        ; guest address 100004
     jmp ExitReason
+L7:
+    call CanonF64 xmm5
+    jmp L5
+L8:
+    call ExitLink
