@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Table-driven CRC-32 over a 1 MiB buffer.
 #include "kernel.h"
 static u32 table[256];

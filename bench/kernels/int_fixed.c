@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Mandelbrot set in 32.32 fixed point.
 #include "kernel.h"
 static inline long mul(long a, long b) { return (long)(((__int128)a * b) >> 28); }

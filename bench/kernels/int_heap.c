@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Binary heap as an event queue: pop the earliest, push a later one.
 #include "kernel.h"
 enum { N = 2000 };

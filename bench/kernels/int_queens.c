@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Counts the solutions of the N queens problem with bit masks and an explicit stack.
 #include "kernel.h"
 static u64 run(long scale) {

@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Heap sort of 64-bit keys.
 #include "kernel.h"
 enum { N = 200000 };

@@ -1,4 +1,4 @@
-// class: integer
+// class: latency
 // Linked list walk in 512 KiB, and tree search.
 #include "kernel.h"
 struct node { struct node *left, *right; u64 key; };
