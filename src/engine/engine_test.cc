@@ -7,8 +7,10 @@
 
 #include <unistd.h>
 
+#include "backend/vcpu_state.h"
 #include "engine/guest_test.h"
 #include "ir/ir.h"
+#include "jit/jit.h"
 
 namespace vm::engine::test {
 namespace {
@@ -317,6 +319,43 @@ TEST_P(EveryTier, SafepointRequestIsStickyAndReturnsOnce) {
     e = g.cpu->run();
     EXPECT_EQ(e.reason, ExitReason::Syscall);
     EXPECT_EQ(g.x(a0), 55u);
+}
+
+/// A signal handler: run() returns between an exit that is not linked yet and its target, and is called again with another
+/// pc. The exit must not be linked to that. The guest makes the request itself, so that it comes at this very place.
+TEST_P(EveryTier, ExitIsLinkedToItsOwnTargetOnly) {
+    Guest g(with_tier(GetParam()));
+    constexpr u64 kHandler = kCode + 0x100, kTarget = kCode + 0x200;
+    Asm code(kCode), handler(kHandler), target(kTarget);
+    code.sw(t0, t1, 0);
+    code.bne(t0, zero, kTarget);
+    code.ebreak();
+    handler.li(a1, 7);
+    handler.ebreak();
+    target.li(a2, 9);
+    target.ebreak();
+    TestMemory::put(kCode, code.words);
+    TestMemory::put(kHandler, handler.words);
+    TestMemory::put(kTarget, target.words);
+    const u64 request = reinterpret_cast<u64>(g.cpu->guest()) - offsetof(backend::VcpuState, guest) +
+                        offsetof(backend::VcpuState, safepoint_request);
+    for (int i = 0; i < 4; i++) {  // compiled, the branch not taken
+        g.set_x(t1, kData);
+        EXPECT_EQ(g.run().pc, kCode + 8);
+        EXPECT_EQ(g.run(kHandler).reason, ExitReason::Breakpoint);
+    }
+    g.set_x(t0, jit::kRequestOwner);
+    g.set_x(t1, request);
+    Exit e = g.run();
+    EXPECT_EQ(e.reason, ExitReason::Safepoint);
+    EXPECT_EQ(e.pc, kTarget);
+    EXPECT_EQ(g.run(kHandler).reason, ExitReason::Breakpoint);
+    g.set_x(t1, kData);
+    for (int i = 0; i < 3; i++) {
+        g.set_x(a2, 0);
+        EXPECT_EQ(g.run().pc, kTarget + 8);
+        EXPECT_EQ(g.x(a2), 9u);
+    }
 }
 
 /// Another thread asks again and again; every request arrives, in a tight loop, soon.

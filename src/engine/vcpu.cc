@@ -141,7 +141,10 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
             return nullptr;
         }
     }
-    if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced) jit_.link(*pending_link_, *t);
+    // The caller of run() may have set another pc or mode since (a signal handler).
+    if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced && pending_link_->target_pc == pc &&
+        pending_link_->from->mode == mode_)
+        jit_.link(*pending_link_, *t);
     return t;
 }
 
