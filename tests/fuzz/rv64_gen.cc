@@ -29,18 +29,14 @@ constexpr u64 kSignalStack = kData + 0x4000, kSignalStackSize = 0x8000, kLogPoin
 constexpr u64 kLog = 0x60000000, kLogEntry = 16 + 256 + 264, kLogSize = 0x400000;
 constexpr unsigned kRecord = 31 * 8 + 32 * 8 + 8;  // x1..x31, f0..f31, fcsr
 
-/// Encodings that no random sequence can hold, each with the reason and where it is tested instead.
-const std::map<std::string, std::string> kExcluded{
-    {"ECALL", "is how the program prints its results (executed by every case file)"},
-    {"EBREAK", "ends in SIGTRAP; tests/linux compares it"},
-    {"C_EBREAK", "ends in SIGTRAP; tests/linux compares it"},
-};
+/// Encodings that are not drawn but stand in fixed places: the system calls that print the results, the traps of --faults.
+const std::set<Insn> kNotDrawn{Insn::ECALL, Insn::EBREAK, Insn::C_EBREAK};
 /// What QEMU 7.2 does not have: compared between our tiers only.
 const std::set<Ext> kNotInQemu{Zicond, Zfa, Zacas, Zcb, Zicbom, Zicbop, Zicboz, Zimop, Zcmop, Zihintntl, Zawrs};
 
 /// What QEMU 7.2 gets wrong, with the difference seen: not drawn for programs that QEMU runs.
 const std::map<std::string, std::string> kWrongInQemu{
-    {"CTZW", "QEMU 7.2 gives 63 where the low word is 0 (the manual: 32); compared between the tiers only"},
+    {"CTZW", "QEMU 7.2 gives 63 where the low word is 0 (the manual: 32)"},
 };
 
 struct Options {
@@ -49,7 +45,22 @@ struct Options {
     int only_case = -1;
     std::set<unsigned> drop;  // body instructions of the only case left out
     bool qemu = false, list = false, faults = false;
-    std::string out = "fuzz.elf", coverage;
+    std::string out = "fuzz.elf", coverage, counted;
+};
+
+/// What is sure to be executed once by a program that reaches its end: how often each encoding, and where.
+class Coverage {
+  public:
+    void add(Insn id, u64 pc) { count_[id]++, at_.push_back({pc, id}); }
+    u64 of(Insn id) const { const auto it = count_.find(id); return it == count_.end() ? 0 : it->second; }
+    void write_places(const std::string& path) const {
+        std::ofstream f(path);
+        for (const auto& [pc, id] : at_) f << std::hex << pc << ' ' << info(id).name << '\n';
+    }
+
+  private:
+    std::map<Insn, u64> count_;
+    std::vector<std::pair<u64, Insn>> at_;
 };
 
 u64 next(u64* s) {
@@ -104,7 +115,7 @@ bool contains(std::string_view s, std::string_view what) { return s.find(what) !
 /// One case: draws instructions that fit the frame and emits them.
 class CaseWriter {
   public:
-    CaseWriter(Assembler& a, const Options& o, const std::vector<Insn>& pool, std::map<Insn, u64>& coverage)
+    CaseWriter(Assembler& a, const Options& o, const std::vector<Insn>& pool, Coverage& coverage)
         : a_(a), o_(o), pool_(pool), coverage_(coverage) {}
 
     void write(unsigned index, std::vector<u8>& inputs, u64 outputs, u64 input_addr) {
@@ -129,6 +140,11 @@ class CaseWriter {
 
   private:
     struct Pending { size_t at; Insn id; u32 word; unsigned length; unsigned skip; };
+
+    /// The next instruction is executed once if the program reaches its end. With --faults an access may trap instead, and is not counted.
+    void count(Insn id) {
+        if (!o_.faults || !contains(info(info(id).base).asm_template, "(")) coverage_.add(id, a_.pc());
+    }
 
     u64 special_int() {
         static const u64 v[] = {0, 1, 2, ~0ull, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, 0xff, 0x8000, 0x5555555555555555, 63, 64};
@@ -213,14 +229,16 @@ class CaseWriter {
             if (dropped) continue;
             if (o_.faults && (choice >> 10) % 24 == 0) {
                 if (o_.list) std::printf("%3u  trap %#x\n", n, trap);
+                if (!shadow && trap == kTraps[0]) coverage_.add(Insn::EBREAK, a_.pc());
+                if (!shadow && trap == kTraps[1]) coverage_.add(Insn::C_EBREAK, a_.pc());
                 if (shadow) shadow--;
                 a_.raw(trap, (trap & 3) == 3 ? 4 : 2);
                 continue;
             }
             if (o_.list) std::printf("%3u  %s\n", n, disassemble(d, a_.pc()).c_str());
-            if (!shadow) coverage_[id]++;
+            const bool sure = !shadow;
             if (shadow) shadow--;
-            emit(d, choice, pending, static_cast<unsigned>(starts.size()), &shadow);
+            emit(d, choice, pending, static_cast<unsigned>(starts.size()), sure, &shadow);
         }
         for (unsigned i = 0; i < 4; i++) starts.push_back(a_.code.size());
         for (const Pending& p : pending) {
@@ -232,7 +250,8 @@ class CaseWriter {
         }
     }
 
-    void emit(const Decoded& d, u64 choice, std::vector<Pending>& pending, unsigned index, unsigned* shadow) {
+    /// `sure`: no branch leads past it. `*shadow`: how many of the instructions that follow a branch may skip.
+    void emit(const Decoded& d, u64 choice, std::vector<Pending>& pending, unsigned index, bool sure, unsigned* shadow) {
         const unsigned skip = static_cast<unsigned>(choice % 3);
         if (d.base == Insn::JALR) {
             // auipc T; addi T,T,x; jalr rd, imm(T): the target is patched into the addi
@@ -240,6 +259,7 @@ class CaseWriter {
             pending.push_back({a_.code.size(), d.id, static_cast<u32>(d.imm), d.rs1, index + skip});
             a_.word(0x17 | u32{d.rs1} << 7);
             a_.itype(0x13, 0, d.rs1, d.rs1, 0);
+            if (sure) coverage_.add(d.id, a_.pc());
             a_.raw(d.bits, d.length);
             *shadow = std::max(*shadow, skip);
             return;
@@ -248,6 +268,7 @@ class CaseWriter {
             pending.push_back({a_.code.size(), d.id, d.bits, d.length, index + skip});
             *shadow = std::max(*shadow, skip);
         }
+        if (sure) count(d.id);
         a_.raw(d.bits, d.length);
         const std::string_view name = info(d.id).name;
         if (name.starts_with("LR_")) {  // its store-conditional follows at once: anything between may lose the reservation
@@ -256,6 +277,7 @@ class CaseWriter {
             do {
                 if (!draw(id, &sc)) return;
             } while (sc.rs1 != d.rs1);
+            if (sure) count(sc.id);
             a_.word(sc.bits);
         }
     }
@@ -271,7 +293,7 @@ class CaseWriter {
     Assembler& a_;
     const Options& o_;
     const std::vector<Insn>& pool_;
-    std::map<Insn, u64>& coverage_;
+    Coverage& coverage_;
     u64 rng_ = 0;
     u32 table_ = 31;
 };
@@ -358,6 +380,7 @@ bool parse(int argc, char** argv, Options* o) {
         else if (a == "--drop") { for (size_t p = 0; p < v.size(); p = v.find(',', p) == std::string::npos ? v.size() : v.find(',', p) + 1) o->drop.insert(static_cast<unsigned>(std::stoul(v.substr(p)))); }
         else if (a == "--out") o->out = v;
         else if (a == "--coverage") o->coverage = v;
+        else if (a == "--counted") o->counted = v;
         else return false;
     }
     return true;
@@ -368,17 +391,17 @@ bool parse(int argc, char** argv, Options* o) {
 int main(int argc, char** argv) {
     Options o;
     if (!parse(argc, argv, &o)) {
-        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--faults] [--list] [--out FILE] [--coverage FILE]\n");
+        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--faults] [--list] [--out FILE] [--coverage FILE] [--counted FILE]\n");
         return 2;
     }
     std::vector<Insn> pool;
     for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
         const InsnInfo& f = info(static_cast<Insn>(i));
-        if (kExcluded.contains(std::string(f.name)) || (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name))))) continue;
+        if (kNotDrawn.contains(static_cast<Insn>(i)) || (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name))))) continue;
         pool.push_back(static_cast<Insn>(i));
     }
     Assembler a;
-    std::map<Insn, u64> coverage;
+    Coverage coverage;
     std::vector<u8> inputs;
     CaseWriter writer(a, o, pool, coverage);
     const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0, last = o.only_case >= 0 ? first + 1 : o.cases;
@@ -387,7 +410,8 @@ int main(int argc, char** argv) {
     for (unsigned k = first; k < last; k++) writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
     const u64 out_size = u64{last - first} * kRecord;
     auto write_out = [&](u64 addr, u64 size) {
-        a.itype(0x13, 0, 10, 0, 1), a.address(11, addr), a.address(12, size), a.itype(0x13, 0, 17, 0, 64), a.word(0x73);
+        a.itype(0x13, 0, 10, 0, 1), a.address(11, addr), a.address(12, size), a.itype(0x13, 0, 17, 0, 64);
+        coverage.add(Insn::ECALL, a.pc()), a.word(0x73);
     };
     write_out(out_addr, out_size);
     write_out(kScratch, kScratchSize);
@@ -401,14 +425,15 @@ int main(int argc, char** argv) {
     for (u64 i = 0; i < kScratchSize; i += 8) store_raw(&data[i], next(&s));
     data.insert(data.end(), inputs.begin(), inputs.end());
     write_elf(o.out, a.code, data, out_addr + out_size - kData);
-    if (!o.coverage.empty()) {
+    if (!o.counted.empty()) coverage.write_places(o.counted);
+    if (!o.coverage.empty()) {  // name, times, extension, why QEMU is not asked
         std::ofstream c(o.coverage);
         for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
             const auto id = static_cast<Insn>(i);
-            const std::string name(info(id).name);
-            const bool excluded = kExcluded.contains(name);
-            const bool tiers = kNotInQemu.contains(info(id).ext) || kWrongInQemu.contains(name);
-            c << name << ' ' << coverage[id] << ' ' << (tiers ? "tiers" : "qemu") << ' ' << (excluded ? kExcluded.at(name) : "") << '\n';
+            const std::string name(info(id).name), ext(ext_name(info(id).ext));
+            const auto wrong = kWrongInQemu.find(name);
+            const std::string why = kNotInQemu.contains(info(id).ext) ? "QEMU 7.2 has no " + ext : wrong != kWrongInQemu.end() ? wrong->second : "";
+            c << name << ' ' << coverage.of(id) << ' ' << ext << ' ' << why << '\n';
         }
     }
     return 0;
