@@ -120,6 +120,8 @@ def texts():
 def containers():
     section("containers")
     print([x * x for x in range(10) if x % 3], {x: x ** 2 for x in range(5)}, sorted({x % 7 for x in range(50)}))
+    print(sorted([(3, "c"), (1, "z"), (1, "a")]), max("pear", "fig", key=len), sum((x for x in range(10) if x % 2), start=100))
+    print(dict(zip("abc", itertools.count(5))), list(itertools.groupby("aabbc", key=str.upper))[0][0], {**{"x": 1}, "y": 2} | {"x": 3})
     d = collections.OrderedDict(a=1, b=2)
     d.move_to_end("a")
     print(d == {"b": 2, "a": 1}, list(d), collections.Counter("mississippi").most_common(2))
@@ -189,6 +191,21 @@ def control():
     def fib(n):
         return n if n < 2 else fib(n - 1) + fib(n - 2)
     print(fib(90), fib.cache_info().misses)
+
+    class Meta(type):
+        def __call__(cls, *args):
+            made = super().__call__(*args)
+            made.label = f"{cls.__name__}{args}"
+            return made
+
+    class Thing(metaclass=Meta):
+        def __init__(self, n):
+            self.n = n
+
+        def __getattr__(self, name):
+            return name * self.n
+
+    print(Thing(2).label, Thing(3).ab, (lambda *a, k=1, **kw: (a, k, kw))(1, 2, z=3))
     match [1, {"k": (2, 3)}]:
         case [1, {"k": (a, b)}]:
             print("matched", a, b)

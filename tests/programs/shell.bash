@@ -142,6 +142,53 @@ seq 10000 | sha256sum | cut -c1-16
 dd if=/dev/zero bs=1k count=64 2> /dev/null | wc -c
 split -l 3 <(seq 10) part. && wc -l part.* | tail -n 1
 
+section more pipes
+{ seq 3; seq 10 12; } | while read -r a; do (( a % 2 )) && echo "odd $a" || echo "even $a"; done | sort -r | tee copy | head -n 2
+wc -l < copy
+mkfifo left right
+tr a-z A-Z < left > right &
+{ for w in alpha beta gamma; do echo "$w"; done > left; } &
+cat right
+wait
+coproc ADD { while read -r x y; do echo $((x + y)); done; }
+echo "3 4" >&"${ADD[1]}"
+read -r sum <&"${ADD[0]}"
+echo "coproc said $sum"
+exec {ADD[1]}>&-
+wait "$ADD_PID" 2> /dev/null
+paste <(seq 3) <(seq 4 6) <(seq 7 9) | tr '\t' '+' | while read -r e; do echo "$e=$((e))"; done
+seq 100000 | head -n 1
+echo "writer ended with ${PIPESTATUS[0]}"
+seq 1 2000 > >(awk '{ t += $1 } END { print t }' > sum)
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -s sum ] && break; sleep 0.05; done
+cat sum
+
+section more traps
+(
+    trap 'echo "inner exit $?"' EXIT
+    trap 'echo "hup"; exit 8' HUP
+    kill -HUP "$BASHPID"
+    echo "not reached"
+)
+echo "subshell gave $?"
+trap '' USR2
+bash -c 'kill -USR2 $$; echo "ignored signals stay ignored"'
+trap - USR2
+f() { trap 'echo "return from f"' RETURN; echo "in f"; }
+f
+trap - RETURN
+count=0
+trap '((++count))' DEBUG
+: one
+: two
+trap - DEBUG
+echo "debug trap ran $count times"
+(sleep 0.1; kill -USR1 $$) &
+wait $!
+echo "waited through USR1"
+set +e
+(set -e; false; echo "not reached"); echo "set -e gave $?"
+
 section conditions
 [[ abc123 =~ ^([a-z]+)([0-9]+)$ ]] && echo "${BASH_REMATCH[1]}-${BASH_REMATCH[2]}"
 [[ -f f && ! -e nope && f -nt nope ]] && echo "file tests"
