@@ -9,7 +9,7 @@ for md in README.md docs/*.md src/*/README.md src/*/*/README.md; do
     dir=$(dirname "$md")
     while read -r link; do
         [ -e "$dir/${link%%#*}" ] || say "$md links to $link, which does not exist"
-    done < <(grep -oP '\]\(\K[^)#:]+(?=\))' "$md" || true)
+    done < <(awk '/^ *```/ { code = !code; next } !code' "$md" | grep -oP '\]\(\K[^)#:]+(?=\))' || true)
 done
 for d in $(awk '!/^#/ && NF > 1 { print $2 }' floors.txt); do
     [ -f "src/$d/README.md" ] || [ -f "src/$(dirname "$d")/README.md" ] || say "src/$d has no README.md"

@@ -31,7 +31,7 @@ step torture python3 tests/torture/run.py --sample 12
 step fuzz tools/fuzz.sh --seconds 40
 step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
 step stress tests/stress/run.sh 2
-step docs tools/check-docs.sh
+step docs tools/docs.sh
 if [ "$quick" != quick ]; then
     step asan sanitized asan
     step ubsan sanitized ubsan
