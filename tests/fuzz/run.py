@@ -236,6 +236,8 @@ def main():
     if a.page:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
         total.write(f"{datetime.date.today()}, commit {commit}: {programs} programs, {programs * a.cases} cases, seeds from {seed}, {seconds:.0f} s, {len(reports)} differences.")
+    subprocess.run([str(ROOT / "tools/readme.py"), "record", "fuzz", str(programs - len(reports)), str(len(reports)),
+                    f"{seconds:.0f} s, {total.tiers.total()} instructions compared"], check=True)
     sys.exit(1 if reports or programs == 0 or (a.page and (not_compared or not_with_qemu)) else 0)
 
 

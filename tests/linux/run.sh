@@ -9,6 +9,8 @@ verbose=0
 [ "${1:-}" = -v ] && { verbose=1; shift; }
 out=$PWD/build/guests/linux
 mkdir -p "$out"
+whole=1  # a whole run with the usual program is kept for ./dev readme
+[ -z "${VM:-}${TIERS:-}$*" ] || whole=0
 tests=("$@")
 [ ${#tests[@]} -gt 0 ] || for f in tests/linux/*.c; do tests+=("$(basename "$f" .c)"); done
 flags=(-O1 -std=gnu11 -w -static -pthread)
@@ -42,4 +44,5 @@ for t in "${tests[@]}"; do
     done
 done
 echo "$passed passed, $failed failed"
+[ "$whole" = 0 ] || tools/readme.py record linux "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
 # Real programs of a Debian riscv64 sysroot under `vm run -L`, compared with what the same script prints natively.
 #   run.sh [-k PATTERN] [TIER...]      tiers to use (default: auto 1 interp); -k: only cases whose name matches
-# Results go to build/results/programs.txt for `./dev readme`, if every case ran.
+# A whole run is kept for `./dev readme`.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 . tools/lib.sh
-. tools/results.sh
 install_packages bash coreutils gawk mawk busybox perl-base python3 sqlite3 bc file xz-utils bzip2 util-linux bsdextrautils
 vm=$PWD/build/release/vm
 sysroot=$(tools/sysroot.sh riscv64)
@@ -72,7 +71,7 @@ check bash bash "$here/shell.bash" -- bash "$here/shell.bash"
 check python python3 "$here/program.py" -- python3 "$here/program.py"
 check python-modules python3 "$here/modules.py" -- python3 "$here/modules.py"
 if [ "${tiers[*]}" = "auto 1 interp" ] && [ -z "$only" ]; then
-    record programs "programs of a Debian 13 riscv64 sysroot against native (auto, tier 1, interpreter)" "$passed" "$failed"
+    tools/readme.py record programs "$passed" "$failed"
 fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]

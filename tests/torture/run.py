@@ -114,6 +114,9 @@ def main():
                 wrong.append(name)
                 print(f"{what}: {name}: {bad or known.get(name)}", flush=True)
     print(f"torture {a.isa} {a.opt} on {a.tiers}: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))
+    if a.sample == 1 and not a.tests and a.opt == ap.get_default("opt") and a.tiers == ap.get_default("tiers"):
+        skipped = ", ".join(f"{v} {k}" for k, v in sorted(counts.items()) if k not in ("passed", "failed"))
+        subprocess.run([str(ROOT / "tools/readme.py"), "record", "torture", str(counts.get("passed", 0)), str(len(wrong)), skipped], check=True)
     if not counts.get("passed"):
         sys.exit("torture: no test passed")
     sys.exit(1 if wrong else 0)

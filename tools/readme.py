@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The README's table of what works, from what test runs left behind.
+
+  readme.py record SUITE PASSED FAILED [DETAIL]   called by a suite that ran whole; keeps its figures in build/results/
+  readme.py write                                 ./dev readme: rewrites the table between the markers of README.md
+
+A suite without results, and one that failed, shows as such: nothing is carried over from the table that stands there.
+"""
+import datetime
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "build/results"
+BEGIN, END = "<!-- Written by ./dev readme from build/results/; do not edit. -->", "<!-- end of the table -->"
+# suite: (what a reader knows it as, the command that gives the result)
+SUITES = {
+    "unit": ("unit tests, file tests and cases", "./dev test quick"),
+    "demo": ("demo guests, both tiers, against native", "./dev test quick"),
+    "linux": ("system-call programs, both tiers, against native", "./dev test quick"),
+    "programs": ("real programs of a Debian 13 riscv64 system, every tier, against native", "./dev programs"),
+    "torture": ("GCC's C torture tests, -O0 and -O2, every tier", "./dev torture"),
+    "fuzz": ("random programs: interpreter, tier 1 and QEMU agree", "./dev fuzz --seconds 3600 --page"),
+}
+
+
+def record(suite, passed, failed, detail=""):
+    if suite not in SUITES:
+        raise SystemExit(f"readme: no suite {suite}")
+    commit = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    values = {"passed": int(passed), "failed": int(failed), "detail": detail, "commit": commit, "date": str(datetime.date.today())}
+    (RESULTS / f"{suite}.json").write_text(json.dumps(values) + "\n")
+
+
+def row(suite):
+    what, command = SUITES[suite]
+    file = RESULTS / f"{suite}.json"
+    if not file.exists():
+        return f"| {what} | not run | | `{command}` |"
+    r = json.loads(file.read_text())
+    outcome = f"{r['passed']} passed" + (f", **{r['failed']} failed**" if r["failed"] else "") + (f"; {r['detail']}" if r["detail"] else "")
+    return f"| {what} | {outcome} | {r['date']}, {r['commit']} | `{command}` |"
+
+
+def write():
+    if not any((RESULTS / f"{s}.json").exists() for s in SUITES):
+        raise SystemExit("readme: build/results/ is empty; run ./dev test quick, ./dev programs, … first")
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    table = "\n".join([BEGIN, "", "| what | result | when, commit | command |", "|---|---|---|---|", *map(row, SUITES), "", END])
+    new, found = re.subn(re.escape(BEGIN) + ".*?" + re.escape(END), lambda _: table, text, flags=re.S)
+    if found != 1:
+        raise SystemExit("readme: README.md has not got the two markers")
+    readme.write_text(new)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["record"] and len(sys.argv) in (5, 6):
+        record(*sys.argv[2:])
+    elif sys.argv[1:] == ["write"]:
+        write()
+    else:
+        sys.exit(__doc__)
