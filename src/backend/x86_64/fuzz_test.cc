@@ -33,10 +33,12 @@ struct Config {
     bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it was
 };
 
-/// A wild access that would not fault here: AddressSanitizer keeps its shadow memory where it goes.
+/// A wild access that would not fault here: the sanitizer keeps its shadow memory where it goes.
 bool hits_shadow([[maybe_unused]] const ir::InterpResult& r) {
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
     return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x7fff'8000 && r.value < 0x1000'7fff'8000;
+#elif defined(__SANITIZE_THREAD__)  // shadow and meta shadow
+    return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x100'0000'0000 && r.value < 0x4000'0000'0000;
 #else
     return false;
 #endif

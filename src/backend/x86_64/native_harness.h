@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "backend/x86_64/recover.h"
@@ -142,6 +143,7 @@ class NativeMachine {
     };
     void install(const std::vector<const CompiledBlock*>& blocks, const ir::StateLayout& layout, bool link) {
         layout_ = &layout;
+        pins_.emplace(layout);  // here, because on_fault must not allocate
         if (layout.pin_int != stub_pins_[0] || layout.pin_vector != stub_pins_[1] || stub_bytes_ == 0) {
             stub_pins_[0] = layout.pin_int;
             stub_pins_[1] = layout.pin_vector;
@@ -207,7 +209,7 @@ class NativeMachine {
         std::memcpy(ctx.xmm, r.fpregs->_xmm, sizeof ctx.xmm);
         ctx.mxcsr = r.fpregs->mxcsr;
         const u32 offset = static_cast<u32>(in_code) - p->at;
-        recover_state(*m.state_, *m.layout_, PinMap(*m.layout_), ctx, p->block->dirty, offset);
+        recover_state(*m.state_, *m.layout_, *m.pins_, ctx, p->block->dirty, offset);
         VcpuState& s = *m.state_;
         s.exit_reason = static_cast<u64>(ir::ExitReason::MemoryFault);
         s.exit_value = reinterpret_cast<u64>(info->si_addr);
@@ -229,6 +231,7 @@ class NativeMachine {
     StubTable stubs_{};
     std::vector<Placed> placed_;
     const ir::StateLayout* layout_ = nullptr;
+    std::optional<PinMap> pins_;
 };
 
 /// Interprets `block` from the state that `seed` gives; as long as it goes on at its own start, again. False if that does
