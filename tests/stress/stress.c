@@ -1,5 +1,6 @@
-// Threads, signals and code patching at once, for a given number of seconds. Prints one line and leaves with 0, or names
+// stress [SECONDS [apart]]: threads, signals, forks and code patching at once. Prints one line and leaves with 0, or names
 // what went wrong and leaves with 1. The same source runs natively.
+// apart: the forks follow when the other threads have ended, for hosts whose C runtime a fork of several threads can break.
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 4 };
+enum { WORKERS = 4, FORKS_APART = 100 };
 static atomic_int stop;
 static atomic_long signals_sent, signals_seen, calls, forks, adds;
 static long counter;
@@ -65,26 +66,27 @@ static void* adder(void* arg) {
     }
     return 0;
 }
+static void fork_once(void) {
+    pid_t pid = fork();
+    if (pid < 0) complain("fork failed");
+    if (pid == 0) _exit(42);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0) {}
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 42) complain("child's status is wrong");
+    atomic_fetch_add(&forks, 1);
+}
 static void* forker(void* arg) {
     (void)arg;
-    while (!atomic_load(&stop)) {
-        pid_t pid = fork();
-        if (pid < 0) complain("fork failed");
-        if (pid == 0) _exit(42);
-        int status = 0;
-        while (waitpid(pid, &status, 0) < 0) {}
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 42) complain("child's status is wrong");
-        atomic_fetch_add(&forks, 1);
-    }
+    while (!atomic_load(&stop)) fork_once();
     return 0;
 }
 static void* short_lived(void* arg) { return arg; }
 
 int main(int argc, char** argv) {
-    int seconds = argc > 1 ? atoi(argv[1]) : 2;
+    int seconds = argc > 1 ? atoi(argv[1]) : 2, apart = argc > 2 && !strcmp(argv[2], "apart");
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &sa, 0);
-    void* (*bodies[WORKERS])(void*) = {patcher, patcher, adder, forker};
+    void* (*bodies[WORKERS])(void*) = {patcher, patcher, adder, apart ? adder : forker};
     for (long i = 0; i < WORKERS; i++)
         if (pthread_create(&workers[i], 0, bodies[i], (void*)(i * 100))) complain("pthread_create failed");
     struct timespec start, now;
@@ -104,6 +106,12 @@ int main(int argc, char** argv) {
     } while (now.tv_sec - start.tv_sec < seconds);
     atomic_store(&stop, 1);
     for (int i = 0; i < WORKERS; i++) pthread_join(workers[i], 0);
+    if (apart)
+        for (int i = 0; i < FORKS_APART; i++) {
+            raise(SIGUSR1);
+            atomic_fetch_add(&signals_sent, 1);
+            fork_once();
+        }
     if (counter != atomic_load(&adds)) complain("the mutex lost an addition");
     if (!signals_seen || !calls || !forks || !adds) complain("a part made no progress");
     printf("stress: ok: %s\n", "threads, signals, forks and patched code");
