@@ -84,7 +84,7 @@ void VcpuImpl::bind_to_thread() {
 
 // Reached from signal handlers that ThreadSanitizer does not know of. Its atomics take locks, which the interrupted code may
 // hold (seen: a deadlock within seconds of tests/stress), so this one operation is hidden from it.
-[[gnu::no_sanitize("thread")]] void VcpuImpl::request_safepoint() {
+__attribute__((no_sanitize("thread"))) void VcpuImpl::request_safepoint() {
     __atomic_fetch_or(&state_->safepoint_request, jit::kRequestOwner, __ATOMIC_SEQ_CST);
 }
 
