@@ -31,7 +31,13 @@ int version_command(const std::vector<std::string>& args) {
 }  // namespace
 
 void complain(const std::string& message) {
-    const std::string line = "vm: " + message + "\n";
+    std::string line = "vm: ";
+    for (const char c : message) {  // names may hold anything; one line stays one line
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < ' ' || byte == 0x7f) line += fmt::format("\\x{:02x}", byte);
+        else line += c;
+    }
+    line += '\n';
     std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

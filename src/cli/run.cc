@@ -1,9 +1,14 @@
 // `vm run`: options → RunOptions → Process.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "base/format.h"
 #include "cli/cli.h"
@@ -17,7 +22,8 @@ namespace {
 
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
-    std::string sysroot, workdir, argv0, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit, cache_limit = "256M";
+    std::string sysroot, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit, cache_limit = "256M";
+    std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false;
 };
@@ -50,6 +56,10 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("--code-cache", raw.cache_limit, "limit of generated code")->type_name("SIZE")->envname("VM_CODE_CACHE");
     app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)");
     app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
+    for (CLI::Option* option : app.get_options()) {
+        if (option->get_items_expected_max() == 0 || option->check_name("--argv0")) continue;
+        option->check([](const std::string& value) { return value.empty() ? std::string("the value is empty") : std::string(); });
+    }
 }
 
 Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
@@ -61,11 +71,20 @@ Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
         else return fail(ErrorKind::InvalidArgument, fmt::format("--dump knows guest, ir and host, not '{}'", word));
     }
     if (colon == std::string::npos) return {};
+    const char* begin = text.c_str() + colon + 1;
     char* end = nullptr;
-    e.dump_addr = std::strtoull(text.c_str() + colon + 1, &end, 0);
-    if (*end || colon + 1 == text.size())
+    errno = 0;
+    e.dump_addr = std::strtoull(begin, &end, 0);
+    if (*end || errno || *begin < '0' || *begin > '9')
         return fail(ErrorKind::InvalidArgument, fmt::format("--dump: '{}' is not an address", text.substr(colon + 1)));
     return {};
+}
+
+/// The value of the option `name`.
+Result<u64> size_of(const char* name, const std::string& text) {
+    auto size = parse_size(text);
+    if (!size) size.error().message = fmt::format("{}: {}", name, size.error().message);
+    return size;
 }
 
 Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
@@ -84,7 +103,7 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
     else if (raw.perf == "jitdump") e.perf = engine::EngineOptions::Perf::Jitdump;
     else if (!raw.perf.empty())
         return fail(ErrorKind::InvalidArgument, fmt::format("--perf is map or jitdump, not '{}'", raw.perf));
-    auto limit = parse_size(raw.cache_limit);
+    auto limit = size_of("--code-cache", raw.cache_limit);
     if (!limit) return std::unexpected(limit.error());
     if (*limit < (u64{4} << 20) || *limit > (u64{1} << 30))
         return fail(ErrorKind::InvalidArgument, fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
@@ -105,7 +124,10 @@ Result<std::vector<std::string>> guest_environment(const Raw& raw) {
         std::erase_if(env, [&](const std::string& kv) { return kv.size() > name.size() && kv.starts_with(name) && kv[name.size()] == '='; });
     };
     for (char** p = environ; *p; p++) env.emplace_back(*p);
-    for (const std::string& name : raw.unset) remove(name);
+    for (const std::string& name : raw.unset) {
+        if (name.find('=') != std::string::npos) return fail(ErrorKind::InvalidArgument, fmt::format("-u takes a NAME, not '{}'", name));
+        remove(name);
+    }
     for (const std::string& kv : raw.env) {
         const auto eq = kv.find('=');
         if (eq == 0 || eq == std::string::npos)
@@ -136,11 +158,24 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     return v;
 }
 
+/// Says at once that the counters could not be written at the end, when the guest may be in another directory.
+Result<void> prepare_stats(const std::string& file, std::string& absolute) {
+    if (file.empty()) return {};
+    const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail(ErrorKind::Io, fmt::format("--stats {}: cannot be written ({})", file, std::generic_category().message(errno)), errno);
+    ::close(fd);
+    std::error_code ec;
+    absolute = std::filesystem::absolute(file, ec).string();
+    if (ec) absolute = file;
+    return {};
+}
+
 Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptions& o) {
     if (rest.empty()) return fail(ErrorKind::InvalidArgument, "run: no program given; vm run [OPTIONS] PROGRAM [ARG...]");
     o.program = rest[0];
     o.argv = std::move(rest);
-    if (!raw.argv0.empty()) o.argv[0] = raw.argv0;
+    if (raw.argv0) o.argv[0] = *raw.argv0;
     auto env = guest_environment(raw);
     if (!env) return std::unexpected(env.error());
     o.env = std::move(*env);
@@ -149,24 +184,29 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
         if (!real) return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: no such directory", raw.sysroot));
         o.sysroot = real;
         std::free(real);
+        struct stat st{};
+        if (::stat(o.sysroot.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+            return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: is not a directory", raw.sysroot));
     }
     o.workdir = raw.workdir;
-    auto stack = parse_size(raw.stack);
+    auto stack = size_of("--stack", raw.stack);
     if (!stack) return std::unexpected(stack.error());
     if (*stack < (u64{64} << 10) || *stack > (u64{4} << 30))
         return fail(ErrorKind::InvalidArgument, fmt::format("--stack {}: between 64K and 4G", raw.stack));
     o.stack_size = *stack;
     if (!raw.memory_limit.empty()) {
-        auto limit = parse_size(raw.memory_limit);
+        auto limit = size_of("--memory-limit", raw.memory_limit);
         if (!limit) return std::unexpected(limit.error());
         if (*limit < (u64{1} << 20)) return fail(ErrorKind::InvalidArgument, fmt::format("--memory-limit {}: at least 1M", raw.memory_limit));
+        if (*limit <= o.stack_size)
+            return fail(ErrorKind::InvalidArgument, fmt::format("--memory-limit {}: must be more than the stack takes (--stack {})", raw.memory_limit, raw.stack));
         o.memory_limit = *limit;
     }
     if (raw.strace == "text") o.strace = linux::RunOptions::Strace::Text;
     else if (raw.strace == "json") o.strace = linux::RunOptions::Strace::Json;
     else if (!raw.strace.empty() && raw.strace != "false")
         return fail(ErrorKind::InvalidArgument, fmt::format("--strace is text or json, not '{}'", raw.strace));
-    o.stats_file = raw.stats;
+    if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
     o.reexec_args = reexec_arguments(raw, o);
     return {};

@@ -16,11 +16,18 @@ namespace {
 constexpr u64 kHeadBytes = 256;  // BINPRM_BUF_SIZE
 constexpr int kMaxScripts = 4;
 
+/// A `#!` line whose interpreter does not end within the bytes that are looked at (fs/binfmt_script.c); its argument may.
+bool shebang_cut(std::string_view head) {
+    if (head.size() < kHeadBytes || head.find('\n') != head.npos) return false;
+    const size_t from = head.find_first_not_of(" \t", 2);
+    return from != head.npos && head.find_first_of(std::string_view(" \t\0", 3), from) == head.npos;
+}
+
 Result<int> open_file(const std::string& name, const std::string& host) {
     struct stat st{};
     if (::stat(host.c_str(), &st) != 0) {
         const int e = errno;
-        if (e == ENOENT || e == ENOTDIR) return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name), e);
+        if (e == ENOENT || e == ENOTDIR) return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name.empty() ? "''" : name), e);
         return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, std::generic_category().message(e)), e);
     }
     if (S_ISDIR(st.st_mode)) return fail(ErrorKind::NotExecutable, fmt::format("{}: is a directory, not a program", name), EACCES);
@@ -77,6 +84,8 @@ Result<Program> open_program(const Process& process, const std::string& path, st
             case FileKind::Script: break;
         }
         std::string interpreter, argument;
+        if (shebang_cut(prog.head))
+            return fail(ErrorKind::NotExecutable, fmt::format("{}: its '#!' line is longer than {} bytes", current, kHeadBytes), ENOEXEC);
         if (!parse_shebang(prog.head, &interpreter, &argument))
             return fail(ErrorKind::NotExecutable, fmt::format("{}: its '#!' line names no interpreter", current), ENOEXEC);
         std::vector<std::string> rewritten{interpreter};
