@@ -43,6 +43,7 @@ if [ "$quick" != quick ]; then
     step asan sanitized asan
     step ubsan sanitized ubsan
     [ "$failed" = 0 ] && step hostile-asan python3 tests/hostile/run.py build/asan/vm --mutations 200
+    [ "$failed" = 0 ] && step stress-asan tests/stress/run.sh 2 build/asan/vm
     step bench python3 bench/run.py 'sieve|sort|fib|indirect|nbody|mandel' --runs 1 --no-save
 fi
 [ $failed = 0 ] || printf 'failed: %s\n' "${names[@]}"

@@ -11,7 +11,7 @@ bin=build/guests/stress.riscv64
 [ "$bin" -nt tests/stress/stress.c ] || riscv64-linux-gnu-gcc -O2 -std=gnu11 -Wall -Wextra -static -pthread tests/stress/stress.c -o "$bin"
 
 how=()
-case "$vm" in # Debian 12's libasan and libtsan do not hold their allocator's locks over fork(2): the child may find them taken
+case "$vm" in # their allocators' locks are not held over fork(2): the child may find them taken
     */asan/vm | */tsan/vm) how=(apart) ;;
 esac
 # vm ends with exit_group(2), past the run-time's own exit status: a report must end the process where it is made.
