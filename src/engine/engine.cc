@@ -80,6 +80,7 @@ Result<void> EngineImpl::start() {
 }
 
 Result<std::unique_ptr<Vcpu>> EngineImpl::create_vcpu() {
+    if (created_.exchange(true)) memory_is_shared();
     auto vcpu = std::make_unique<VcpuImpl>(*this);
     if (auto r = vcpu->start(); !r) return std::unexpected(r.error());
     return vcpu;

@@ -150,6 +150,7 @@ class Jit {
     CodeCache cache_;
     LookupMap map_;
     std::atomic<bool> alone_{true};
+    std::atomic<bool> shared_{false};  ///< memory_is_shared() is through
     mutable std::mutex mutex_;
     std::unordered_map<u64, std::vector<Translation*>>
         pages_;  ///< guest page number → translations with bytes in it

@@ -17,6 +17,13 @@ bool overlaps(const Translation& t, u64 begin, u64 end) {
     return std::ranges::any_of(t.ranges, [&](const GuestRange& r) { return r.begin < end && begin < r.end; });
 }
 
+/// Between two looks at what other threads have to do.
+void pause() {
+    static constexpr u64 kPauseNs = 20'000;
+    const std::atomic<u32> nobody{0};
+    osal::futex_wait(nobody, 0, kPauseNs);
+}
+
 bool unchanged(const Translation& t) {
     const u8* bytes = t.guest_bytes.data();
     for (const GuestRange& r : t.ranges) {
@@ -80,7 +87,20 @@ void Jit::invalidate(u64 begin, u64 end) {
 void Jit::invalidate_all() { invalidate(0, ~u64{0}); }
 
 void Jit::memory_is_shared() {
-    if (alone_.exchange(false)) invalidate_all();
+    if (shared_.load(std::memory_order_acquire)) return;
+    alone_.store(false);
+    invalidate_all();
+    u64 announced = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        announce(false);  // also to who runs code that was dropped before
+        announced = epoch_.load();
+    }
+    for (;; pause()) {
+        const std::lock_guard lock(mutex_);
+        if (oldest_epoch_in_use() >= announced) break;
+    }
+    shared_.store(true, std::memory_order_release);
 }
 
 void Jit::sync_code() {
@@ -152,9 +172,7 @@ void Jit::make_room(Executor& self) {
                 continue;
             }
         }
-        static constexpr u64 kPauseNs = 20'000;
-        const std::atomic<u32> nobody{0};
-        osal::futex_wait(nobody, 0, kPauseNs);
+        pause();
     }
     enter(self);
 }
