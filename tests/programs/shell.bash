@@ -151,16 +151,17 @@ tr a-z A-Z < left > right &
 cat right
 wait
 coproc ADD { while read -r x y; do echo $((x + y)); done; }
+adder=$ADD_PID
 echo "3 4" >&"${ADD[1]}"
 read -r sum <&"${ADD[0]}"
 echo "coproc said $sum"
 exec {ADD[1]}>&-
-wait "$ADD_PID" 2> /dev/null
+wait "$adder"
 paste <(seq 3) <(seq 4 6) <(seq 7 9) | tr '\t' '+' | while read -r e; do echo "$e=$((e))"; done
 seq 100000 | head -n 1
 echo "writer ended with ${PIPESTATUS[0]}"
 seq 1 2000 > >(awk '{ t += $1 } END { print t }' > sum)
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do [ -s sum ] && break; sleep 0.05; done
+for ((i = 0; i < 400; i++)); do [ -s sum ] && break; sleep 0.05; done
 cat sum
 
 section more traps

@@ -76,7 +76,7 @@ for c in gzip bzip2 xz; do $c -k -9 arch/big; $c -t arch/big.*; $c -dc arch/big.
 echo broken | gzip -d 2> /dev/null; echo "gzip: $?"; xz -T2 -c arch/big | xz -dc | md5sum; zcat <(gzip -c a); bzip2 -c a | bzcat
 
 section processes
-timeout 0.2 sleep 5; echo "timeout: $?"; timeout -s KILL 0.2 sleep 5; echo "killed: $?"; timeout 5 sh -c 'exit 7'; echo "own: $?"; timeout -k 0.1 0.1 sh -c 'trap "" TERM; sleep 2'; echo "both: $?"
+timeout 0.2 sleep 5; echo "timeout: $?"; timeout -s KILL 0.2 sleep 5; echo "killed: $?"; timeout 5 sh -c 'exit 7'; echo "own: $?"; timeout -k 0.2 3 sh -c 'trap "" TERM; sleep 30'; echo "both: $?"
 nohup sh -c 'echo from nohup' 2> /dev/null | cat; setsid sh -c 'echo from setsid' | cat; nice -n 5 nice; env -i A=b env; env -u HOME sh -c 'echo ${HOME-unset}'; stdbuf -oL echo line
 seq 5 | tee t1 t2 | tail -1; cmp t1 t2 && echo tee; yes n | head -3 | wc -l; flock lock -c 'echo locked'; sh -c 'kill -TERM $$'; echo "sig: $?"; (ulimit -n 64; sh -c 'ulimit -n'); getopt -o ab: -- -b x -a rest
 mkfifo ff; (sleep 0.05; echo late > ff) & cat ff; wait; sleep 0.2 & p=$!; kill -STOP $p; kill -CONT $p; wait $p; echo "job: $?"
