@@ -27,11 +27,12 @@ unit() { # preset: all its unit tests; the figures of release are kept for ./dev
     [ "$1" != release ] || [ -z "${all:-}" ] || tools/readme.py record unit $((all - bad)) "$bad"
     return $rc
 }
-sanitized() { (build "$1") && unit "$1"; }
+built_unit() { (build "$1") && unit "$1"; }
 
 step floors python3 tools/check-floors.py
 step build build release
 step unit unit release
+step clang built_unit clang
 step demo tools/demo.sh
 step linux tests/linux/run.sh
 step torture python3 tests/torture/run.py --sample 12
@@ -40,8 +41,8 @@ step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then
-    step asan sanitized asan
-    step ubsan sanitized ubsan
+    step asan built_unit asan
+    step ubsan built_unit ubsan
     [ "$failed" = 0 ] && step hostile-asan python3 tests/hostile/run.py build/asan/vm --mutations 200
     [ "$failed" = 0 ] && step stress-asan tests/stress/run.sh 2 build/asan/vm
     step bench python3 bench/run.py 'sieve|sort|fib|indirect|nbody|mandel' --runs 1 --no-save

@@ -396,12 +396,12 @@ TEST(SoftfloatNan, TwoOperands) {
 }
 
 TEST(SoftfloatNan, InvalidOperationsGiveTheDefault) {
-    for (const auto& [isa, want] :
+    for (const auto& expected :
          {std::pair{Isa::RiscV, u64{0x7e00}}, {Isa::Arm, u64{0x7e00}}, {Isa::X86, u64{0xfe00}}}) {
         const u64 inf = 0x7c00, one = 0x3c00, zero = 0;
-        const auto check = [&, isa = isa, want = want](auto op) {
-            Env env = Env::of(isa);
-            EXPECT_EQ(op(env), want);
+        const auto check = [&](auto op) {
+            Env env = Env::of(expected.first);
+            EXPECT_EQ(op(env), expected.second);
             EXPECT_EQ(env.flags, kInvalid);
         };
         check([&](Env& e) { return sub<H>(inf, inf, e); });

@@ -1,5 +1,7 @@
 #include "backend/x86_64/features.h"
 
+#include <cpuid.h>
+
 namespace vm::backend::x86_64 {
 
 HostFeatures HostFeatures::detect() {
@@ -14,7 +16,8 @@ HostFeatures HostFeatures::detect() {
     f.pclmul = __builtin_cpu_supports("pclmul");
     f.avx = __builtin_cpu_supports("avx");
     f.fma = f.avx && __builtin_cpu_supports("fma");
-    f.cx16 = __builtin_cpu_supports("cmpxchg16b");
+    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+    f.cx16 = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);  // Clang knows no name for this one
     return f;
 }
 

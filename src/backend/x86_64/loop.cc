@@ -3,6 +3,8 @@
 // first turn, which often is the only one, and again for the turns that follow. Between the two a prologue exchanges
 // registers; every way out of the second puts them back. Fault recovery knows from DirtySlot entries.
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "backend/x86_64/lowering.h"
 
@@ -54,8 +56,9 @@ void Lowering::choose_swaps() {
             in.push_back(s);
         }
     }
-    std::stable_sort(in.begin(), in.end(), [&](u16 x, u16 y) { return costs[x].cost() > costs[y].cost(); });
-    std::stable_sort(out.begin(), out.end(), [&](u16 x, u16 y) { return costs[x].cost() < costs[y].cost(); });
+    // Without ties, so that every build chooses the same.
+    std::ranges::sort(in, std::greater{}, [&](u16 s) { return std::pair(costs[s].cost(), -int{s}); });
+    std::ranges::sort(out, std::less{}, [&](u16 s) { return std::pair(costs[s].cost(), s); });
     for (size_t k = 0; k < std::min({in.size(), out.size(), size_t{kMaxSwaps}}); k++) {
         if (costs[in[k]].cost() < costs[out[k]].cost() + kWorthwhile) break;
         const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
