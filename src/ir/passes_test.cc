@@ -88,22 +88,79 @@ void check_random(u64 first, u64 count, u64 disabled, testing::RandomBlock::Opti
 }
 
 TEST(Passes, AllKeepTheResultOfRandomBlocks) { check_random(1, 3000, 0); }
-TEST(Passes, ForwardStateAlone) { check_random(10000, 500, ~u64{1}); }
-TEST(Passes, FoldAlone) { check_random(20000, 1000, ~u64{2}); }
-TEST(Passes, DeadStateAlone) { check_random(30000, 500, ~u64{4}); }
-TEST(Passes, DceAlone) { check_random(40000, 500, ~u64{8}); }
-TEST(Passes, DemandedBitsAlone) { check_random(60000, 1000, ~u64{16}); }
+/// Every pass but the one called `name` switched off.
+u64 only(std::string_view name) {
+    u64 bits = 0;
+    for (unsigned n = 0; n < tier1_passes().size(); ++n) bits |= u64{tier1_passes()[n].name != name} << n;
+    return bits;
+}
+
+TEST(Passes, ForwardStateAlone) { check_random(10000, 500, only("forward-state")); }
+TEST(Passes, FoldAlone) { check_random(20000, 1000, only("fold")); }
+TEST(Passes, DeadStateAlone) { check_random(30000, 500, only("dead-state")); }
+TEST(Passes, DceAlone) { check_random(40000, 500, only("dce")); }
+TEST(Passes, DemandedBitsAlone) { check_random(60000, 1000, only("demanded-bits")); }
+
+/// Makes the end of the block go back to its start, up to 15 times.
+bool make_loop(Block& b, u64 seed) {
+    const Inst end = b.insts.back();
+    if (end.op != Op::Goto) return false;
+    b.insts.pop_back();
+    const auto push = [&](Inst in) {
+        b.insts.push_back(in);
+        return static_cast<Value>(b.insts.size() - 1);
+    };
+    const u64 slot = seed % 2;
+    const Value old = push({.op = Op::GetState, .type = Type::I64, .imm = slot});
+    const Value step = push({.op = Op::Const, .type = Type::I64, .imm = 1});
+    const Value sum = push({.op = Op::Add, .type = Type::I64, .args = {old, step, kNone}});
+    push({.op = Op::SetState, .args = {sum, kNone, kNone}, .imm = slot});
+    const Value mask = push({.op = Op::Const, .type = Type::I64, .imm = 15});
+    const Value low = push({.op = Op::And, .type = Type::I64, .args = {sum, mask, kNone}});
+    const Value zero = push({.op = Op::Const, .type = Type::I64, .imm = 0});
+    const Value more = push({.op = Op::Icmp, .type = Type::I1, .args = {low, zero, kNone}, .aux = static_cast<u32>(Cond::Ne)});
+    push({.op = Op::ExitIf, .args = {more, kNone, kNone}, .aux = kBackEdge, .imm = b.start_pc});
+    b.insts.push_back(end);
+    return true;
+}
+
+TEST(Passes, UnrolledLoopsDoTheSame) {
+    unsigned loops = 0, longer = 0;
+    for (u64 seed = 70000; seed < 74000; ++seed) {
+        Block before = testing::RandomBlock(seed, kLayout, {.insns = 2 + static_cast<unsigned>(seed % 8)}).make();
+        if (!make_loop(before, seed)) continue;
+        loops++;
+        Block after_pass = before, after_all = before;
+        PassScratch scratch;
+        unroll(after_pass, kLayout, scratch);
+        run_tier1_passes(after_all, kLayout, 0);
+        ASSERT_TRUE(verify(after_pass, kLayout) && verify(after_all, kLayout));
+        longer += after_pass.insts.size() > before.insts.size();
+        const Outcome free = run_interpreter(before, kLayout, seed, ~u64{0}, 20);
+        if (free.result.reason == ExitReason::Next && free.result.pc == before.start_pc) continue;  // never ends
+        const u64 accesses = free.accesses;
+        for (u64 fault = 0; fault <= accesses; fault += 1 + accesses / 8) {
+            const Outcome want = run_interpreter(before, kLayout, seed, fault, 20);
+            for (const Block& b : {after_pass, after_all})
+                ASSERT_EQ(differences(want, run_interpreter(b, kLayout, seed, fault, 20)), "")
+                    << "seed " << seed << " fault " << fault << "\n" << print(before, kLayout) << "after\n" << print(b, kLayout);
+        }
+    }
+    EXPECT_GT(loops, 200u);
+    EXPECT_GT(longer, loops / 2);
+}
+
 TEST(Passes, IntegerOnlyBlocks) {
     check_random(50000, 1500, 0,
                  {.insns = 20, .floats = false, .vectors = false, .wide = false, .atomics = false});
 }
 
 TEST(Passes, NamesAreTheOffSwitches) {
-    ASSERT_EQ(tier1_passes().size(), 5u);
-    EXPECT_EQ(tier1_passes()[0].name, "forward-state");
+    ASSERT_EQ(tier1_passes().size(), 6u);
+    EXPECT_EQ(tier1_passes()[0].name, "unroll");
     Block b = parsed("%0 = const i64 5\nset $x0, %0\n%1 = get i64 $x0\nset $x1, %1\ngoto 0x10\n");
     const std::string before = print(b, kLayout);
-    run_tier1_passes(b, kLayout, 31);
+    run_tier1_passes(b, kLayout, 63);
     EXPECT_EQ(print(b, kLayout), before);
     run_tier1_passes(b, kLayout, 0);
     EXPECT_NE(print(b, kLayout), before);

@@ -259,10 +259,18 @@ inline Value RandomBlock::address() {
 inline Value RandomBlock::integer(Op o) {
     switch (o) {
         case Op::Add:
-        case Op::Sub:
-        case Op::Mul: {
+        case Op::Sub: {
             const Type t = arith();
             return op(o, t, {any(t), any(t), kNone});
+        }
+        case Op::Mul: {  // sometimes both halves of a product
+            const Type t = arith();
+            const Value x = any(t), y = any(t);
+            const Op high = rng_.one_in(2) ? Op::MulHiU : Op::MulHiS;
+            const u64 order = t == T::I64 ? rng_.below(4) : 3;
+            if (order == 0) op(high, t, {y, x, kNone});
+            const Value low = op(o, t, {x, y, kNone});
+            return order == 1 ? op(high, t, {x, y, kNone}) : low;
         }
         case Op::Neg:
         case Op::Clz:
@@ -615,9 +623,10 @@ inline void random_state(u64 seed, std::vector<u8>& guest, std::vector<u8>& memo
     for (size_t i = 0; i + 8 <= memory.size(); i += 8) store_raw(memory.data() + i, rng.edge());
 }
 
-/// Interprets `block` from the state that `seed` gives; memory access number `fault_at` faults.
-inline Outcome run_interpreter(const Block& block, const StateLayout& layout, u64 seed,
-                               u64 fault_at = ~u64{0}) {
+/// Interprets `block` from the state that `seed` gives; memory access number `fault_at` faults. A block that goes on
+/// at its own start is run again, up to `turns` times.
+inline Outcome run_interpreter(const Block& block, const StateLayout& layout, u64 seed, u64 fault_at = ~u64{0},
+                               unsigned turns = 1) {
     Outcome o;
     TestMemory memory;
     memory.fault_at = fault_at;
@@ -629,7 +638,12 @@ inline Outcome run_interpreter(const Block& block, const StateLayout& layout, u6
                       .icount = &o.icount,
                       .memory = &memory,
                       .read_time = [](u32 which) { return u64{0x1000} + which; }};
-    o.result = interpret(block, layout, ctx);
+    u64 insns = 0;
+    do {
+        o.result = interpret(block, layout, ctx);
+        insns += o.result.insns;
+    } while (--turns > 0 && o.result.reason == ExitReason::Next && o.result.pc == block.start_pc);
+    o.result.insns = insns;
     o.memory = std::move(memory.bytes);
     o.accesses = memory.accesses;
     return o;

@@ -11,7 +11,7 @@ namespace vm::jit {
 namespace {
 
 constexpr u64 kPage = 4096;  // granularity of change tracking, independent of the guest's page size
-constexpr unsigned kMaxInsns = 64;
+constexpr unsigned kMaxInsns = 192;
 
 }  // namespace
 

@@ -30,7 +30,7 @@ struct Config {
     HostFeatures features;
     u64 state_seed = 0;
     bool alone = false;
-    bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it was
+    bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it was, but unrolled
 };
 
 /// A wild access that would not fault here: the sanitizer keeps its shadow memory where it goes.
@@ -56,7 +56,10 @@ std::string check(const ir::Block& b, const Config& c, std::string* unsupported 
         return {};
     }
     Outcome want;
-    if (!interpret_loop(b, layout, c.state_seed, want)) return {};
+    ir::Block reference = b;
+    ir::PassScratch scratch;
+    if (c.passes) ir::unroll(reference, layout, scratch);
+    if (!interpret_loop(reference, layout, c.state_seed, want)) return {};
     if (hits_shadow(want.result)) return {};
     const Outcome got = NativeMachine::get().run(out, layout, c.state_seed);
     return difference(want, got, layout);

@@ -1,10 +1,14 @@
 // Integer arithmetic and logic. Registers of I8 and I16 values have undefined upper bits, I1 values are 0 or 1 in the whole
 // register; 32-bit host operations serve every width up to 32.
+#include <algorithm>
+
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
 
 namespace {
+/// IR instructions between the two halves of a product.
+constexpr u32 kPairDistance = 32;
 unsigned op_bits(Type t) { return ir::width(t) == 64 ? 64 : 32; }
 }  // namespace
 
@@ -195,8 +199,56 @@ void Lowering::and_not(u32 i) {
     defined(i, d);
 }
 
+// The other half of the 64-bit product i, if it is made within the next few instructions.
+Value Lowering::other_half(u32 i) const {
+    const Inst& in = inst(i);
+    if (in.type != Type::I64 || in.op == Op::MulHiSU) return kNone;
+    const Value x = arg(in, 0), y = arg(in, 1);
+    const u32 end = std::min(static_cast<u32>(block_->insts.size()), i + kPairDistance);
+    for (u32 j = i + 1; j < end; j++) {
+        const Inst& other = inst(j);
+        const bool high = other.op == Op::MulHiU || other.op == Op::MulHiS;
+        if (in.op == Op::Mul ? !high : other.op != Op::Mul) continue;
+        if (other.type != Type::I64 || !an_.info[j].live || an_.info[j].rep != j) continue;
+        const Value p = arg(other, 0), q = arg(other, 1);
+        if (((p == x && q == y) || (p == y && q == x)) && std::ranges::find(early_, j) == early_.end()) return j;
+    }
+    return kNone;
+}
+
+// Both halves of a product by one instruction. Instruction j will find its result made.
+void Lowering::mul_both(u32 i, Value j) {
+    const Value hi = inst(i).op == Op::Mul ? j : i, lo = inst(i).op == Op::Mul ? i : j;
+    const Value x = arg(inst(i), 0), y = arg(inst(i), 1);
+    early_.push_back(j);
+    if (inst(hi).op == Op::MulHiU && cpu_.bmi2) {
+        take(kRdx);
+        load_gpr(kRdx, x);
+        const Operand src = use_src(y, 64, false);
+        consume();
+        locked_ &= ~mask_of(kRdx);
+        const u8 first = define_gpr(i);
+        locked_ |= mask_of(first);
+        const u8 second = alloc_gpr();
+        a.emit(HInst::kIdMulx, r64(hi == i ? first : second), r64(hi == i ? second : first), src);
+        defined(i, first);
+        return defined(j, second);
+    }
+    locked_ |= mask_of(kRax) | mask_of(kRdx);
+    take(kRax);
+    take(kRdx);
+    load_gpr(kRax, x);
+    const Operand src = use_src(y, 64, false);
+    consume();
+    a.emit(inst(hi).op == Op::MulHiS ? HInst::kIdImul : HInst::kIdMul, x86::rdx, x86::rax, src);
+    defined(hi, kRdx);
+    defined(lo, kRax);
+}
+
 void Lowering::mul(u32 i) {
     const Inst& in = inst(i);
+    if (std::ranges::find(early_, i) != early_.end()) return consume();
+    if (const Value j = other_half(i); j != kNone) return mul_both(i, j);
     const unsigned bits = op_bits(in.type);
     Value x = arg(in, 0), y = arg(in, 1);
     if (is_const(x)) std::swap(x, y);
@@ -224,6 +276,9 @@ void Lowering::mul_high(u32 i) {
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
     const Value x = arg(in, 0), y = arg(in, 1);
+    if (std::ranges::find(early_, i) != early_.end()) return consume();
+    if (const Value j = other_half(i); j != kNone) return mul_both(i, j);
+    locked_ |= mask_of(kRax) | mask_of(kRdx);
     if (in.op == Op::MulHiSU) {
         // high(signed x * y) = high(unsigned x * y) - (x < 0 ? y : 0)
         take(kRax);
@@ -255,6 +310,7 @@ void Lowering::divide(u32 i) {
     const bool is_signed = in.op == Op::DivS || in.op == Op::RemS;
     const bool rem = in.op == Op::RemS || in.op == Op::RemU;
     const bool arm = static_cast<ir::DivSem>(in.aux) == ir::DivSem::Arm;
+    locked_ |= mask_of(kRax) | mask_of(kRdx);
     take(kRax);
     take(kRdx);
     const u8 d = use_gpr(y, mask_of(kRax) | mask_of(kRdx));

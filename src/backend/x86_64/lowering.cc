@@ -68,6 +68,7 @@ void Lowering::reset() {
     spill_used_.fill(0);
     spill_dying_.fill(0);
     locked_ = 0;
+    early_.clear();
     cold_.clear();
     canon_.clear();
     pending_nan_.clear();

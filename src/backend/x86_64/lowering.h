@@ -155,6 +155,8 @@ class Lowering final : public Compiler {
     void sub(u32 i);
     void mul(u32 i);
     void mul_high(u32 i);
+    Value other_half(u32 i) const;
+    void mul_both(u32 i, Value j);
     void divide(u32 i);
     void divide_emit(u8 d, unsigned bits, bool is_signed);
     void shift(u32 i);
@@ -282,6 +284,7 @@ class Lowering final : public Compiler {
     std::vector<Loc> loc_;
     std::array<Value, kHostRegs> reg_val_{};
     std::vector<Value> home_val_;
+    std::vector<Value> early_;  ///< made together with an earlier instruction
     u32 locked_ = 0;
     u32 cur_ = 0;
     std::array<Use, 12> cur_uses_{};

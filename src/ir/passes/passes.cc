@@ -5,8 +5,8 @@
 namespace vm::ir {
 namespace {
 constexpr Pass kPasses[] = {
-    {"forward-state", forward_state}, {"fold", fold}, {"dead-state", dead_state}, {"dce", dce},
-    {"demanded-bits", demanded_bits}};
+    {"unroll", unroll},         {"forward-state", forward_state}, {"fold", fold},
+    {"dead-state", dead_state}, {"dce", dce},                     {"demanded-bits", demanded_bits}};
 }
 
 void reset_replacement(PassScratch& scratch, size_t insts) {

@@ -1,6 +1,6 @@
 // Passes of tier 1. Each works in place on one block in linear time; what it removes becomes Nop, nothing is
-// renumbered, and the observable behaviour (guest state and memory at every exit, fault and end) stays the
-// same.
+// renumbered (but by unroll), and the observable behaviour (guest state and memory at every exit, fault and end)
+// stays the same; an unrolled block may just go on where it would have left for its own start.
 #pragma once
 
 #include <span>
@@ -22,6 +22,7 @@ struct PassScratch {
                                 ///< sign-extended
     };
     std::vector<Bits> bits;  ///< per instruction
+    std::vector<Inst> insts;
 };
 
 /// Makes every value stand for itself.
@@ -34,6 +35,7 @@ inline void replace_operands(Inst& in, const std::vector<Value>& replacement) {
     for (Value& a : in.args) a = replacement[a < last ? a : last];
 }
 
+void unroll(Block& block, const StateLayout& layout, PassScratch& scratch);
 void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch);
 void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch);

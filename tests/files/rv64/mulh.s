@@ -18,6 +18,7 @@ entry:
     imul $a2
     mov $a0, rdx
 ; 100004 mulhu a3,a1,a2
+    mov rcx, rax
     mov rax, $a1
     mul $a2
     mov $a3, rdx
@@ -30,8 +31,7 @@ entry:
     sub rdx, rax
     mov $a4, rdx
 ; 10000c mul a5,a1,a2
-    mov $a5, $a1
-    imul $a5, $a2
+    mov $a5, rcx
 ; 100010 ecall
     mov eax, 2
     xor ecx, ecx

@@ -23,8 +23,48 @@ entry:
     add rax, -1
     mov qword ptr state[$t0], rax
 ; 100004 xor t2,t2,t1
-    xor rcx, qword ptr state[$t2]
-    mov qword ptr state[$t2], rcx
+    mov rdx, rcx
+    xor rdx, qword ptr state[$t2]
+    mov qword ptr state[$t2], rdx
+; 100008 bne t0,zero,0x100000
+    nop
+    test rax, rax
+    je L8                                    ; links to 10000c
+; 100000 c.add t1,t0
+    add rcx, rax
+    mov qword ptr state[$t1], rcx
+; 100002 c.addi t0,-1
+    add rax, -1
+    mov qword ptr state[$t0], rax
+; 100004 xor t2,t2,t1
+    xor rdx, rcx
+    mov qword ptr state[$t2], rdx
+; 100008 bne t0,zero,0x100000
+    nop
+    test rax, rax
+    je L9                                    ; links to 10000c
+; 100000 c.add t1,t0
+    add rcx, rax
+    mov qword ptr state[$t1], rcx
+; 100002 c.addi t0,-1
+    add rax, -1
+    mov qword ptr state[$t0], rax
+; 100004 xor t2,t2,t1
+    xor rdx, rcx
+    mov qword ptr state[$t2], rdx
+; 100008 bne t0,zero,0x100000
+    nop
+    test rax, rax
+    je L10                                   ; links to 10000c
+; 100000 c.add t1,t0
+    add rcx, rax
+    mov qword ptr state[$t1], rcx
+; 100002 c.addi t0,-1
+    add rax, -1
+    mov qword ptr state[$t0], rax
+; 100004 xor t2,t2,t1
+    xor rdx, rcx
+    mov qword ptr state[$t2], rdx
 ; 100008 bne t0,zero,0x100000
     cmp dword ptr state[safepoint_request], 0
     jne L1
@@ -53,8 +93,35 @@ L3:
 ; 100004 xor t2,t2,t1
     xor $s1, $s0
 ; 100008 bne t0,zero,0x100000
+    test $sp, $sp
+    je L4
+; 100000 c.add t1,t0
+    add $s0, $sp
+; 100002 c.addi t0,-1
+    add $sp, -1
+; 100004 xor t2,t2,t1
+    xor $s1, $s0
+; 100008 bne t0,zero,0x100000
+    test $sp, $sp
+    je L5
+; 100000 c.add t1,t0
+    add $s0, $sp
+; 100002 c.addi t0,-1
+    add $sp, -1
+; 100004 xor t2,t2,t1
+    xor $s1, $s0
+; 100008 bne t0,zero,0x100000
+    test $sp, $sp
+    je L6
+; 100000 c.add t1,t0
+    add $s0, $sp
+; 100002 c.addi t0,-1
+    add $sp, -1
+; 100004 xor t2,t2,t1
+    xor $s1, $s0
+; 100008 bne t0,zero,0x100000
     cmp dword ptr state[safepoint_request], 0
-    jne L4
+    jne L7
     test $sp, $sp
     jne L3
 ; 10000c ecall
@@ -75,5 +142,44 @@ L4:
     mov $s0, qword ptr state[$s0]
     mov qword ptr state[$t2], $s1
     mov $s1, qword ptr state[$s1]
+    nop
+    jmp L11                                  ; links to 10000c
+L5:
+    mov qword ptr state[$t0], $sp
+    mov $sp, qword ptr state[$sp]
+    mov qword ptr state[$t1], $s0
+    mov $s0, qword ptr state[$s0]
+    mov qword ptr state[$t2], $s1
+    mov $s1, qword ptr state[$s1]
+    nop dword ptr [rax]
+    jmp L12                                  ; links to 10000c
+L6:
+    mov qword ptr state[$t0], $sp
+    mov $sp, qword ptr state[$sp]
+    mov qword ptr state[$t1], $s0
+    mov $s0, qword ptr state[$s0]
+    mov qword ptr state[$t2], $s1
+    mov $s1, qword ptr state[$s1]
+    nop dword ptr [rax]
+    jmp L13                                  ; links to 10000c
+L7:
+    mov qword ptr state[$t0], $sp
+    mov $sp, qword ptr state[$sp]
+    mov qword ptr state[$t1], $s0
+    mov $s0, qword ptr state[$s0]
+    mov qword ptr state[$t2], $s1
+    mov $s1, qword ptr state[$s1]
     mov edx, 0x100008                        ; guest address 100008
     jmp Safepoint
+L8:
+    call ExitLink
+L9:
+    call ExitLink
+L10:
+    call ExitLink
+L11:
+    call ExitLink
+L12:
+    call ExitLink
+L13:
+    call ExitLink
