@@ -1,4 +1,5 @@
-// A kernel prints one checksum line; bench/run.py compares it between native, vm and QEMU. SCALE multiplies the work.
+// A kernel prints one checksum line; bench/run.py compares it between native, vm and QEMU. SCALE multiplies
+// the work.
 #pragma once
 #include <math.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
-// Freestanding start-up and system calls for the demo guests. Compiles for riscv64 and, to have something to compare
-// with, for the host's x86-64. No libc.
+// Freestanding start-up and system calls for the demo guests. Compiles for riscv64 and, to have something to
+// compare with, for the host's x86-64. No libc.
 #pragma once
 
 typedef unsigned long ulong;
@@ -12,7 +12,9 @@ static inline long sys3(long n, long a, long b, long c) {
     __asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2) : "memory");
     return a0;
 }
-__asm__(".globl _start\n_start:\n.option push\n.option norelax\nla gp, __global_pointer$\n.option pop\nandi sp, sp, -16\ncall start_c\n");
+__asm__(
+    ".globl _start\n_start:\n.option push\n.option norelax\nla gp, __global_pointer$\n.option pop\nandi sp, "
+    "sp, -16\ncall start_c\n");
 #elif defined(__x86_64__)
 #define SYS_WRITE 1
 #define SYS_EXIT 60
@@ -43,5 +45,6 @@ static inline void put_number(const char* name, ulong v) {
 int guest_main(void);
 void start_c(void) {
     sys3(SYS_EXIT, guest_main(), 0, 0);
-    for (;;) {}
+    for (;;) {
+    }
 }

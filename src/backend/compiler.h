@@ -14,28 +14,31 @@ namespace vm::backend {
 
 /// Runtime stubs that live in the code cache; generated code reaches them by relocation.
 enum class Stub : u8 {
-    ExitLink,       ///< reached by `call` from an unlinked exit: leaves with Next; exit_site = address after that call
-    ExitReason,     ///< leaves with the reason in eax, exit_value in rcx, guest PC in rdx
-    IndirectMiss,   ///< guest PC in rax missed the per-thread table: full lookup, jumps on
-    Safepoint,      ///< leaves with Safepoint; guest PC in rdx
-    ReturnMiss,     ///< guest return to rax that the top of the return stack did not predict: looks further up, then as IndirectMiss
-    CanonF64,       ///< + vector register number: that register becomes the canonical f64 NaN if it is NaN; returns. 16 stubs
+    ExitLink,  ///< reached by `call` from an unlinked exit: leaves with Next; exit_site = address after that
+               ///< call
+    ExitReason,    ///< leaves with the reason in eax, exit_value in rcx, guest PC in rdx
+    IndirectMiss,  ///< guest PC in rax missed the per-thread table: full lookup, jumps on
+    Safepoint,     ///< leaves with Safepoint; guest PC in rdx
+    ReturnMiss,  ///< guest return to rax that the top of the return stack did not predict: looks further up,
+                 ///< then as IndirectMiss
+    CanonF64,    ///< + vector register number: that register becomes the canonical f64 NaN if it is NaN;
+                 ///< returns. 16 stubs
     CanonF32 = CanonF64 + 16,  ///< the same for f32 (boxed in f64). 16 stubs
     Helper0 = CanonF32 + 16,   ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
 };
 
 struct Relocation {
     enum class Kind : u8 { StubRel32, GuestAddr64, GuestAddr32 } kind;
-    u32 offset;      ///< of the field, from the start of the code
-    u32 target;      ///< StubRel32: Stub (+ HelperId)
-    u64 value;       ///< GuestAddr*: the guest address
+    u32 offset;  ///< of the field, from the start of the code
+    u32 target;  ///< StubRel32: Stub (+ HelperId)
+    u64 value;   ///< GuestAddr*: the guest address
 };
 
 /// A direct exit that can be linked to another translation by storing a 4-byte displacement.
 struct LinkSite {
-    u32 disp_offset;   ///< 4-aligned offset of the rel32 field of the jmp/jcc/call
-    u32 stub_offset;   ///< offset of this exit's unlinked stub (what the field reaches at first)
-    u32 stub_return;   ///< offset after the stub's `call ExitLink`: identifies the site (VcpuState::exit_site)
+    u32 disp_offset;  ///< 4-aligned offset of the rel32 field of the jmp/jcc/call
+    u32 stub_offset;  ///< offset of this exit's unlinked stub (what the field reaches at first)
+    u32 stub_return;  ///< offset after the stub's `call ExitLink`: identifies the site (VcpuState::exit_site)
     u64 target_pc;
     bool is_call;
     bool is_return_landing;  ///< the jump behind a guest call, where the return arrives
@@ -56,7 +59,8 @@ struct DirtySlot {
 };
 
 /// Bits of DirtySlot::host_reg: the register holds an arithmetic result whose NaN was not made canonical yet.
-/// kDirtyInHome: the slot is in its home although it is a pinned one (the block uses its register for something else).
+/// kDirtyInHome: the slot is in its home although it is a pinned one (the block uses its register for
+/// something else).
 inline constexpr u8 kDirtyInHome = 32;
 inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 
@@ -71,10 +75,10 @@ struct CompiledBlock {
 };
 
 struct CompileOptions {
-    u64 disabled_opts = 0;   ///< bit per JitOpt switched off by --jit-opt=-name
+    u64 disabled_opts = 0;  ///< bit per JitOpt switched off by --jit-opt=-name
     bool safepoints = true;
-    /// No other thread or process can see guest memory: atomics need no lock prefix, fences nothing. Code compiled so must be
-    /// dropped (Engine::invalidate_all) before that changes.
+    /// No other thread or process can see guest memory: atomics need no lock prefix, fences nothing. Code
+    /// compiled so must be dropped (Engine::invalidate_all) before that changes.
     bool alone = false;
 };
 

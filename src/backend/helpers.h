@@ -1,5 +1,5 @@
-// C++ functions that generated code calls for what the host cannot do in a few instructions. Generated code reaches
-// helper `id` through Stub::Helper0 + id, which saves everything that C++ may clobber.
+// C++ functions that generated code calls for what the host cannot do in a few instructions. Generated code
+// reaches helper `id` through Stub::Helper0 + id, which saves everything that C++ may clobber.
 #pragma once
 
 #include <array>
@@ -9,25 +9,30 @@
 namespace vm::backend {
 
 enum class HelperId : u8 {
-    LookupIndirect,  ///< a = guest PC; returns the host entry of its translation, or 0. Fills VcpuState::lookup.
+    LookupIndirect,  ///< a = guest PC; returns the host entry of its translation, or 0. Fills
+                     ///< VcpuState::lookup.
     ReadTime,        ///< a = which (ir::Op::ReadTime aux); returns ticks
     SoftFp,          ///< floating-point op described by scratch[0] (helper_code); operands are bit patterns
     IntOp,           ///< integer op described by scratch[0]; operands zero-extended
-    WideOp,          ///< as described by scratch[0] (helper_code, lane type above it), a = aux, b = imm; operands and result in `wide`
+    WideOp,  ///< as described by scratch[0] (helper_code, lane type above it), a = aux, b = imm; operands and
+             ///< result in `wide`
     Count_
 };
 
-/// Every helper. Runs on the host stack under the host's MXCSR; VcpuState::guest_mxcsr holds the guest's and is loaded
-/// again afterwards, so a helper raises sticky flags by or-ing them in there. Must not throw or leave by other ways.
+/// Every helper. Runs on the host stack under the host's MXCSR; VcpuState::guest_mxcsr holds the guest's and
+/// is loaded again afterwards, so a helper raises sticky flags by or-ing them in there. Must not throw or
+/// leave by other ways.
 using HelperFn = u64 (*)(VcpuState* state, u64 a, u64 b, u64 c);
 using HelperTable = std::array<const void*, static_cast<unsigned>(HelperId::Count_)>;
 
 /// The table for VcpuState::helpers: pure arithmetic from here, the two others from the engine.
 HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time);
 
-/// What SoftFp and IntOp find in scratch[0]: op | result type << 8 | operand type << 12 | aux << 16. Always positive as i32.
+/// What SoftFp and IntOp find in scratch[0]: op | result type << 8 | operand type << 12 | aux << 16. Always
+/// positive as i32.
 constexpr u32 helper_code(ir::Op op, ir::Type result, ir::Type operand, u32 aux) {
-    return static_cast<u32>(op) | static_cast<u32>(result) << 8 | static_cast<u32>(operand) << 12 | (aux & 0x7fff) << 16;
+    return static_cast<u32>(op) | static_cast<u32>(result) << 8 | static_cast<u32>(operand) << 12 |
+           (aux & 0x7fff) << 16;
 }
 
 u64 helper_soft_fp(VcpuState* state, u64 a, u64 b, u64 c);

@@ -1,5 +1,5 @@
-// Optimizations of the tier 1 compiler. Each has a name and an off switch (--jit-opt=-name), so that a wrong result can
-// be bisected to one of them.
+// Optimizations of the tier 1 compiler. Each has a name and an off switch (--jit-opt=-name), so that a wrong
+// result can be bisected to one of them.
 #pragma once
 
 #include <array>
@@ -13,8 +13,9 @@ namespace vm::backend {
 enum class JitOpt : u8 {
     FuseCompare,  ///< compare + branch/select become one host compare and a conditional jump or move
     FoldAddress,  ///< address arithmetic goes into addressing modes and lea
-    FoldState,    ///< a get after a set or get of the same slot is the same value; dead stores of state vanish
-    HomeHint,     ///< a value that is about to be written to a pinned slot is computed in that slot's host register
+    FoldState,  ///< a get after a set or get of the same slot is the same value; dead stores of state vanish
+    HomeHint,   ///< a value that is about to be written to a pinned slot is computed in that slot's host
+                ///< register
     ReturnStack,  ///< guest calls and returns are host calls and returns
     FastLookup,   ///< indirect jumps look into the per-thread table inline
     LazyNan,      ///< NaN results are made canonical at the end of a chain of operations
@@ -27,7 +28,7 @@ enum class JitOpt : u8 {
 };
 
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
-    "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack", "fast-lookup",
+    "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack",   "fast-lookup",
     "lazy-nan",     "bmi",          "fma",        "avx",       "loop-registers", "if-convert"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }

@@ -1,5 +1,5 @@
-// The vCPU state block: what generated code, runtime stubs and the run loop share. On x86-64 hosts GS base points at it.
-// Offsets are part of the code that the back ends emit; change them only together with the stubs.
+// The vCPU state block: what generated code, runtime stubs and the run loop share. On x86-64 hosts rbp points
+// into it. Offsets are part of the code that the back ends emit; change them only together with the stubs.
 #pragma once
 
 #include <cstddef>
@@ -15,34 +15,38 @@ inline constexpr u64 kFastLookupEntries = u64{1} << kFastLookupBits;
 inline constexpr unsigned kSpillSlots = 128;
 inline constexpr unsigned kFpConsts = 32;
 
-/// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod entries.
+/// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod
+/// entries.
 struct FastLookup {
-    u64 pc;          ///< kNoPc = empty
+    u64 pc;  ///< kNoPc = empty
     const void* entry;
 };
-inline constexpr u64 kNoPc = ~u64{0};  ///< odd, so never a guest PC of a 2- or 4-byte aligned ISA nor a canonical one
+inline constexpr u64 kNoPc =
+    ~u64{0};  ///< odd, so never a guest PC of a 2- or 4-byte aligned ISA nor a canonical one
 
 struct alignas(64) VcpuState {
-    u64 self;                   ///< address of this object
-    u64 pc;                     ///< guest PC; valid outside generated code
-    u32 safepoint_request;      ///< non-zero: leave at the next safepoint. Set from any thread or signal handler.
-    u32 in_guest;               ///< 1 while generated code runs (set by the entry stub, cleared by the exit stub)
-    u64 exit_reason;            ///< ir::ExitReason
-    u64 exit_value;             ///< see ExitReason
-    u64 exit_site;              ///< host address of the link site that was left through, 0 if none
-    u64 host_sp;                ///< host stack while generated code runs
-    u64 return_sp;              ///< return stack pointer while outside generated code
-    u64 return_top;             ///< empty return stack: where return_sp starts (sentinel entries lie above)
-    u32 guest_mxcsr;            ///< x86-64 hosts: MXCSR of the guest
+    u64 self;               ///< address of this object
+    u64 pc;                 ///< guest PC; valid outside generated code
+    u32 safepoint_request;  ///< non-zero: leave at the next safepoint. Set from any thread or signal handler.
+    u32 in_guest;           ///< 1 while generated code runs (set by the entry stub, cleared by the exit stub)
+    u64 exit_reason;        ///< ir::ExitReason
+    u64 exit_value;         ///< see ExitReason
+    u64 exit_site;          ///< host address of the link site that was left through, 0 if none
+    u64 host_sp;            ///< host stack while generated code runs
+    u64 return_sp;          ///< return stack pointer while outside generated code
+    u64 return_top;         ///< empty return stack: where return_sp starts (sentinel entries lie above)
+    u32 guest_mxcsr;        ///< x86-64 hosts: MXCSR of the guest
     u32 host_mxcsr;
-    ir::FpEnv fp;               ///< valid outside generated code
+    ir::FpEnv fp;  ///< valid outside generated code
     ir::Reservation reservation;
     u64 icount;
-    const void* const* helpers; ///< table of runtime helper functions, by HelperId
-    void* owner;                ///< the engine's vCPU object
-    u64 scratch[4];             ///< for stubs; [0] describes the operation to SoftFp and IntOp helpers, [1] takes a high result
-    alignas(16) u64 wide[4][2]; ///< operands 0..2 and result (3) of WideOp helpers
-    alignas(16) u64 consts[kFpConsts][2]; ///< masks and numbers that generated code uses as memory operands (back end's init)
+    const void* const* helpers;  ///< table of runtime helper functions, by HelperId
+    void* owner;                 ///< the engine's vCPU object
+    u64 scratch[4];  ///< for stubs; [0] describes the operation to SoftFp and IntOp helpers, [1] takes a high
+                     ///< result
+    alignas(16) u64 wide[4][2];            ///< operands 0..2 and result (3) of WideOp helpers
+    alignas(16) u64 consts[kFpConsts][2];  ///< masks and numbers that generated code uses as memory operands
+                                           ///< (back end's init)
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];

@@ -1,4 +1,5 @@
-// Bit-field helpers. All functions are constexpr, total for the stated ranges and free of undefined behaviour.
+// Bit-field helpers. All functions are constexpr, total for the stated ranges and free of undefined
+// behaviour.
 #pragma once
 
 #include <bit>
@@ -38,16 +39,14 @@ constexpr u64 align_down(u64 v, u64 pow2) { return v & ~(pow2 - 1); }
 
 /// Unaligned native-endian access through memcpy.
 template <class T>
-    requires std::is_trivially_copyable_v<T>
+requires std::is_trivially_copyable_v<T>
 inline T load_raw(const void* p) {
     T v;
     std::memcpy(&v, p, sizeof v);
     return v;
 }
 template <class T>
-    requires std::is_trivially_copyable_v<T>
-inline void store_raw(void* p, T v) {
-    std::memcpy(p, &v, sizeof v);
-}
+requires std::is_trivially_copyable_v<T>
+inline void store_raw(void* p, T v) { std::memcpy(p, &v, sizeof v); }
 
 }  // namespace vm

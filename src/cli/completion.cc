@@ -64,9 +64,12 @@ complete -c vm -n '__fish_seen_subcommand_from run' -l stats -r
 
 int completion_command(const std::vector<std::string>& args) {
     const std::string shell = args.size() == 1 ? args[0] : "";
-    if (shell == "bash") std::fputs(kBash, stdout);
-    else if (shell == "zsh") std::fputs(kZsh, stdout);
-    else if (shell == "fish") std::fputs(kFish, stdout);
+    if (shell == "bash")
+        std::fputs(kBash, stdout);
+    else if (shell == "zsh")
+        std::fputs(kZsh, stdout);
+    else if (shell == "fish")
+        std::fputs(kFish, stdout);
     else {
         complain("completion takes one of bash, zsh, fish");
         return kExitTool;

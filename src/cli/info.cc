@@ -22,18 +22,30 @@ ordered_json host_facts() {
 #define FEATURE(name) \
     if (__builtin_cpu_supports(name)) features.push_back(name)
     __builtin_cpu_init();
-    FEATURE("sse4.1"); FEATURE("sse4.2"); FEATURE("popcnt"); FEATURE("avx"); FEATURE("avx2");
-    FEATURE("bmi"); FEATURE("bmi2"); FEATURE("fma"); FEATURE("avx512f");
+    FEATURE("sse4.1");
+    FEATURE("sse4.2");
+    FEATURE("popcnt");
+    FEATURE("avx");
+    FEATURE("avx2");
+    FEATURE("bmi");
+    FEATURE("bmi2");
+    FEATURE("fma");
+    FEATURE("avx512f");
 #undef FEATURE
-    return {{"system", u.sysname}, {"release", u.release}, {"machine", u.machine}, {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)},
-            {"page_size", ::sysconf(_SC_PAGESIZE)}, {"features", features}};
+    return {{"system", u.sysname},
+            {"release", u.release},
+            {"machine", u.machine},
+            {"processors", ::sysconf(_SC_NPROCESSORS_ONLN)},
+            {"page_size", ::sysconf(_SC_PAGESIZE)},
+            {"features", features}};
 }
 
 ordered_json build_facts() {
     ordered_json opts = ordered_json::array();
     for (const std::string& n : jit_option_names()) opts.push_back(n);
     return {{"host", host_facts()},
-            {"guests", ordered_json::array({{{"isa", "riscv64"}, {"mode", "Linux programs"},
+            {"guests", ordered_json::array({{{"isa", "riscv64"},
+                                             {"mode", "Linux programs"},
                                              {"tiers", ordered_json::array({"interp", "1"})}}})},
             {"jit_options", opts}};
 }
@@ -55,7 +67,8 @@ void print_text(const ordered_json& j, int indent = 0) {
             }
             if (value.empty() || !value[0].is_object()) fmt::print("\n");
         } else {
-            fmt::print("{:{}}{}: {}\n", "", indent, key, value.is_string() ? value.get<std::string>() : value.dump());
+            fmt::print("{:{}}{}: {}\n", "", indent, key,
+                       value.is_string() ? value.get<std::string>() : value.dump());
         }
     }
 }
@@ -89,7 +102,8 @@ int info_command(const std::vector<std::string>& args) {
             std::fputs("usage: vm info [-o json] [--jit-opts] [FILE]\n", stdout);
             return 0;
         } else if (args[i].size() > 1 && args[i][0] == '-') {
-            complain(fmt::format("info: unknown option '{}'; vm info [-o json] [--jit-opts] [FILE]", args[i]));
+            complain(
+                fmt::format("info: unknown option '{}'; vm info [-o json] [--jit-opts] [FILE]", args[i]));
             return kExitTool;
         } else if (file.empty()) {
             file = args[i];
@@ -113,8 +127,10 @@ int info_command(const std::vector<std::string>& args) {
         }
         facts = std::move(*f);
     }
-    if (json) fmt::print("{}\n", facts.dump(2));
-    else print_text(facts);
+    if (json)
+        fmt::print("{}\n", facts.dump(2));
+    else
+        print_text(facts);
     return 0;
 }
 

@@ -27,7 +27,9 @@ Result<void> apply_jit_option(const std::string& word, u64* disabled) {
     const bool off = word.starts_with('-'), on = word.starts_with('+');
     const u64 bits = bit_of(std::string_view(word).substr(off || on ? 1 : 0));
     if (!bits)
-        return fail(ErrorKind::InvalidArgument, fmt::format("--jit-opt: no optimization is called '{}'; vm info --jit-opts lists them", word));
+        return fail(
+            ErrorKind::InvalidArgument,
+            fmt::format("--jit-opt: no optimization is called '{}'; vm info --jit-opts lists them", word));
     *disabled = off ? *disabled | bits : *disabled & ~bits;
     return {};
 }

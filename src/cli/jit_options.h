@@ -4,12 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "base/bits.h"
+#include "base/result.h"
 
 namespace vm::cli {
 
-/// "-name" sets the optimization's bit in `*disabled`, "+name" or "name" clears it. "-all" and "+all" switch every one.
+/// "-name" sets the optimization's bit in `*disabled`, "+name" or "name" clears it. "-all" and "+all" switch
+/// every one.
 Result<void> apply_jit_option(const std::string& word, u64* disabled);
 std::vector<std::string> jit_option_names();
 

@@ -1,4 +1,5 @@
-// libFuzzer: any bytes as a program file. The parser's promises about what it accepts are checked, and what it accepts is loaded.
+// libFuzzer: any bytes as a program file. The parser's promises about what it accepts are checked, and what
+// it accepts is loaded.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -39,7 +40,8 @@ struct File {
     int fd = ::memfd_create("input", 0);
     std::string path = "/proc/self/fd/" + std::to_string(fd);
     void set(const std::uint8_t* data, std::size_t size) const {
-        require(fd >= 0 && ::ftruncate(fd, 0) == 0 && ::pwrite(fd, data, size, 0) == static_cast<ssize_t>(size));
+        require(fd >= 0 && ::ftruncate(fd, 0) == 0 &&
+                ::pwrite(fd, data, size, 0) == static_cast<ssize_t>(size));
     }
 };
 }  // namespace
@@ -49,9 +51,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     file.set(data, size);
     if (auto d = linux::describe_elf(file.path); !d) require_sentence(d.error().message);
     const auto elf = linux::parse_elf(file.fd, "input", linux::kEmRiscv, kPage, kTask);
-    if (elf) check(*elf, size);
-    else require_sentence(elf.error().message);
-    const bool script = linux::file_kind({reinterpret_cast<const char*>(data), size}) == linux::FileKind::Script;
+    if (elf)
+        check(*elf, size);
+    else
+        require_sentence(elf.error().message);
+    const bool script =
+        linux::file_kind({reinterpret_cast<const char*>(data), size}) == linux::FileKind::Script;
     if (!elf && !script) return 0;
 
     linux::RunOptions options;
@@ -59,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.argv = {file.path};
     options.engine.tier = engine::Tier::Interp;
     const auto process = linux::Process::create(options, frontend::riscv64::kRiscv64, linux::kRiscv64Abi);
-    if (!process) require(!process.error().message.empty());  // may quote the file's own bytes; complain() escapes them
+    if (!process)
+        require(!process.error().message.empty());  // may quote the file's own bytes; complain() escapes them
     return 0;
 }

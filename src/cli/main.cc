@@ -34,8 +34,10 @@ void complain(const std::string& message) {
     std::string line = "vm: ";
     for (const char c : message) {  // names may hold anything; one line stays one line
         const auto byte = static_cast<unsigned char>(c);
-        if (byte < ' ' || byte == 0x7f) line += fmt::format("\\x{:02x}", byte);
-        else line += c;
+        if (byte < ' ' || byte == 0x7f)
+            line += fmt::format("\\x{:02x}", byte);
+        else
+            line += c;
     }
     line += '\n';
     std::fwrite(line.data(), 1, line.size(), stderr);
@@ -53,18 +55,25 @@ Result<u64> parse_size(const std::string& text) {
     u64 value = 0;
     size_t i = 0;
     for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; i++) {
-        if (value > (~u64{0} - 9) / 10) return fail(ErrorKind::InvalidArgument, fmt::format("size '{}' is too large", text));
+        if (value > (~u64{0} - 9) / 10)
+            return fail(ErrorKind::InvalidArgument, fmt::format("size '{}' is too large", text));
         value = value * 10 + static_cast<u64>(text[i] - '0');
     }
     unsigned shift = 0;
     const std::string suffix = text.substr(i);
-    if (suffix == "K" || suffix == "k") shift = 10;
-    else if (suffix == "M" || suffix == "m") shift = 20;
-    else if (suffix == "G" || suffix == "g") shift = 30;
-    else if (suffix == "T" || suffix == "t") shift = 40;
-    else if (!suffix.empty()) i = 0;
+    if (suffix == "K" || suffix == "k")
+        shift = 10;
+    else if (suffix == "M" || suffix == "m")
+        shift = 20;
+    else if (suffix == "G" || suffix == "g")
+        shift = 30;
+    else if (suffix == "T" || suffix == "t")
+        shift = 40;
+    else if (!suffix.empty())
+        i = 0;
     if (i == 0 || value > (~u64{0} >> shift))
-        return fail(ErrorKind::InvalidArgument, fmt::format("'{}' is not a size (a number, with K, M, G or T)", text));
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("'{}' is not a size (a number, with K, M, G or T)", text));
     return value << shift;
 }
 

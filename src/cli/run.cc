@@ -22,7 +22,8 @@ namespace {
 
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
-    std::string sysroot, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit, cache_limit = "256M";
+    std::string sysroot, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit,
+                                  cache_limit = "256M";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false;
@@ -31,44 +32,72 @@ struct Raw {
 std::vector<std::string> split(const std::string& text, char sep) {
     std::vector<std::string> parts;
     size_t from = 0;
-    for (size_t at; (at = text.find(sep, from)) != std::string::npos; from = at + 1) parts.push_back(text.substr(from, at - from));
+    for (size_t at; (at = text.find(sep, from)) != std::string::npos; from = at + 1)
+        parts.push_back(text.substr(from, at - from));
     parts.push_back(text.substr(from));
     return parts;
 }
 
 void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
-        ->type_name("DIR")->envname("VM_SYSROOT");
-    app.add_option("-e,--env", raw.env, "set a variable for the guest")->type_name("K=V")->expected(1)->take_all();
-    app.add_option("-u,--unset", raw.unset, "remove a variable for the guest")->type_name("K")->expected(1)->take_all();
-    app.add_option("-w,--workdir", raw.workdir, "start in this directory")->type_name("DIR")->envname("VM_WORKDIR");
+        ->type_name("DIR")
+        ->envname("VM_SYSROOT");
+    app.add_option("-e,--env", raw.env, "set a variable for the guest")
+        ->type_name("K=V")
+        ->expected(1)
+        ->take_all();
+    app.add_option("-u,--unset", raw.unset, "remove a variable for the guest")
+        ->type_name("K")
+        ->expected(1)
+        ->take_all();
+    app.add_option("-w,--workdir", raw.workdir, "start in this directory")
+        ->type_name("DIR")
+        ->envname("VM_WORKDIR");
     app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
     app.add_option("--tier", raw.tier, "auto, interp or 1")->type_name("TIER")->envname("VM_TIER");
     app.add_option("--jit-opt", raw.jit_opt, "switch optimizations on or off (vm info --jit-opts)")
-        ->type_name("±NAME[,…]")->expected(1)->take_all()->envname("VM_JIT_OPT");
-    app.add_flag("--strace{text}", raw.strace, "guest system calls on stderr (--strace=json: one object a line)");
+        ->type_name("±NAME[,…]")
+        ->expected(1)
+        ->take_all()
+        ->envname("VM_JIT_OPT");
+    app.add_flag("--strace{text}", raw.strace,
+                 "guest system calls on stderr (--strace=json: one object a line)");
     app.add_option("--stats", raw.stats, "counters as JSON at exit")->type_name("FILE")->envname("VM_STATS");
     app.add_option("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr")->type_name("WHAT");
-    app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")->type_name("KIND");
-    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. max,-zfa")->type_name("MODEL")->envname("VM_CPU");
+    app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
+        ->type_name("KIND");
+    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. max,-zfa")
+        ->type_name("MODEL")
+        ->envname("VM_CPU");
     app.add_option("--stack", raw.stack, "guest stack limit")->type_name("SIZE")->envname("VM_STACK");
-    app.add_option("--memory-limit", raw.memory_limit, "limit of the guest's address space")->type_name("SIZE")->envname("VM_MEMORY_LIMIT");
-    app.add_option("--code-cache", raw.cache_limit, "limit of generated code")->type_name("SIZE")->envname("VM_CODE_CACHE");
+    app.add_option("--memory-limit", raw.memory_limit, "limit of the guest's address space")
+        ->type_name("SIZE")
+        ->envname("VM_MEMORY_LIMIT");
+    app.add_option("--code-cache", raw.cache_limit, "limit of generated code")
+        ->type_name("SIZE")
+        ->envname("VM_CODE_CACHE");
     app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)");
     app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
     for (CLI::Option* option : app.get_options()) {
         if (option->get_items_expected_max() == 0 || option->check_name("--argv0")) continue;
-        option->check([](const std::string& value) { return value.empty() ? std::string("the value is empty") : std::string(); });
+        option->check([](const std::string& value) {
+            return value.empty() ? std::string("the value is empty") : std::string();
+        });
     }
 }
 
 Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
     const auto colon = text.find(':');
     for (const std::string& word : split(text.substr(0, colon), ',')) {
-        if (word == "guest") e.dump_guest = true;
-        else if (word == "ir") e.dump_ir = true;
-        else if (word == "host") e.dump_host = true;
-        else return fail(ErrorKind::InvalidArgument, fmt::format("--dump knows guest, ir and host, not '{}'", word));
+        if (word == "guest")
+            e.dump_guest = true;
+        else if (word == "ir")
+            e.dump_ir = true;
+        else if (word == "host")
+            e.dump_host = true;
+        else
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("--dump knows guest, ir and host, not '{}'", word));
     }
     if (colon == std::string::npos) return {};
     const char* begin = text.c_str() + colon + 1;
@@ -76,7 +105,8 @@ Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
     errno = 0;
     e.dump_addr = std::strtoull(begin, &end, 0);
     if (*end || errno || *begin < '0' || *begin > '9')
-        return fail(ErrorKind::InvalidArgument, fmt::format("--dump: '{}' is not an address", text.substr(colon + 1)));
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--dump: '{}' is not an address", text.substr(colon + 1)));
     return {};
 }
 
@@ -88,25 +118,34 @@ Result<u64> size_of(const char* name, const std::string& text) {
 }
 
 Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
-    if (raw.tier == "auto") e.tier = engine::Tier::Auto;
-    else if (raw.tier == "interp") e.tier = engine::Tier::Interp;
-    else if (raw.tier == "1") e.tier = engine::Tier::One;
+    if (raw.tier == "auto")
+        e.tier = engine::Tier::Auto;
+    else if (raw.tier == "interp")
+        e.tier = engine::Tier::Interp;
+    else if (raw.tier == "1")
+        e.tier = engine::Tier::One;
     else if (raw.tier == "2")
-        return fail(ErrorKind::Unsupported, "--tier 2: this version has no optimizing tier; use auto, interp or 1");
-    else return fail(ErrorKind::InvalidArgument, fmt::format("--tier is auto, interp or 1, not '{}'", raw.tier));
+        return fail(ErrorKind::Unsupported,
+                    "--tier 2: this version has no optimizing tier; use auto, interp or 1");
+    else
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--tier is auto, interp or 1, not '{}'", raw.tier));
     for (const std::string& list : raw.jit_opt)
         for (const std::string& word : split(list, ','))
             if (auto r = apply_jit_option(word, &e.disabled_opts); !r) return r;
     if (!raw.dump.empty())
         if (auto r = apply_dump(raw.dump, e); !r) return r;
-    if (raw.perf == "map") e.perf = engine::EngineOptions::Perf::Map;
-    else if (raw.perf == "jitdump") e.perf = engine::EngineOptions::Perf::Jitdump;
+    if (raw.perf == "map")
+        e.perf = engine::EngineOptions::Perf::Map;
+    else if (raw.perf == "jitdump")
+        e.perf = engine::EngineOptions::Perf::Jitdump;
     else if (!raw.perf.empty())
         return fail(ErrorKind::InvalidArgument, fmt::format("--perf is map or jitdump, not '{}'", raw.perf));
     auto limit = size_of("--code-cache", raw.cache_limit);
     if (!limit) return std::unexpected(limit.error());
     if (*limit < (u64{4} << 20) || *limit > (u64{1} << 30))
-        return fail(ErrorKind::InvalidArgument, fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
     e.code_cache_bytes = *limit;
     e.exact_icount = raw.icount;
     if (!raw.cpu.empty()) {
@@ -121,11 +160,14 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
 Result<std::vector<std::string>> guest_environment(const Raw& raw) {
     std::vector<std::string> env;
     auto remove = [&](std::string_view name) {
-        std::erase_if(env, [&](const std::string& kv) { return kv.size() > name.size() && kv.starts_with(name) && kv[name.size()] == '='; });
+        std::erase_if(env, [&](const std::string& kv) {
+            return kv.size() > name.size() && kv.starts_with(name) && kv[name.size()] == '=';
+        });
     };
     for (char** p = environ; *p; p++) env.emplace_back(*p);
     for (const std::string& name : raw.unset) {
-        if (name.find('=') != std::string::npos) return fail(ErrorKind::InvalidArgument, fmt::format("-u takes a NAME, not '{}'", name));
+        if (name.find('=') != std::string::npos)
+            return fail(ErrorKind::InvalidArgument, fmt::format("-u takes a NAME, not '{}'", name));
         remove(name);
     }
     for (const std::string& kv : raw.env) {
@@ -158,12 +200,16 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     return v;
 }
 
-/// Says at once that the counters could not be written at the end, when the guest may be in another directory.
+/// Says at once that the counters could not be written at the end, when the guest may be in another
+/// directory.
 Result<void> prepare_stats(const std::string& file, std::string& absolute) {
     if (file.empty()) return {};
     const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0666);
     if (fd < 0)
-        return fail(ErrorKind::Io, fmt::format("--stats {}: cannot be written ({})", file, std::generic_category().message(errno)), errno);
+        return fail(
+            ErrorKind::Io,
+            fmt::format("--stats {}: cannot be written ({})", file, std::generic_category().message(errno)),
+            errno);
     ::close(fd);
     std::error_code ec;
     absolute = std::filesystem::absolute(file, ec).string();
@@ -172,7 +218,8 @@ Result<void> prepare_stats(const std::string& file, std::string& absolute) {
 }
 
 Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptions& o) {
-    if (rest.empty()) return fail(ErrorKind::InvalidArgument, "run: no program given; vm run [OPTIONS] PROGRAM [ARG...]");
+    if (rest.empty())
+        return fail(ErrorKind::InvalidArgument, "run: no program given; vm run [OPTIONS] PROGRAM [ARG...]");
     o.program = rest[0];
     o.argv = std::move(rest);
     if (raw.argv0) o.argv[0] = *raw.argv0;
@@ -181,10 +228,11 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     o.env = std::move(*env);
     if (!raw.sysroot.empty()) {
         char* real = ::realpath(raw.sysroot.c_str(), nullptr);
-        if (!real) return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: no such directory", raw.sysroot));
+        if (!real)
+            return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: no such directory", raw.sysroot));
         o.sysroot = real;
         std::free(real);
-        struct stat st{};
+        struct stat st {};
         if (::stat(o.sysroot.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
             return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: is not a directory", raw.sysroot));
     }
@@ -197,15 +245,22 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (!raw.memory_limit.empty()) {
         auto limit = size_of("--memory-limit", raw.memory_limit);
         if (!limit) return std::unexpected(limit.error());
-        if (*limit < (u64{1} << 20)) return fail(ErrorKind::InvalidArgument, fmt::format("--memory-limit {}: at least 1M", raw.memory_limit));
+        if (*limit < (u64{1} << 20))
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("--memory-limit {}: at least 1M", raw.memory_limit));
         if (*limit <= o.stack_size)
-            return fail(ErrorKind::InvalidArgument, fmt::format("--memory-limit {}: must be more than the stack takes (--stack {})", raw.memory_limit, raw.stack));
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("--memory-limit {}: must be more than the stack takes (--stack {})",
+                                    raw.memory_limit, raw.stack));
         o.memory_limit = *limit;
     }
-    if (raw.strace == "text") o.strace = linux::RunOptions::Strace::Text;
-    else if (raw.strace == "json") o.strace = linux::RunOptions::Strace::Json;
+    if (raw.strace == "text")
+        o.strace = linux::RunOptions::Strace::Text;
+    else if (raw.strace == "json")
+        o.strace = linux::RunOptions::Strace::Json;
     else if (!raw.strace.empty() && raw.strace != "false")
-        return fail(ErrorKind::InvalidArgument, fmt::format("--strace is text or json, not '{}'", raw.strace));
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--strace is text or json, not '{}'", raw.strace));
     if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
     o.reexec_args = reexec_arguments(raw, o);
@@ -226,7 +281,9 @@ size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
         const std::string& a = args[i];
         if (a == "--") return i;
         if (a.size() < 2 || a[0] != '-') return i;
-        if (a.starts_with("--") ? a.find('=') == std::string::npos && takes_value(app, a) : a.size() == 2 && takes_value(app, a)) i++;
+        if (a.starts_with("--") ? a.find('=') == std::string::npos && takes_value(app, a)
+                                : a.size() == 2 && takes_value(app, a))
+            i++;
     }
     return args.size();
 }
@@ -234,7 +291,8 @@ size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
 }  // namespace
 
 Result<RunCommand> parse_run(const std::vector<std::string>& args) {
-    CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)", "vm run"};
+    CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)",
+                 "vm run"};
     app.set_help_flag("-h,--help", "this help");
     app.get_formatter()->column_width(34);
     Raw raw;
@@ -255,7 +313,8 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
         return command;
     } catch (const CLI::ExtrasError&) {
         for (const std::string& word : app.remaining())
-            return fail(ErrorKind::InvalidArgument, fmt::format("run: unknown option '{}'; vm run --help lists them", word));
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("run: unknown option '{}'; vm run --help lists them", word));
     } catch (const CLI::ParseError& e) {
         return fail(ErrorKind::InvalidArgument, fmt::format("run: {}", e.what()));
     }

@@ -99,7 +99,8 @@ unsigned EngineImpl::count_execution(u64 pc) {
 }
 
 void EngineImpl::invalidate(u64 begin, u64 end) {
-    // Pairs with note_code(): either we see the page noted, or its reader sees the bytes that changed before this call.
+    // Pairs with note_code(): either we see the page noted, or its reader sees the bytes that changed before
+    // this call.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (begin >= end || !code_pages_.may_contain(begin, end)) return;
     interp_generation_.fetch_add(1);

@@ -63,7 +63,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     static constexpr u64 kCounters = 1 << 15;
     std::array<std::atomic<u8>, kCounters> counters_{};
     std::atomic<bool> created_{false};  ///< a vCPU was
-    mutable std::mutex mutex_;  ///< guards the two below; taken before the jit's lock
+    mutable std::mutex mutex_;          ///< guards the two below; taken before the jit's lock
     std::vector<VcpuImpl*> vcpus_;
     Stats retired_stats_;  ///< of vCPUs that are gone
     u64 retired_icount_ = 0;

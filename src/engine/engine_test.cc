@@ -321,8 +321,9 @@ TEST_P(EveryTier, SafepointRequestIsStickyAndReturnsOnce) {
     EXPECT_EQ(g.x(a0), 55u);
 }
 
-/// A signal handler: run() returns between an exit that is not linked yet and its target, and is called again with another
-/// pc. The exit must not be linked to that. The guest makes the request itself, so that it comes at this very place.
+/// A signal handler: run() returns between an exit that is not linked yet and its target, and is called again
+/// with another pc. The exit must not be linked to that. The guest makes the request itself, so that it comes
+/// at this very place.
 TEST_P(EveryTier, ExitIsLinkedToItsOwnTargetOnly) {
     Guest g(with_tier(GetParam()));
     constexpr u64 kHandler = kCode + 0x100, kTarget = kCode + 0x200;

@@ -76,14 +76,11 @@ Result<void> VcpuImpl::start() {
     return {};
 }
 
-void VcpuImpl::bind_to_thread() {
-    if (current_vcpu == this) return;
-    osal::set_gs_base(state_.get());
-    current_vcpu = this;
-}
+void VcpuImpl::bind_to_thread() { current_vcpu = this; }
 
-// Reached from signal handlers that ThreadSanitizer does not know of. Its atomics take locks, which the interrupted code may
-// hold (seen: a deadlock within seconds of tests/stress), so this one operation is hidden from it.
+// Reached from signal handlers that ThreadSanitizer does not know of. Its atomics take locks, which the
+// interrupted code may hold (seen: a deadlock within seconds of tests/stress), so this one operation is
+// hidden from it.
 __attribute__((no_sanitize("thread"))) void VcpuImpl::request_safepoint() {
     __atomic_fetch_or(&state_->safepoint_request, jit::kRequestOwner, __ATOMIC_SEQ_CST);
 }
@@ -144,8 +141,8 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
         }
     }
     // The caller of run() may have set another pc or mode since (a signal handler).
-    if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced && pending_link_->target_pc == pc &&
-        pending_link_->from->mode == mode_)
+    if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced &&
+        pending_link_->target_pc == pc && pending_link_->from->mode == mode_)
         jit_.link(*pending_link_, *t);
     return t;
 }

@@ -88,16 +88,17 @@ class Engine {
     static Result<std::unique_ptr<Engine>> create(const frontend::GuestIsa& isa, GuestMemory& memory,
                                                   const EngineOptions& options);
     virtual ~Engine() = default;
-    /// A vCPU for the calling thread: installs its alternate signal stack and GS base. Destroy on the same
+    /// A vCPU for the calling thread: installs its alternate signal stack. Destroy on the same
     /// thread.
     virtual Result<std::unique_ptr<Vcpu>> create_vcpu() = 0;
     /// Drops every translation that contains a byte of [begin, end). Other vCPUs leave them at their next
     /// safepoint.
     virtual void invalidate(u64 begin, u64 end) = 0;
     virtual void invalidate_all() = 0;
-    /// Guest memory is about to become visible to another thread or process (a guest thread, a writable shared mapping). Until
-    /// then generated code leaves out what only others could notice: lock prefixes and fences. Returns when no vCPU runs
-    /// such code any more; not to be called from inside run(). Creating a second vCPU does it. Not undone; thread-safe.
+    /// Guest memory is about to become visible to another thread or process (a guest thread, a writable
+    /// shared mapping). Until then generated code leaves out what only others could notice: lock prefixes and
+    /// fences. Returns when no vCPU runs such code any more; not to be called from inside run(). Creating a
+    /// second vCPU does it. Not undone; thread-safe.
     virtual void memory_is_shared() = 0;
     /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's
     /// vCPU lives on.

@@ -9,28 +9,29 @@
 
 namespace vm::frontend {
 
-/// Reads guest code bytes. Returns how many of `size` bytes at `pc` could be read (executable and mapped), from the
-/// front; 0 means a fetch fault there. Must not fault.
+/// Reads guest code bytes. Returns how many of `size` bytes at `pc` could be read (executable and mapped),
+/// from the front; 0 means a fetch fault there. Must not fault.
 using FetchFn = u64 (*)(void* ctx, u64 pc, void* out, u64 size);
 
 struct TranslateRequest {
     u64 pc = 0;
-    u32 mode = 0;               ///< mode bits of the block key, from GuestIsa::mode_of
-    u32 max_insns = 64;         ///< stop after so many guest instructions (1 = single step)
+    u32 mode = 0;                     ///< mode bits of the block key, from GuestIsa::mode_of
+    u32 max_insns = 64;               ///< stop after so many guest instructions (1 = single step)
     bool count_instructions = false;  ///< emit Icount 1 at the start of every instruction
-    bool if_convert = true;     ///< branches over one or two register instructions become selects
-    bool follow_jumps = true;   ///< continue past direct unconditional jumps
-    u64 features = ~u64{0};     ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
+    bool if_convert = true;           ///< branches over one or two register instructions become selects
+    bool follow_jumps = true;         ///< continue past direct unconditional jumps
+    u64 features =
+        ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
     FetchFn fetch = nullptr;
     void* fetch_ctx = nullptr;
 };
 
 /// One guest ISA. Instances are immutable and live for the whole process; every function is thread-safe.
 struct GuestIsa {
-    std::string_view name;       ///< "riscv64"
+    std::string_view name;  ///< "riscv64"
     const ir::StateLayout* layout = nullptr;
-    /// Fills `out` (cleared first) with a verified block for the request; undefined, unsupported and unfetchable
-    /// instructions become Exit(Illegal/Unsupported/FetchFault) at their own pc. Never fails.
+    /// Fills `out` (cleared first) with a verified block for the request; undefined, unsupported and
+    /// unfetchable instructions become Exit(Illegal/Unsupported/FetchFault) at their own pc. Never fails.
     void (*translate)(const TranslateRequest& request, ir::Block& out) = nullptr;
     /// Mode bits the block key needs for the current state.
     u32 (*mode_of)(const u8* guest_area, const ir::FpEnv& fp) = nullptr;
@@ -38,8 +39,8 @@ struct GuestIsa {
     std::string (*disassemble)(u64 pc, const u8* code, u64 size, unsigned* length) = nullptr;
     /// Parses "--cpu MODEL[,±feature]" into feature bits; false with `*error` naming the bad word.
     bool (*parse_cpu)(std::string_view text, u64* features, std::string* error) = nullptr;
-    u16 slot_pc_link = 0;        ///< slot of the link register, for debuggers
-    u16 slot_sp = 0;             ///< slot of the stack pointer
+    u16 slot_pc_link = 0;  ///< slot of the link register, for debuggers
+    u16 slot_sp = 0;       ///< slot of the stack pointer
 };
 
 }  // namespace vm::frontend

@@ -355,7 +355,8 @@ InterpResult Interpreter::run() {
                 if (arg(in, 0)) return leave(ExitReason::Next, in.imm);
                 continue;
             case Op::TrapIf:
-                if (arg(in, 0)) return leave(static_cast<ExitReason>(in.aux), in.imm ? in.imm : pc_, arg(in, 1));
+                if (arg(in, 0))
+                    return leave(static_cast<ExitReason>(in.aux), in.imm ? in.imm : pc_, arg(in, 1));
                 continue;
             case Op::Goto:
             case Op::Call: return leave(ExitReason::Next, in.imm);

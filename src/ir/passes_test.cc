@@ -118,7 +118,8 @@ bool make_loop(Block& b, u64 seed) {
     const Value mask = push({.op = Op::Const, .type = Type::I64, .imm = 15});
     const Value low = push({.op = Op::And, .type = Type::I64, .args = {sum, mask, kNone}});
     const Value zero = push({.op = Op::Const, .type = Type::I64, .imm = 0});
-    const Value more = push({.op = Op::Icmp, .type = Type::I1, .args = {low, zero, kNone}, .aux = static_cast<u32>(Cond::Ne)});
+    const Value more = push(
+        {.op = Op::Icmp, .type = Type::I1, .args = {low, zero, kNone}, .aux = static_cast<u32>(Cond::Ne)});
     push({.op = Op::ExitIf, .args = {more, kNone, kNone}, .aux = kBackEdge, .imm = b.start_pc});
     b.insts.push_back(end);
     return true;
@@ -127,7 +128,8 @@ bool make_loop(Block& b, u64 seed) {
 TEST(Passes, UnrolledLoopsDoTheSame) {
     unsigned loops = 0, longer = 0;
     for (u64 seed = 70000; seed < 74000; ++seed) {
-        Block before = testing::RandomBlock(seed, kLayout, {.insns = 2 + static_cast<unsigned>(seed % 8)}).make();
+        Block before =
+            testing::RandomBlock(seed, kLayout, {.insns = 2 + static_cast<unsigned>(seed % 8)}).make();
         if (!make_loop(before, seed)) continue;
         loops++;
         Block after_pass = before, after_all = before;
@@ -137,13 +139,16 @@ TEST(Passes, UnrolledLoopsDoTheSame) {
         ASSERT_TRUE(verify(after_pass, kLayout) && verify(after_all, kLayout));
         longer += after_pass.insts.size() > before.insts.size();
         const Outcome free = run_interpreter(before, kLayout, seed, ~u64{0}, 20);
-        if (free.result.reason == ExitReason::Next && free.result.pc == before.start_pc) continue;  // never ends
+        if (free.result.reason == ExitReason::Next && free.result.pc == before.start_pc)
+            continue;  // never ends
         const u64 accesses = free.accesses;
         for (u64 fault = 0; fault <= accesses; fault += 1 + accesses / 8) {
             const Outcome want = run_interpreter(before, kLayout, seed, fault, 20);
             for (const Block& b : {after_pass, after_all})
                 ASSERT_EQ(differences(want, run_interpreter(b, kLayout, seed, fault, 20)), "")
-                    << "seed " << seed << " fault " << fault << "\n" << print(before, kLayout) << "after\n" << print(b, kLayout);
+                    << "seed " << seed << " fault " << fault << "\n"
+                    << print(before, kLayout) << "after\n"
+                    << print(b, kLayout);
         }
     }
     EXPECT_GT(loops, 200u);

@@ -401,7 +401,8 @@ inline Value RandomBlock::memory(Op o) {
         case Op::AtomicCas:
             if (options_.wide && rng_.one_in(6)) {
                 m = t = T::I128;
-                a = op(Op::And, T::I64, {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
+                a = op(Op::And, T::I64,
+                       {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
             }
             return op(o, t, {a, any(t), any(t)}, mem_aux(sign, order()), 0, m);
         case Op::LoadReserve: {
@@ -623,10 +624,10 @@ inline void random_state(u64 seed, std::vector<u8>& guest, std::vector<u8>& memo
     for (size_t i = 0; i + 8 <= memory.size(); i += 8) store_raw(memory.data() + i, rng.edge());
 }
 
-/// Interprets `block` from the state that `seed` gives; memory access number `fault_at` faults. A block that goes on
-/// at its own start is run again, up to `turns` times.
-inline Outcome run_interpreter(const Block& block, const StateLayout& layout, u64 seed, u64 fault_at = ~u64{0},
-                               unsigned turns = 1) {
+/// Interprets `block` from the state that `seed` gives; memory access number `fault_at` faults. A block that
+/// goes on at its own start is run again, up to `turns` times.
+inline Outcome run_interpreter(const Block& block, const StateLayout& layout, u64 seed,
+                               u64 fault_at = ~u64{0}, unsigned turns = 1) {
     Outcome o;
     TestMemory memory;
     memory.fault_at = fault_at;

@@ -84,9 +84,7 @@ u64 Host::stub_address(u32 target) const { return impl_->base + impl_->table.stu
 
 void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(state); }
 
-void Host::clear_fast_lookup(backend::VcpuState& state) const {
-    x64::clear_lookup(state);
-}
+void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_lookup(state); }
 
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
     state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc, entry};

@@ -52,7 +52,6 @@ class Host {
     void fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const;
 
     /// Runs generated code until it leaves; guest state, pc (see backend) and fp are valid before and after.
-    /// GS base must be `state`.
     void enter(backend::VcpuState& state, const u8* entry) const;
     /// Fault handler: guest state from the interrupted registers of a fault in `t`, and the context
     /// redirected so that enter() returns with MemoryFault. `state.pc` becomes the faulting guest

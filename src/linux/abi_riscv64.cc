@@ -1,4 +1,5 @@
-// The Linux ABI of riscv64: register roles (psABI; Linux Documentation/arch/riscv), what the processor is said to be.
+// The Linux ABI of riscv64: register roles (psABI; Linux Documentation/arch/riscv), what the processor is
+// said to be.
 #include <string>
 
 #include "base/format.h"
@@ -9,12 +10,15 @@
 namespace vm::linux {
 namespace {
 
-constexpr u16 x(unsigned n) { return static_cast<u16>(8 * n); }  // frontend/riscv64/state.h: x0 at 0, x1 at 8 …
+constexpr u16 x(unsigned n) {
+    return static_cast<u16>(8 * n);
+}  // frontend/riscv64/state.h: x0 at 0, x1 at 8 …
 
 /// li a7, 139 (rt_sigreturn); ecall. Unwinders know these two instructions.
 constexpr u8 kSigtramp[] = {0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00};
 
-/// Does a CPU with `features` have the extension `name`? The bits are the front end's secret; its parser knows the names.
+/// Does a CPU with `features` have the extension `name`? The bits are the front end's secret; its parser
+/// knows the names.
 bool has(const frontend::GuestIsa& isa, u64 features, std::string_view name) {
     u64 base = 0, with = 0;
     std::string error;
@@ -32,13 +36,15 @@ u64 hwcap(const frontend::GuestIsa& isa, u64 features) {
 
 int syscall_index(u64 nr) { return nr < 512 ? static_cast<int>(nr) : -1; }
 
-/// "rv64imafdc_zicntr_…" in the kernel's order: single letters, then Zi…, then the rest by their second letter.
+/// "rv64imafdc_zicntr_…" in the kernel's order: single letters, then Zi…, then the rest by their second
+/// letter.
 std::string isa_text(const frontend::GuestIsa& isa, u64 features) {
     std::string text = "rv64i";
     for (const char* letter : {"m", "a", "f", "d", "c"})
         if (has(isa, features, letter)) text += letter;
-    for (const char* name : {"zicbom", "zicbop", "zicboz", "zicntr", "zicond", "zicsr", "zifencei", "zihintntl", "zihintpause", "zimop",
-                             "zacas", "zawrs", "zfa", "zfh", "zfhmin", "zcb", "zcmop", "zba", "zbb", "zbc", "zbs"})
+    for (const char* name : {"zicbom",    "zicbop",      "zicboz", "zicntr", "zicond", "zicsr", "zifencei",
+                             "zihintntl", "zihintpause", "zimop",  "zacas",  "zawrs",  "zfa",   "zfh",
+                             "zfhmin",    "zcb",         "zcmop",  "zba",    "zbb",    "zbc",   "zbs"})
         if (has(isa, features, name)) text += std::string("_") + name;
     return text;
 }
@@ -47,7 +53,10 @@ std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) 
     const std::string text = isa_text(isa, features);
     std::string out;
     for (unsigned i = 0; i < cpus; i++)
-        out += fmt::format("processor\t: {0}\nhart\t\t: {0}\nisa\t\t: {1}\nmmu\t\t: sv39\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\nhart isa\t: {1}\n\n", i, text);
+        out += fmt::format(
+            "processor\t: {0}\nhart\t\t: {0}\nisa\t\t: {1}\nmmu\t\t: sv39\nmvendorid\t: 0x0\nmarchid\t\t: "
+            "0x0\nmimpid\t\t: 0x0\nhart isa\t: {1}\n\n",
+            i, text);
     return out;
 }
 

@@ -5,7 +5,8 @@
 
 namespace vm::linux {
 
-bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags, u64 old_mask);
+bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags,
+                               u64 old_mask);
 bool riscv64_pop_signal_frame(Thread& t, u64* mask);
 std::optional<u64> riscv64_hwprobe(const frontend::GuestIsa& isa, i64 key, u64 features);
 

@@ -16,9 +16,10 @@
 namespace vm::linux {
 namespace {
 
-constexpr u32 kMapTypeMask = 0xf, kMapFixed = 0x10, kMapAnonymous = 0x20, kMapGrowsDown = 0x100, kMapHugetlb = 0x40000,
-              kMapFixedNoReplace = 0x100000;
-/// Flags with a meaning only for ISAs or executables that we handle ourselves: MAP_32BIT, MAP_DENYWRITE, MAP_EXECUTABLE.
+constexpr u32 kMapTypeMask = 0xf, kMapFixed = 0x10, kMapAnonymous = 0x20, kMapGrowsDown = 0x100,
+              kMapHugetlb = 0x40000, kMapFixedNoReplace = 0x100000;
+/// Flags with a meaning only for ISAs or executables that we handle ourselves: MAP_32BIT, MAP_DENYWRITE,
+/// MAP_EXECUTABLE.
 constexpr u32 kMapIgnored = 0x40 | 0x800 | 0x1000;
 constexpr u32 kProtKnown = PROT_READ | PROT_WRITE | PROT_EXEC | 0x8 | 0x01000000 | 0x02000000;
 constexpr u64 kBrkGap = u64{1} << 20;  ///< the heap stays so far away from what lies above it
@@ -61,7 +62,8 @@ Layout Layout::choose(u64 task_size, u64 page_size, u64 stack_size) {
     limit = u64{1} << 47;
 #endif
     // As Linux does it: at least 128 MiB between the mmap area's top and the end, more for a larger stack.
-    const u64 gap = std::min(std::max(u64{128} << 20, align_up(stack_size, page_size) + (u64{2} << 20)), task_size / 6 * 5);
+    const u64 gap = std::min(std::max(u64{128} << 20, align_up(stack_size, page_size) + (u64{2} << 20)),
+                             task_size / 6 * 5);
     Layout l{};
     l.task_size = limit;
     l.mmap_low = base + 0x10000;
@@ -78,14 +80,16 @@ struct AddressSpace::Impl {
     u64 limit = 0;
     u64 brk_start = 0, brk = 0;
     u64 next_file_id = 1, next_operation = 1;
-    std::atomic<u64> generation{1};         ///< changes whenever something executable does
-    std::atomic<bool> writable_code{false}; ///< translations were made from something writable
+    std::atomic<u64> generation{1};          ///< changes whenever something executable does
+    std::atomic<bool> writable_code{false};  ///< translations were made from something writable
 
     bool over_limit(u64 more) const { return limit && tree.bytes() + more > limit; }
 };
 
 AddressSpace::AddressSpace(u64 task_size, u64 page_size, u64 stack_size)
-    : layout_(Layout::choose(task_size, page_size, stack_size)), page_size_(page_size), impl_(std::make_unique<Impl>(layout_)) {}
+    : layout_(Layout::choose(task_size, page_size, stack_size)),
+      page_size_(page_size),
+      impl_(std::make_unique<Impl>(layout_)) {}
 
 AddressSpace::~AddressSpace() {
     for (const auto& [begin, v] : impl_->tree.all()) ::munmap(ptr(begin), v.end - begin);
@@ -118,10 +122,12 @@ i64 AddressSpace::mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offse
         if (addr % page_size_) return -EINVAL;
         if (!in_range(addr, len)) return -ENOMEM;
     }
-    if (flags & kMapAnonymous) fd = -1;
-    else if (offset + len < offset) return -EOVERFLOW;
+    if (flags & kMapAnonymous)
+        fd = -1;
+    else if (offset + len < offset)
+        return -EOVERFLOW;
     if (fd >= 0 && (prot & PROT_EXEC)) {
-        struct statfs fs{};
+        struct statfs fs {};
         if (::fstatfs(fd, &fs) == 0 && (static_cast<u64>(fs.f_flags) & ST_NOEXEC)) return -EPERM;
     }
     MmapCall call{addr, len, prot, flags, fd, offset, std::move(path)};
@@ -143,8 +149,10 @@ void AddressSpace::note_shared() {
 i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
     VmaTree& tree = impl_->tree;
     const bool fixed = c.flags & kMapFixed;
-    const u64 align = (c.flags & kMapHugetlb) ? u64{1} << ((c.flags >> 26 & 63) ? (c.flags >> 26 & 63) : 21) : page_size_;
-    const int flags = static_cast<int>(c.flags & ~(kMapFixed | kMapFixedNoReplace | kMapGrowsDown | kMapIgnored));
+    const u64 align =
+        (c.flags & kMapHugetlb) ? u64{1} << ((c.flags >> 26 & 63) ? (c.flags >> 26 & 63) : 21) : page_size_;
+    const int flags =
+        static_cast<int>(c.flags & ~(kMapFixed | kMapFixedNoReplace | kMapGrowsDown | kMapIgnored));
     const u64 replaced = fixed ? tree.covered(c.addr, c.addr + c.len) : 0;
     if (fixed && (c.flags & kMapFixedNoReplace) && replaced) return -EEXIST;
     if (impl_->over_limit(c.len - replaced)) return -ENOMEM;
@@ -157,10 +165,12 @@ i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
             // Take the holes first, carefully; then one call replaces everything at once.
             how = MAP_FIXED;
             std::vector<std::pair<u64, u64>> holes;
-            for (u64 p = at; r == 0 && replaced < c.len && (p = tree.first_hole(p, at + c.len)) < at + c.len;) {
+            for (u64 p = at;
+                 r == 0 && replaced < c.len && (p = tree.first_hole(p, at + c.len)) < at + c.len;) {
                 auto next = tree.first_after(p);
                 const u64 end = next == tree.end() ? at + c.len : std::min(at + c.len, next->second.begin);
-                r = host_map(p, end - p, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+                r = host_map(p, end - p, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
                 if (r == 0) holes.emplace_back(p, end - p);
                 p = end;
             }
@@ -175,7 +185,8 @@ i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
     } else {
         // A wish is taken if it is free; otherwise, and without one, the highest hole.
         at = align_up(std::min(c.addr, layout_.task_size), align);
-        bool wished = at >= layout_.mmap_low && in_range(at, c.len) && !tree.any_in(at, at + c.len) && !tree.reserved(at, at + c.len);
+        bool wished = at >= layout_.mmap_low && in_range(at, c.len) && !tree.any_in(at, at + c.len) &&
+                      !tree.reserved(at, at + c.len);
         for (;; wished = false) {
             if (!wished) at = tree.choose(c.len, align);
             if (at == 0) return -ENOMEM;
@@ -215,10 +226,12 @@ i64 AddressSpace::munmap(u64 addr, u64 len) {
     tree.split(addr);
     tree.split(end);
     bool code = false;
-    for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < end; ++it) code |= it->second.has_code;
+    for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < end; ++it)
+        code |= it->second.has_code;
     u64 operation = 0;
     if (code) {
-        // Nobody may get this address before its translations are gone: keep the place while the engine drops them.
+        // Nobody may get this address before its translations are gone: keep the place while the engine drops
+        // them.
         operation = impl_->next_operation++;
         for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < end; ++it) {
             it->second.dying = operation;
@@ -234,7 +247,8 @@ i64 AddressSpace::munmap(u64 addr, u64 len) {
     for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < end;) {
         const u64 from = it->second.begin;
         u64 to = from;
-        for (; it != tree.end() && it->second.begin == to && to < end && it->second.dying == operation; ++it) to = it->second.end;
+        for (; it != tree.end() && it->second.begin == to && to < end && it->second.dying == operation; ++it)
+            to = it->second.end;
         if (to == from) {
             ++it;
             continue;
@@ -279,7 +293,8 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
                 v.has_code = false;
             }
             shared |= (wanted & PROT_WRITE) && (v.flags & kMapTypeMask) != MAP_PRIVATE;
-            if (v.has_code && (wanted & PROT_WRITE)) impl_->writable_code.store(true, std::memory_order_relaxed);
+            if (v.has_code && (wanted & PROT_WRITE))
+                impl_->writable_code.store(true, std::memory_order_relaxed);
             v.prot = wanted;
         }
         if (exec_change) impl_->generation.fetch_add(1, std::memory_order_release);
@@ -296,7 +311,8 @@ i64 AddressSpace::mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 
     constexpr u32 kMayMove = 1, kFixed = 2, kDontUnmap = 4;
     if (flags & ~(kMayMove | kFixed | kDontUnmap)) return -EINVAL;
     if ((flags & (kFixed | kDontUnmap)) && !(flags & kMayMove)) return -EINVAL;
-    if ((flags & kDontUnmap) && align_up(old_len, page_size_) != align_up(new_len, page_size_)) return -EINVAL;
+    if ((flags & kDontUnmap) && align_up(old_len, page_size_) != align_up(new_len, page_size_))
+        return -EINVAL;
     if (old_addr % page_size_ || new_len == 0) return -EINVAL;
     if (new_len > layout_.task_size || old_len > layout_.task_size) return -EINVAL;
     old_len = align_up(old_len, page_size_);
@@ -306,7 +322,8 @@ i64 AddressSpace::mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 
         if (new_addr % page_size_ || !in_range(new_addr, new_len)) return -EINVAL;
         if (new_addr < old_addr + old_len && old_addr < new_addr + new_len) return -EINVAL;
     }
-    if (!(flags & (kFixed | kDontUnmap)) && old_len >= new_len) {  // shrinking never moves and may cross mappings
+    if (!(flags & (kFixed | kDontUnmap)) &&
+        old_len >= new_len) {  // shrinking never moves and may cross mappings
         {
             std::lock_guard guard(impl_->lock);
             const Vma* v = impl_->tree.find(old_addr);
@@ -328,7 +345,8 @@ i64 AddressSpace::mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 
     return r;
 }
 
-i64 AddressSpace::mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr, bool* had_code) {
+i64 AddressSpace::mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr,
+                                bool* had_code) {
     constexpr u32 kMayMove = 1, kFixed = 2, kDontUnmap = 4;
     VmaTree& tree = impl_->tree;
     const Vma* v = tree.find(old_addr);
@@ -336,12 +354,15 @@ i64 AddressSpace::mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flag
     if (old_len > v->end - old_addr) return -EFAULT;
     if (old_len == 0 && (v->flags & kMapTypeMask) == MAP_PRIVATE) return -EINVAL;
     if (v->dying) return -EFAULT;
-    const u64 more = (flags & kDontUnmap) || old_len == 0 ? new_len : new_len > old_len ? new_len - old_len : 0;
+    const u64 more = (flags & kDontUnmap) || old_len == 0 ? new_len
+                     : new_len > old_len                  ? new_len - old_len
+                                                          : 0;
     if (impl_->over_limit(more)) return -ENOMEM;
     if (!(flags & (kFixed | kDontUnmap)) && old_len != 0) {
         // In place, if the rest of the mapping ends here and what follows is free.
         const u64 old_end = old_addr + old_len, new_end = old_addr + new_len;
-        if (v->end == old_end && new_end <= layout_.task_size && !tree.any_in(old_end, new_end) && !tree.reserved(old_end, new_end)) {
+        if (v->end == old_end && new_end <= layout_.task_size && !tree.any_in(old_end, new_end) &&
+            !tree.reserved(old_end, new_end)) {
             void* p = ::mremap(ptr(old_addr), old_len, new_len, 0);
             if (p != MAP_FAILED) {
                 Vma grown = *v;
@@ -359,7 +380,8 @@ i64 AddressSpace::mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flag
     u64 target = 0;
     if (flags & kDontUnmap) {
         const u64 wish = align_down(new_addr, page_size_);
-        if (wish >= layout_.mmap_low && in_range(wish, new_len) && !tree.any_in(wish, wish + new_len)) target = wish;
+        if (wish >= layout_.mmap_low && in_range(wish, new_len) && !tree.any_in(wish, wish + new_len))
+            target = wish;
     }
     for (;;) {
         if (!target) target = tree.choose(new_len, page_size_);
@@ -378,8 +400,10 @@ i64 AddressSpace::mremap_move(u64 old_addr, u64 old_len, u64 new_len, u32 flags,
     // Own the whole target first, so that the host call below replaces nothing of the host's.
     for (u64 p = target; (p = tree.first_hole(p, target + new_len)) < target + new_len;) {
         auto next = tree.first_after(p);
-        const u64 end = next == tree.end() ? target + new_len : std::min(target + new_len, next->second.begin);
-        const i64 r = host_map(p, end - p, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+        const u64 end =
+            next == tree.end() ? target + new_len : std::min(target + new_len, next->second.begin);
+        const i64 r = host_map(p, end - p, PROT_NONE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
         if (r < 0) {
             ::munmap(ptr(target), p - target);
             tree.erase(target, p);
@@ -391,7 +415,8 @@ i64 AddressSpace::mremap_move(u64 old_addr, u64 old_len, u64 new_len, u32 flags,
     impl_->generation.fetch_add(1, std::memory_order_release);
     Vma moved = *tree.find(old_addr);
     const u64 from = moved.begin;
-    void* p = ::mremap(ptr(old_addr), old_len, new_len, kMayMove | kFixed | (flags & kDontUnmap), ptr(target));
+    void* p =
+        ::mremap(ptr(old_addr), old_len, new_len, kMayMove | kFixed | (flags & kDontUnmap), ptr(target));
     if (p == MAP_FAILED) {
         const int e = errno;
         ::munmap(ptr(target), new_len);
@@ -434,7 +459,8 @@ i64 AddressSpace::madvise(u64 addr, u64 len, int advice) {
         }
         if (at < end) result = -ENOMEM;
     }
-    const bool changes = advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == 24 /*DONTNEED_LOCKED*/;
+    const bool changes = advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE ||
+                         advice == 24 /*DONTNEED_LOCKED*/;
     if (code && changes) invalidate(addr, end - addr);
     return result;
 }
@@ -450,11 +476,14 @@ i64 AddressSpace::msync(u64 addr, u64 len, int flags) {
     {
         std::lock_guard guard(impl_->lock);
         u64 at = addr;
-        for (auto it = impl_->tree.first_after(addr); it != impl_->tree.end() && it->second.begin < end; ++it) {
+        for (auto it = impl_->tree.first_after(addr); it != impl_->tree.end() && it->second.begin < end;
+             ++it) {
             const u64 from = std::max(it->second.begin, addr), to = std::min(it->second.end, end);
             if (from > at) result = -ENOMEM;
-            if (!runs.empty() && runs.back().second == from) runs.back().second = to;
-            else runs.emplace_back(from, to);
+            if (!runs.empty() && runs.back().second == from)
+                runs.back().second = to;
+            else
+                runs.emplace_back(from, to);
             at = to;
         }
         if (at < end) result = -ENOMEM;
@@ -488,7 +517,8 @@ i64 AddressSpace::brk(u64 addr) {
             auto next = s.tree.first_after(from);
             if (next != s.tree.end() && next->second.begin < to + kBrkGap) return static_cast<i64>(old);
             if (s.over_limit(to - from) || s.tree.reserved(from, to)) return static_cast<i64>(old);
-            if (host_map(from, to - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) < 0)
+            if (host_map(from, to - from, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) < 0)
                 return static_cast<i64>(old);
             Vma v;
             v.begin = from;
@@ -538,7 +568,8 @@ void AddressSpace::prepare_kernel_write(u64 addr, u64 len) {
     bool code = false;
     {
         std::lock_guard guard(impl_->lock);
-        for (auto it = impl_->tree.first_after(addr); it != impl_->tree.end() && it->second.begin < addr + len; ++it)
+        for (auto it = impl_->tree.first_after(addr);
+             it != impl_->tree.end() && it->second.begin < addr + len; ++it)
             code |= it->second.has_code && (it->second.prot & PROT_WRITE);
     }
     if (code) invalidate(addr, len);
@@ -582,12 +613,15 @@ bool AddressSpace::read_string(u64 addr, std::string* out, u64 max) const {
 u64 AddressSpace::fetch(u64 pc, void* out, u64 size) {
     FetchCache& cache = fetch_cache;
     const u64 generation = impl_->generation.load(std::memory_order_acquire);
-    if (cache.owner != impl_.get() || cache.generation != generation || pc < cache.begin || pc >= cache.end || size > cache.end - pc) {
+    if (cache.owner != impl_.get() || cache.generation != generation || pc < cache.begin || pc >= cache.end ||
+        size > cache.end - pc) {
         std::lock_guard guard(impl_->lock);
         auto it = impl_->tree.first_after(pc);
         if (it == impl_->tree.end() || it->second.begin > pc || !(it->second.prot & PROT_EXEC)) return 0;
-        cache = {impl_.get(), impl_->generation.load(std::memory_order_relaxed), it->second.begin, it->second.end};
-        for (++it; it != impl_->tree.end() && it->second.begin == cache.end && (it->second.prot & PROT_EXEC); ++it)
+        cache = {impl_.get(), impl_->generation.load(std::memory_order_relaxed), it->second.begin,
+                 it->second.end};
+        for (++it; it != impl_->tree.end() && it->second.begin == cache.end && (it->second.prot & PROT_EXEC);
+             ++it)
             cache.end = it->second.end;
     }
     const u64 n = std::min(size, cache.end - pc);
@@ -611,8 +645,8 @@ void AddressSpace::note_code(u64 begin, u64 end) {
     }
 }
 
-/// RISC-V guests announce changed code (fence.i), so nothing is ever write-protected behind the guest's back and every
-/// fault is the guest's own.
+/// RISC-V guests announce changed code (fence.i), so nothing is ever write-protected behind the guest's back
+/// and every fault is the guest's own.
 bool AddressSpace::handle_host_fault(u64, bool) { return false; }
 
 void AddressSpace::fork_prepare() { impl_->lock.lock(); }

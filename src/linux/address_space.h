@@ -1,4 +1,5 @@
-// The guest's user address space: a VMA tree that is the truth about every mapping. Guest address = host address.
+// The guest's user address space: a VMA tree that is the truth about every mapping. Guest address = host
+// address.
 #pragma once
 
 #include <memory>
@@ -15,31 +16,34 @@ struct Vma {
     u64 begin = 0, end = 0;
     u32 prot = 0;
     u32 flags = 0;
-    u64 offset = 0;         ///< file offset of `begin`
-    u64 file_id = 0;        ///< one number a mmap call of a file, 0 = anonymous: parts of one mapping may be merged again
-    std::string path;       ///< "[heap]", "[stack]" …, the caller's name for it, or empty (the host knows the file)
+    u64 offset = 0;  ///< file offset of `begin`
+    u64 file_id =
+        0;  ///< one number a mmap call of a file, 0 = anonymous: parts of one mapping may be merged again
+    std::string
+        path;  ///< "[heap]", "[stack]" …, the caller's name for it, or empty (the host knows the file)
     bool has_code = false;  ///< translations were made from it
     u64 dying = 0;          ///< being unmapped by the operation of this number
 };
 
-/// Where things go in the guest's address space. No randomization: the same program sees the same addresses each run, which
-/// keeps failures repeatable and translations reusable.
+/// Where things go in the guest's address space. No randomization: the same program sees the same addresses
+/// each run, which keeps failures repeatable and translations reusable.
 struct Layout {
     u64 task_size;  ///< first address beyond user space
     u64 mmap_low;   ///< mappings without a wish go into [mmap_low, mmap_top), from the top
     u64 mmap_top;
-    u64 pie_base;   ///< position-independent programs
+    u64 pie_base;  ///< position-independent programs
     u64 stack_top;
-    /// For a user space of `task_size` bytes and a stack of up to `stack_size`. Builds with AddressSanitizer cannot use low
-    /// addresses (its shadow lies there): the same layout moved up to 0x200000000000, with 47 bits of user space.
+    /// For a user space of `task_size` bytes and a stack of up to `stack_size`. Builds with AddressSanitizer
+    /// cannot use low addresses (its shadow lies there): the same layout moved up to 0x200000000000, with 47
+    /// bits of user space.
     static Layout choose(u64 task_size, u64 page_size, u64 stack_size);
 };
 
-/// Thread-safe. All results are Linux ones: an address or a negative errno. The host never gets PROT_EXEC: guest code is
-/// data to us; fetch() honours the guest's PROT_EXEC from the tree.
+/// Thread-safe. All results are Linux ones: an address or a negative errno. The host never gets PROT_EXEC:
+/// guest code is data to us; fetch() honours the guest's PROT_EXEC from the tree.
 ///
-/// Lock order: the engine's locks may be held by callers of fetch, note_code and handle_host_fault; the engine is therefore
-/// only called without the tree's lock.
+/// Lock order: the engine's locks may be held by callers of fetch, note_code and handle_host_fault; the
+/// engine is therefore only called without the tree's lock.
 class AddressSpace : public engine::GuestMemory {
   public:
     AddressSpace(u64 task_size, u64 page_size, u64 stack_size = u64{8} << 20);
@@ -65,7 +69,9 @@ class AddressSpace : public engine::GuestMemory {
     /// Is all of [addr, addr+len) mapped (any permission)?
     bool mapped(u64 addr, u64 len) const;
     /// Is [addr, addr+len) inside user space (does not say mapped)?
-    bool in_range(u64 addr, u64 len) const { return addr <= layout_.task_size && len <= layout_.task_size - addr; }
+    bool in_range(u64 addr, u64 len) const {
+        return addr <= layout_.task_size && len <= layout_.task_size - addr;
+    }
     /// The kernel is about to write [addr, addr+len) for the guest: drop translations there.
     void prepare_kernel_write(u64 addr, u64 len);
     /// /proc/self/maps. Files are named as the host names them, without `strip` in front (the sysroot).

@@ -1,8 +1,8 @@
 // The address space against the real kernel: the same calls at another base, same results, same bytes.
 #include "linux/address_space.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -23,7 +23,8 @@ constexpr u32 kRw = PROT_READ | PROT_WRITE;
 class AddressSpaceTest : public testing::Test {
   protected:
     static void SetUpTestSuite() {
-        ASSERT_TRUE(osal::install_fault_handlers([](const osal::Fault&, osal::MachineContext&) { return false; }));
+        ASSERT_TRUE(
+            osal::install_fault_handlers([](const osal::Fault&, osal::MachineContext&) { return false; }));
     }
     AddressSpace mm{kTask, kPage};
     u64 base = mm.layout().mmap_low + (u64{1} << 32);
@@ -79,7 +80,8 @@ TEST_F(AddressSpaceTest, ChoosesFromTheTopAndReusesHoles) {
     EXPECT_EQ(mm.mmap(0, kPage, kRw, kAnon, -1, 0), a + static_cast<i64>(3 * kPage));
     EXPECT_EQ(mm.mmap(base, kPage, kRw, kAnon, -1, 0), static_cast<i64>(base));
     const u64 top = mm.layout().mmap_top;
-    EXPECT_LT(mm.mmap(top - kPage, kPage, kRw, kAnon, -1, 0), static_cast<i64>(top - kPage));  // taken: elsewhere
+    EXPECT_LT(mm.mmap(top - kPage, kPage, kRw, kAnon, -1, 0),
+              static_cast<i64>(top - kPage));  // taken: elsewhere
 }
 
 TEST_F(AddressSpaceTest, GuestCodeIsNotExecutableOnTheHostAndFetchHonoursPermissions) {
@@ -163,7 +165,10 @@ struct Twin {
     static constexpr u64 kPages = 48;
     AddressSpace& mm;
     u64 base;
-    u64 oracle = base + (u64{1} << 36);  ///< where guests may lie, hence nothing of a sanitizer's; our tree knows nothing of it
+    u64 oracle =
+        base +
+        (u64{1}
+         << 36);  ///< where guests may lie, hence nothing of a sanitizer's; our tree knows nothing of it
     std::mt19937_64 rng{20240601};
     u64 pick(u64 n) { return rng() % n; }
 
@@ -178,11 +183,14 @@ struct Twin {
         i64 a = 0, b = 0;
         const char* name = "";
         switch (pick(8)) {
-            case 0: case 1: {
+            case 0:
+            case 1: {
                 const u32 flags = kAnon | (pick(3) ? MAP_FIXED : MAP_FIXED_NOREPLACE);
                 name = flags & MAP_FIXED ? "mmap" : "mmap noreplace";
                 a = relative(mm.mmap(ours, len, prot, flags, -1, 0), base);
-                b = relative(result(::mmap(at(theirs), len, static_cast<int>(prot), static_cast<int>(flags), -1, 0)), oracle);
+                b = relative(
+                    result(::mmap(at(theirs), len, static_cast<int>(prot), static_cast<int>(flags), -1, 0)),
+                    oracle);
                 break;
             }
             case 2:
@@ -190,7 +198,8 @@ struct Twin {
                 a = mm.munmap(ours, len);
                 b = result(::munmap(at(theirs), len));
                 break;
-            case 3: case 4:
+            case 3:
+            case 4:
                 name = "mprotect";
                 a = mm.mprotect(ours, len, prot);
                 b = result(::mprotect(at(theirs), len, static_cast<int>(prot)));
@@ -210,29 +219,36 @@ struct Twin {
             default: {  // one page to anywhere: kernels differ about ranges of several mappings
                 name = "mremap fixed";
                 const u64 target = pick(kPages) * kPage;
-                a = relative(mm.mremap(ours, kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, base + target), base);
-                b = relative(result(::mremap(at(theirs), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, at(oracle + target))), oracle);
+                a = relative(mm.mremap(ours, kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED, base + target),
+                             base);
+                b = relative(result(::mremap(at(theirs), kPage, kPage, MREMAP_MAYMOVE | MREMAP_FIXED,
+                                             at(oracle + target))),
+                             oracle);
                 break;
             }
         }
         // Which of two reasons mremap gives depends on what the kernel happened to merge.
         if (a == b || (std::string_view(name) == "mremap" && a < 0 && b < 0)) return {};
-        return std::string(name) + " page " + std::to_string(page) + " pages " + std::to_string(len / kPage) + ": " + std::to_string(a) +
-               " instead of " + std::to_string(b);
+        return std::string(name) + " page " + std::to_string(page) + " pages " + std::to_string(len / kPage) +
+               ": " + std::to_string(a) + " instead of " + std::to_string(b);
     }
 
     /// Same pages readable, writable, same contents; writes a mark into some.
     std::string compare() {
         for (u64 i = 0; i < kPages; i++) {
             u64 a = 0, b = 0;
-            const bool ra = mm.read(base + i * kPage, &a, 8), rb = !osal::guarded_copy_in(&b, oracle + i * kPage, 8);
+            const bool ra = mm.read(base + i * kPage, &a, 8),
+                       rb = !osal::guarded_copy_in(&b, oracle + i * kPage, 8);
             if (ra != rb || a != b) return "page " + std::to_string(i) + " reads differently";
             const u64 mark = rng();
-            const bool wa = mm.write(base + i * kPage, &mark, 8), wb = !osal::guarded_copy_out(oracle + i * kPage, &mark, 8);
+            const bool wa = mm.write(base + i * kPage, &mark, 8),
+                       wb = !osal::guarded_copy_out(oracle + i * kPage, &mark, 8);
             if (wa != wb) return "page " + std::to_string(i) + " is writable for one";
             const int prot = mm.prot_at(base + i * kPage);
-            if ((prot > 0) != rb && prot != -1) return "page " + std::to_string(i) + " has other permissions in the tree";
-            if (wb && !(prot & PROT_WRITE)) return "page " + std::to_string(i) + " is writable but not in the tree";
+            if ((prot > 0) != rb && prot != -1)
+                return "page " + std::to_string(i) + " has other permissions in the tree";
+            if (wb && !(prot & PROT_WRITE))
+                return "page " + std::to_string(i) + " is writable but not in the tree";
         }
         return {};
     }

@@ -58,8 +58,11 @@ struct Header {
 };
 
 Result<u64> open_file_size(int fd, const std::string& name) {
-    struct stat st{};
-    if (::fstat(fd, &st) != 0) return fail(ErrorKind::Io, fmt::format("{}: cannot be examined ({})", name, std::generic_category().message(errno)), errno);
+    struct stat st {};
+    if (::fstat(fd, &st) != 0)
+        return fail(ErrorKind::Io,
+                    fmt::format("{}: cannot be examined ({})", name, std::generic_category().message(errno)),
+                    errno);
     if (S_ISDIR(st.st_mode)) return bad(name, "is a directory, not a program");
     if (!S_ISREG(st.st_mode)) return bad(name, "is not a regular file, so it cannot be run");
     return static_cast<u64>(st.st_size);
@@ -68,11 +71,13 @@ Result<u64> open_file_size(int fd, const std::string& name) {
 Result<Header> read_header(int fd, const std::string& name, u64 size) {
     if (size == 0) return bad(name, "is empty, so it cannot be run");
     Header h{};
-    if (!read_at(fd, 0, h.bytes, std::min(size, kEhdrBytes))) return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
+    if (!read_at(fd, 0, h.bytes, std::min(size, kEhdrBytes)))
+        return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
     if (size < 4 || file_kind({reinterpret_cast<char*>(h.bytes), 4}) != FileKind::Elf)
         return bad(name, "is neither an ELF program nor a script that starts with '#!'");
     if (size < kEhdrBytes) return bad(name, "is cut off inside its ELF header");
-    if (h.bytes[4] != 1 && h.bytes[4] != 2) return bad(name, "is a damaged ELF file: its class is neither 32 nor 64 bits");
+    if (h.bytes[4] != 1 && h.bytes[4] != 2)
+        return bad(name, "is a damaged ELF file: its class is neither 32 nor 64 bits");
     if (h.bytes[5] != 1 && h.bytes[5] != 2) return bad(name, "is a damaged ELF file: it has no byte order");
     return h;
 }
@@ -89,41 +94,61 @@ std::string type_name(u16 type) {
 
 /// Header checks; everything that needs no program headers.
 Result<void> check_header(const Header& h, const std::string& name, u16 machine, u64 size) {
-    if (!h.is_64()) return bad(name, fmt::format("is a 32-bit {} program; only 64-bit {} programs can be run", machine_name(h.machine(), false), machine_name(machine)));
+    if (!h.is_64())
+        return bad(name, fmt::format("is a 32-bit {} program; only 64-bit {} programs can be run",
+                                     machine_name(h.machine(), false), machine_name(machine)));
     if (!h.little()) return bad(name, "is a big-endian program; only little-endian ones can be run");
     if (h.bytes[6] != 1 || h.version() != 1) return bad(name, "is a damaged ELF file: unknown ELF version");
     if (h.machine() != machine) {
         if (h.machine() == host_machine())
-            return bad(name, fmt::format("is a {} program, made for this very machine; start it directly", machine_name(h.machine())));
-        return bad(name, fmt::format("is a {} program; this version runs {} programs", machine_name(h.machine()), machine_name(machine)));
+            return bad(name, fmt::format("is a {} program, made for this very machine; start it directly",
+                                         machine_name(h.machine())));
+        return bad(name, fmt::format("is a {} program; this version runs {} programs",
+                                     machine_name(h.machine()), machine_name(machine)));
     }
     if (h.type() != kElfExec && h.type() != kElfDyn) {
         if (h.type() == 1) return bad(name, "is an object file that was not linked into a program yet");
         if (h.type() == 4) return bad(name, "is a core dump, not a program");
         return bad(name, fmt::format("is not a program but an ELF file of type {}", h.type()));
     }
-    if (machine == kEmRiscv && (h.flags() & kRiscvRve)) return bad(name, "is built for RV64E (16 registers), which is not supported");
-    if (h.phentsize() != kPhdrBytes) return bad(name, fmt::format("is a damaged ELF file: program headers of {} bytes instead of 56", h.phentsize()));
+    if (machine == kEmRiscv && (h.flags() & kRiscvRve))
+        return bad(name, "is built for RV64E (16 registers), which is not supported");
+    if (h.phentsize() != kPhdrBytes)
+        return bad(name, fmt::format("is a damaged ELF file: program headers of {} bytes instead of 56",
+                                     h.phentsize()));
     const u64 bytes = u64{h.phnum()} * kPhdrBytes;
     if (bytes == 0) return bad(name, "has no program headers, so nothing in it can be run");
-    if (bytes > kMaxPhdrBytes) return bad(name, fmt::format("is a damaged ELF file: {} program headers", h.phnum()));
-    if (h.phoff() > size || bytes > size - h.phoff()) return bad(name, "is cut off: its program headers lie beyond the end of the file");
+    if (bytes > kMaxPhdrBytes)
+        return bad(name, fmt::format("is a damaged ELF file: {} program headers", h.phnum()));
+    if (h.phoff() > size || bytes > size - h.phoff())
+        return bad(name, "is cut off: its program headers lie beyond the end of the file");
     return {};
 }
 
-Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, u64 page_size, u64 task_size, u64 size) {
-    if (s.memsz < s.filesz) return bad(name, "is a damaged ELF file: a segment is larger in the file than in memory");
+Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, u64 page_size, u64 task_size,
+                      u64 size) {
+    if (s.memsz < s.filesz)
+        return bad(name, "is a damaged ELF file: a segment is larger in the file than in memory");
     if (s.memsz == 0) return {};
-    if (s.offset > size || s.filesz > size - s.offset) return bad(name, "is cut off: a segment lies beyond the end of the file");
+    if (s.offset > size || s.filesz > size - s.offset)
+        return bad(name, "is cut off: a segment lies beyond the end of the file");
     if (s.vaddr >= task_size || s.memsz > task_size - s.vaddr)
-        return bad(name, fmt::format("cannot be loaded: a segment at {:#x} of {} bytes does not fit into the address space", s.vaddr, s.memsz));
+        return bad(name,
+                   fmt::format(
+                       "cannot be loaded: a segment at {:#x} of {} bytes does not fit into the address space",
+                       s.vaddr, s.memsz));
     if (s.vaddr % page_size != s.offset % page_size)
-        return bad(name, fmt::format("cannot be loaded: a segment at {:#x} is not aligned to pages of {} bytes like its file contents", s.vaddr, page_size));
-    if (s.align > 1 && (!std::has_single_bit(s.align) || s.align > u64{1} << 32)) return bad(name, fmt::format("is a damaged ELF file: a segment is aligned to {:#x}", s.align));
+        return bad(name, fmt::format("cannot be loaded: a segment at {:#x} is not aligned to pages of {} "
+                                     "bytes like its file contents",
+                                     s.vaddr, page_size));
+    if (s.align > 1 && (!std::has_single_bit(s.align) || s.align > u64{1} << 32))
+        return bad(name, fmt::format("is a damaged ELF file: a segment is aligned to {:#x}", s.align));
     if (!e.loads.empty()) {
         const ElfSegment& before = e.loads.back();
-        if (s.vaddr < before.vaddr) return bad(name, "is a damaged ELF file: its segments are not in ascending order");
-        if (s.vaddr < before.vaddr + before.memsz) return bad(name, "is a damaged ELF file: its segments overlap");
+        if (s.vaddr < before.vaddr)
+            return bad(name, "is a damaged ELF file: its segments are not in ascending order");
+        if (s.vaddr < before.vaddr + before.memsz)
+            return bad(name, "is a damaged ELF file: its segments overlap");
     }
     e.loads.push_back(s);
     e.max_align = std::max(e.max_align, s.align);
@@ -132,37 +157,47 @@ Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, u64 
 
 Result<void> read_interpreter(int fd, Elf& e, u64 offset, u64 bytes, const std::string& name, u64 size) {
     if (!e.interpreter.empty()) return {};  // the first one counts
-    if (bytes < 2 || bytes > kMaxInterp) return bad(name, "is a damaged ELF file: the name of its loader has an impossible length");
-    if (offset > size || bytes > size - offset) return bad(name, "is cut off: the name of its loader lies beyond the end of the file");
+    if (bytes < 2 || bytes > kMaxInterp)
+        return bad(name, "is a damaged ELF file: the name of its loader has an impossible length");
+    if (offset > size || bytes > size - offset)
+        return bad(name, "is cut off: the name of its loader lies beyond the end of the file");
     std::string text(bytes, '\0');
-    if (!read_at(fd, offset, text.data(), bytes)) return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
+    if (!read_at(fd, offset, text.data(), bytes))
+        return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
     if (text.back() != '\0') return bad(name, "is a damaged ELF file: the name of its loader does not end");
     text.resize(text.find('\0'));
-    const bool printable = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
-    if (text.empty() || !printable) return bad(name, "is a damaged ELF file: the name of its loader is not a path");
+    const bool printable = std::all_of(
+        text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 0x7f; });
+    if (text.empty() || !printable)
+        return bad(name, "is a damaged ELF file: the name of its loader is not a path");
     e.interpreter = std::move(text);
     return {};
 }
 
 Result<void> check_entry(const Elf& e, const std::string& name) {
     if (e.loads.empty()) return bad(name, "has nothing to load, so it cannot be run");
-    if (e.entry == 0 && e.pie()) return bad(name, "is a shared library without an entry point, not a program");
+    if (e.entry == 0 && e.pie())
+        return bad(name, "is a shared library without an entry point, not a program");
     for (const ElfSegment& s : e.loads)
         if ((s.flags & kPfX) && e.entry >= s.vaddr && e.entry - s.vaddr < s.memsz) return {};
-    return bad(name, fmt::format("is a damaged ELF file: its entry point {:#x} lies outside its code", e.entry));
+    return bad(name,
+               fmt::format("is a damaged ELF file: its entry point {:#x} lies outside its code", e.entry));
 }
 
 }  // namespace
 
 FileKind file_kind(std::string_view head) {
-    if (head.starts_with("\x7f" "ELF")) return FileKind::Elf;
+    if (head.starts_with("\x7f"
+                         "ELF"))
+        return FileKind::Elf;
     if (head.starts_with("#!")) return FileKind::Script;
     return FileKind::Other;
 }
 
 bool parse_shebang(std::string_view head, std::string* interpreter, std::string* argument) {
     const std::string_view blanks = " \t";
-    std::string_view line = head.substr(2, head.find('\n') == std::string_view::npos ? head.npos : head.find('\n') - 2);
+    std::string_view line =
+        head.substr(2, head.find('\n') == std::string_view::npos ? head.npos : head.find('\n') - 2);
     line = line.substr(0, line.find('\0'));
     while (!line.empty() && blanks.find(line.back()) != blanks.npos) line.remove_suffix(1);
     const size_t from = line.find_first_not_of(blanks);
@@ -218,11 +253,16 @@ Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_siz
     e.entry = h->entry();
     e.phnum = h->phnum();
     std::vector<u8> table(u64{h->phnum()} * kPhdrBytes);
-    if (!read_at(fd, h->phoff(), table.data(), table.size())) return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
+    if (!read_at(fd, h->phoff(), table.data(), table.size()))
+        return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name));
     for (u64 at = 0; at < table.size(); at += kPhdrBytes) {
         const u8* p = &table[at];
-        const ElfSegment s{.offset = load_raw<u64>(p + 8), .vaddr = load_raw<u64>(p + 16), .filesz = load_raw<u64>(p + 32),
-                           .memsz = load_raw<u64>(p + 40), .align = load_raw<u64>(p + 48), .flags = load_raw<u32>(p + 4)};
+        const ElfSegment s{.offset = load_raw<u64>(p + 8),
+                           .vaddr = load_raw<u64>(p + 16),
+                           .filesz = load_raw<u64>(p + 32),
+                           .memsz = load_raw<u64>(p + 40),
+                           .align = load_raw<u64>(p + 48),
+                           .flags = load_raw<u32>(p + 4)};
         Result<void> ok;
         switch (load_raw<u32>(p)) {
             case kPtLoad: ok = add_load(e, s, name, page_size, task_size, *size); break;
@@ -236,7 +276,8 @@ Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_siz
     e.low = e.loads.front().vaddr;
     e.high = e.loads.back().vaddr + e.loads.back().memsz;
     for (const ElfSegment& s : e.loads)
-        if (h->phoff() >= s.offset && h->phoff() - s.offset < s.filesz && !e.phdr_vaddr) e.phdr_vaddr = h->phoff() - s.offset + s.vaddr;
+        if (h->phoff() >= s.offset && h->phoff() - s.offset < s.filesz && !e.phdr_vaddr)
+            e.phdr_vaddr = h->phoff() - s.offset + s.vaddr;
     return e;
 }
 
@@ -244,7 +285,8 @@ Result<ElfDescription> describe_elf(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         const int e = errno;
-        return fail(e == ENOENT || e == ENOTDIR ? ErrorKind::NotFound : ErrorKind::Io, fmt::format("{}: {}", path, std::generic_category().message(e)), e);
+        return fail(e == ENOENT || e == ENOTDIR ? ErrorKind::NotFound : ErrorKind::Io,
+                    fmt::format("{}: {}", path, std::generic_category().message(e)), e);
     }
     ElfDescription d;
     auto describe = [&]() -> Result<ElfDescription> {

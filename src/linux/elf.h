@@ -1,5 +1,5 @@
-// ELF program files: headers parsed strictly, once, for the loader, execve and `vm info`. Input is hostile: every number is
-// checked, nothing is trusted, every complaint is one sentence that names the file.
+// ELF program files: headers parsed strictly, once, for the loader, execve and `vm info`. Input is hostile:
+// every number is checked, nothing is trusted, every complaint is one sentence that names the file.
 #pragma once
 
 #include <string>
@@ -23,14 +23,14 @@ struct ElfSegment {
 /// A program or shared object that can be mapped.
 struct Elf {
     u16 type = 0, machine = 0;
-    u32 flags = 0;                 ///< e_flags
+    u32 flags = 0;  ///< e_flags
     u64 entry = 0;
     u16 phnum = 0;
-    u64 phdr_vaddr = 0;            ///< where the program headers lie in memory, 0 = not mapped
-    std::vector<ElfSegment> loads; ///< PT_LOAD, ascending, not overlapping
-    std::string interpreter;       ///< PT_INTERP, empty = none
-    u64 low = 0, high = 0;         ///< extent in memory, not page aligned
-    u64 max_align = 0;             ///< largest p_align, a power of two
+    u64 phdr_vaddr = 0;             ///< where the program headers lie in memory, 0 = not mapped
+    std::vector<ElfSegment> loads;  ///< PT_LOAD, ascending, not overlapping
+    std::string interpreter;        ///< PT_INTERP, empty = none
+    u64 low = 0, high = 0;          ///< extent in memory, not page aligned
+    u64 max_align = 0;              ///< largest p_align, a power of two
     bool exec_stack = false;
     bool pie() const { return type == kElfDyn; }
 };
@@ -42,7 +42,7 @@ struct ElfDescription {
     std::string machine_name, type_name, interpreter;
     u64 entry = 0;
     bool runnable = false;
-    std::string reason;            ///< why not, empty if runnable
+    std::string reason;  ///< why not, empty if runnable
 };
 
 /// What the first bytes of a file say.

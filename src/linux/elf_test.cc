@@ -82,33 +82,50 @@ TEST(Elf, SaysWhatIsWrong) {
         change(i);
         return message(i);
     };
-    EXPECT_EQ(changed([](Image& i) { i.bytes[4] = 1; }), "prog: is a 32-bit riscv32 program; only 64-bit riscv64 programs can be run");
-    EXPECT_EQ(changed([](Image& i) { i.bytes[5] = 2; }), "prog: is a big-endian program; only little-endian ones can be run");
-    EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, kEmAarch64); }), "prog: is a aarch64 program; this version runs riscv64 programs");
-    EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, host_machine()); }).find("start it directly") != std::string::npos, host_machine() != kEmRiscv);
-    EXPECT_EQ(changed([](Image& i) { i.put<u16>(16, 1); }), "prog: is an object file that was not linked into a program yet");
-    EXPECT_EQ(changed([](Image& i) { i.put<u32>(48, 8); }), "prog: is built for RV64E (16 registers), which is not supported");
+    EXPECT_EQ(changed([](Image& i) { i.bytes[4] = 1; }),
+              "prog: is a 32-bit riscv32 program; only 64-bit riscv64 programs can be run");
+    EXPECT_EQ(changed([](Image& i) { i.bytes[5] = 2; }),
+              "prog: is a big-endian program; only little-endian ones can be run");
+    EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, kEmAarch64); }),
+              "prog: is a aarch64 program; this version runs riscv64 programs");
+    EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, host_machine()); }).find("start it directly") !=
+                  std::string::npos,
+              host_machine() != kEmRiscv);
+    EXPECT_EQ(changed([](Image& i) { i.put<u16>(16, 1); }),
+              "prog: is an object file that was not linked into a program yet");
+    EXPECT_EQ(changed([](Image& i) { i.put<u32>(48, 8); }),
+              "prog: is built for RV64E (16 registers), which is not supported");
     EXPECT_EQ(changed([](Image& i) { i.bytes.resize(40); }), "prog: is cut off inside its ELF header");
-    EXPECT_EQ(changed([](Image& i) { i.bytes.resize(0x2100); }), "prog: is cut off: a segment lies beyond the end of the file");
+    EXPECT_EQ(changed([](Image& i) { i.bytes.resize(0x2100); }),
+              "prog: is cut off: a segment lies beyond the end of the file");
     EXPECT_EQ(changed([](Image& i) { i.bytes.clear(); }), "prog: is empty, so it cannot be run");
-    EXPECT_EQ(changed([](Image& i) { i.bytes[0] = 'x'; }), "prog: is neither an ELF program nor a script that starts with '#!'");
-    EXPECT_EQ(changed([](Image& i) { i.put<u64>(24, 0x3000); }), "prog: is a damaged ELF file: its entry point 0x3000 lies outside its code");
-    EXPECT_EQ(changed([](Image& i) { i.put<u64>(24, 0); }), "prog: is a shared library without an entry point, not a program");
-    EXPECT_EQ(changed([](Image& i) { i.put<u64>(64 + 56 * 2 + 40, ~u64{0}); }).substr(0, 45), "prog: cannot be loaded: a segment at 0x3000 o");
-    EXPECT_EQ(changed([](Image& i) { i.put<u64>(64 + 56 * 2 + 16, 0x1000); }), "prog: is a damaged ELF file: its segments overlap");
-    EXPECT_EQ(changed([](Image& i) { i.bytes[0x209] = 'x'; }), "prog: is a damaged ELF file: the name of its loader does not end");
+    EXPECT_EQ(changed([](Image& i) { i.bytes[0] = 'x'; }),
+              "prog: is neither an ELF program nor a script that starts with '#!'");
+    EXPECT_EQ(changed([](Image& i) { i.put<u64>(24, 0x3000); }),
+              "prog: is a damaged ELF file: its entry point 0x3000 lies outside its code");
+    EXPECT_EQ(changed([](Image& i) { i.put<u64>(24, 0); }),
+              "prog: is a shared library without an entry point, not a program");
+    EXPECT_EQ(changed([](Image& i) { i.put<u64>(64 + 56 * 2 + 40, ~u64{0}); }).substr(0, 45),
+              "prog: cannot be loaded: a segment at 0x3000 o");
+    EXPECT_EQ(changed([](Image& i) { i.put<u64>(64 + 56 * 2 + 16, 0x1000); }),
+              "prog: is a damaged ELF file: its segments overlap");
+    EXPECT_EQ(changed([](Image& i) { i.bytes[0x209] = 'x'; }),
+              "prog: is a damaged ELF file: the name of its loader does not end");
 }
 
 /// One random change: bytes, a whole field set to a nasty value, or the end cut off.
 void mutate(Image& i, std::mt19937_64& rng) {
-    const u64 nasty[] = {0, 1, 0xff, 0xffff, 0x7fffffff, 0xffffffff, ~u64{0}, u64{1} << 63, kTask - 1, 0x1000, 55, 57};
+    const u64 nasty[] = {0,         1,      0xff, 0xffff, 0x7fffffff, 0xffffffff, ~u64{0}, u64{1} << 63,
+                         kTask - 1, 0x1000, 55,   57};
     switch (rng() % 4) {
         case 0: i.bytes[rng() % 0x240] = static_cast<u8>(rng()); break;
         case 1: i.bytes[rng() % i.bytes.size()] ^= static_cast<u8>(1u << rng() % 8); break;
         case 2: store_raw(&i.bytes[16 + rng() % (64 + 56 * 4 - 24)], nasty[rng() % std::size(nasty)]); break;
         default:
-            if (rng() % 8 == 0) i.bytes.resize(std::max<u64>(0x240, rng() % i.bytes.size()));
-            else store_raw(&i.bytes[64 + 56 * (rng() % 4) + 8 * (rng() % 7)], nasty[rng() % std::size(nasty)]);
+            if (rng() % 8 == 0)
+                i.bytes.resize(std::max<u64>(0x240, rng() % i.bytes.size()));
+            else
+                store_raw(&i.bytes[64 + 56 * (rng() % 4) + 8 * (rng() % 7)], nasty[rng() % std::size(nasty)]);
     }
 }
 

@@ -60,7 +60,8 @@ std::string FileView::host_path(const std::string& path, bool follow) const {
         if (!root_fd_.compare_exchange_strong(expected, root_fd)) root_fd_.store(root_fd);
         fd = open_in_root(root_fd, path, follow);
     }
-    if (fd == -ENOSYS || fd == -EPERM) {  // no openat2 here (old kernel, seccomp): symlinks to "/…" then lead to the host
+    if (fd == -ENOSYS ||
+        fd == -EPERM) {  // no openat2 here (old kernel, seccomp): symlinks to "/…" then lead to the host
         const std::string joined = root + path;
         return ::faccessat(AT_FDCWD, joined.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? joined : path;
     }

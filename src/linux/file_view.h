@@ -15,8 +15,8 @@ class FileView {
     FileView(const FileView&) = delete;
     FileView& operator=(const FileView&) = delete;
 
-    /// Guest path → host path. Absolute paths that exist under the sysroot lead there (symlinks stay inside it), others to
-    /// the host; relative ones are left alone. `follow`: a symlink at the end is followed.
+    /// Guest path → host path. Absolute paths that exist under the sysroot lead there (symlinks stay inside
+    /// it), others to the host; relative ones are left alone. `follow`: a symlink at the end is followed.
     std::string host_path(const std::string& path, bool follow = true) const;
     /// Host path → how the guest names it: without the sysroot in front.
     std::string guest_path(const std::string& host) const;

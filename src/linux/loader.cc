@@ -1,4 +1,5 @@
-// Maps a program, its loader, the vDSO page and the stack, and leaves entry point and stack pointer in the process.
+// Maps a program, its loader, the vDSO page and the stack, and leaves entry point and stack pointer in the
+// process.
 #include <fcntl.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -21,15 +22,19 @@
 namespace vm::linux {
 namespace {
 
-constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9, kAtUid = 11,
-              kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17, kAtSecure = 23, kAtMinsigstksz = 51;
+constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9,
+              kAtUid = 11, kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17,
+              kAtSecure = 23, kAtMinsigstksz = 51;
 constexpr u32 kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 std::unexpected<Error> no_room(const std::string& name, i64 r, u64 at, u64 bytes) {
     const int e = static_cast<int>(-r);
     if (e == ENOMEM)
-        return fail(ErrorKind::Resource, fmt::format("{}: cannot be loaded: no room for {} bytes at {:#x}", name, bytes, at), e);
-    return fail(ErrorKind::NotExecutable, fmt::format("{}: cannot be loaded at {:#x} ({})", name, at, std::generic_category().message(e)), e);
+        return fail(ErrorKind::Resource,
+                    fmt::format("{}: cannot be loaded: no room for {} bytes at {:#x}", name, bytes, at), e);
+    return fail(
+        ErrorKind::NotExecutable,
+        fmt::format("{}: cannot be loaded at {:#x} ({})", name, at, std::generic_category().message(e)), e);
 }
 
 u32 segment_prot(u32 flags) {
@@ -37,7 +42,8 @@ u32 segment_prot(u32 flags) {
 }
 
 /// One PT_LOAD at its final address: file pages, zeroed tail, anonymous rest.
-Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias, u32 fixed, const std::string& name) {
+Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias, u32 fixed,
+                         const std::string& name) {
     const u64 page = mm.page_size();
     const u64 begin = align_down(s.vaddr + bias, page);
     const u64 file_end = s.vaddr + bias + s.filesz, mem_end = s.vaddr + bias + s.memsz;
@@ -49,7 +55,8 @@ Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias
         if (r < 0) return no_room(name, r, begin, len);
         at = begin + len;
         // What follows in the last file page is not the segment's; bss starts there.
-        if (s.memsz > s.filesz && file_end % page && (s.flags & kPfW) && osal::guarded_zero(file_end, at - file_end))
+        if (s.memsz > s.filesz && file_end % page && (s.flags & kPfW) &&
+            osal::guarded_zero(file_end, at - file_end))
             return fail(ErrorKind::Io, fmt::format("{}: cannot be read", name), EIO);
     }
     if (mem_end > at) {
@@ -60,7 +67,8 @@ Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias
     return {};
 }
 
-/// Maps all segments; returns the bias (0 for fixed programs). `wish`: where a position-independent one should go, 0 = free choice.
+/// Maps all segments; returns the bias (0 for fixed programs). `wish`: where a position-independent one
+/// should go, 0 = free choice.
 Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std::string& name) {
     const u64 page = mm.page_size();
     u64 bias = 0;
@@ -69,7 +77,8 @@ Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std:
         const u64 align = std::max(e.max_align, page);
         const u64 low = align_down(e.low, page), span = align_up(e.high, page) - low;
         const u64 extra = align > page ? align : 0;
-        i64 r = mm.mmap(wish ? align_up(wish, align) + low % align : 0, span + extra, PROT_NONE, kAnonymous, -1, 0);
+        i64 r = mm.mmap(wish ? align_up(wish, align) + low % align : 0, span + extra, PROT_NONE, kAnonymous,
+                        -1, 0);
         if (r < 0) return no_room(name, r, wish, span);
         const u64 got = static_cast<u64>(r);
         const u64 at = align_up(got - low % align, align) + low % align;
@@ -86,7 +95,9 @@ Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std:
         if (auto ok = map_segment(mm, fd, s, bias, fixed, name); !ok) {
             if (ok.error().os_errno == EEXIST || ok.error().os_errno == EPERM)
                 return fail(ErrorKind::NotExecutable,
-                            fmt::format("{}: wants to be loaded at {:#x}, which this host does not allow; link it position-independent", name, begin),
+                            fmt::format("{}: wants to be loaded at {:#x}, which this host does not allow; "
+                                        "link it position-independent",
+                                        name, begin),
                             ok.error().os_errno);
             return std::unexpected(ok.error());
         }
@@ -110,7 +121,9 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
     if (fd < 0) {
         const int e = errno;
         return fail(e == ENOENT || e == ENOTDIR ? ErrorKind::NotFound : ErrorKind::NotExecutable,
-                    fmt::format("{}: needs the loader {}, which cannot be opened ({}); {}", name, path, std::generic_category().message(e), hint()), e);
+                    fmt::format("{}: needs the loader {}, which cannot be opened ({}); {}", name, path,
+                                std::generic_category().message(e), hint()),
+                    e);
     }
     struct Closer {
         int fd;
@@ -118,8 +131,10 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
     } closer{fd};
     auto e = parse_elf(fd, path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
     if (!e) {
-        return fail(e.error().kind, fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of a {} system", name,
-                                                e.error().message, p.abi().name), e.error().os_errno);
+        return fail(e.error().kind,
+                    fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of a {} system",
+                                name, e.error().message, p.abi().name),
+                    e.error().os_errno);
     }
     auto bias = map_elf(p.mm(), fd, *e, 0, path);
     if (!bias) return std::unexpected(bias.error());
@@ -144,7 +159,8 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
     r.top = mm.layout().stack_top;
     r.size = align_up(o.stack_size, mm.page_size());
     const u32 prot = PROT_READ | PROT_WRITE | (e.exec_stack ? PROT_EXEC : 0);
-    const i64 m = mm.mmap(r.top - r.size, r.size, prot, kAnonymous | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0, "[stack]");
+    const i64 m =
+        mm.mmap(r.top - r.size, r.size, prot, kAnonymous | MAP_STACK | MAP_FIXED_NOREPLACE, -1, 0, "[stack]");
     if (m < 0) return no_room("stack", m, r.top - r.size, r.size);
     r.argv = o.argv;
     r.env = o.env;

@@ -75,10 +75,12 @@ std::string AddressSpace::maps_text(const std::string& strip) const {
         if (object && h < host.size() && host[h].begin <= v.begin) info = host[h];
         std::string_view name = v.path;
         if (object && !info.name.empty()) name = info.name;
-        if (!strip.empty() && name.size() > strip.size() && name.starts_with(strip) && name[strip.size()] == '/')
+        if (!strip.empty() && name.size() > strip.size() && name.starts_with(strip) &&
+            name[strip.size()] == '/')
             name.remove_prefix(strip.size());
-        std::string line = fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", v.begin, v.end, v.prot & PROT_READ ? 'r' : '-',
-                                       v.prot & PROT_WRITE ? 'w' : '-', v.prot & PROT_EXEC ? 'x' : '-', shared ? 's' : 'p',
+        std::string line = fmt::format("{:08x}-{:08x} {}{}{}{} {:08x} {} {} ", v.begin, v.end,
+                                       v.prot & PROT_READ ? 'r' : '-', v.prot & PROT_WRITE ? 'w' : '-',
+                                       v.prot & PROT_EXEC ? 'x' : '-', shared ? 's' : 'p',
                                        object ? v.offset : 0, info.device, info.inode);
         if (!name.empty()) {
             if (line.size() < 73) line.resize(73, ' ');  // the kernel's column

@@ -13,7 +13,8 @@
 namespace vm::linux {
 namespace {
 
-/// The part of `path` after this process's own /proc directory ("maps"), or nothing. Threads' directories show the same.
+/// The part of `path` after this process's own /proc directory ("maps"), or nothing. Threads' directories
+/// show the same.
 std::optional<std::string_view> own_file(std::string_view path, Process& p) {
     if (!path.starts_with("/proc/")) return std::nullopt;
     path.remove_prefix(6);
@@ -69,9 +70,17 @@ std::string stat_text(Process& p, const std::string& path) {
         fields.emplace_back(line, at, to - at);
         at = to + (to < line.size() && line[to] == ' ');
     }
-    const std::pair<size_t, u64> guest[] = {{23, p.mm().mapped_bytes()}, {26, p.code_start}, {27, p.code_end}, {28, p.initial_sp},
-                                            {29, 0}, {30, 0}, {47, p.brk_start}, {48, p.arg_start}, {49, p.arg_end},
-                                            {50, p.env_start}, {51, p.env_end}};
+    const std::pair<size_t, u64> guest[] = {{23, p.mm().mapped_bytes()},
+                                            {26, p.code_start},
+                                            {27, p.code_end},
+                                            {28, p.initial_sp},
+                                            {29, 0},
+                                            {30, 0},
+                                            {47, p.brk_start},
+                                            {48, p.arg_start},
+                                            {49, p.arg_end},
+                                            {50, p.env_start},
+                                            {51, p.env_end}};
     for (const auto& [number, value] : guest)
         if (number - 3 < fields.size()) fields[number - 3] = fmt::format("{}", value);
     std::string out = line.substr(0, paren + 1);
@@ -82,7 +91,8 @@ std::string stat_text(Process& p, const std::string& path) {
 /// A descriptor that reads as `text`.
 int serve(const std::string& text, int flags) {
     if ((flags & O_ACCMODE) != O_RDONLY) return -EACCES;
-    const int fd = static_cast<int>(::syscall(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0u));
+    const int fd =
+        static_cast<int>(::syscall(SYS_memfd_create, "proc", flags & O_CLOEXEC ? MFD_CLOEXEC : 0u));
     if (fd < 0) return -errno;
     for (size_t done = 0; done < text.size();) {
         const ssize_t n = ::write(fd, text.data() + done, text.size() - done);
@@ -104,7 +114,9 @@ std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int fl
     if (!path.starts_with("/proc/")) return std::nullopt;
     if (path == "/proc/cpuinfo") {
         if (!p.abi().cpuinfo) return std::nullopt;
-        return serve(p.abi().cpuinfo(p.engine().isa(), p.options().engine.cpu_features, static_cast<unsigned>(::sysconf(_SC_NPROCESSORS_ONLN))), flags);
+        return serve(p.abi().cpuinfo(p.engine().isa(), p.options().engine.cpu_features,
+                                     static_cast<unsigned>(::sysconf(_SC_NPROCESSORS_ONLN))),
+                     flags);
     }
     const auto file = own_file(path, p);
     if (!file) return std::nullopt;

@@ -33,7 +33,8 @@ int Thread::loop() {
     return exit_code;
 }
 
-Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, const frontend::GuestIsa& isa, const Abi& abi) {
+Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, const frontend::GuestIsa& isa,
+                                                 const Abi& abi) {
     std::unique_ptr<Process> p(new Process(options, abi));
     if (!options.stats_file.empty()) p->stats_owner_ = ::getpid();
     p->mm_ = std::make_unique<AddressSpace>(abi.task_size, abi.page_size, options.stack_size);
@@ -67,16 +68,20 @@ int Process::run() {
     // Only the main thread ended (a group exit does not come back here).
     end_thread(*main_, code);
     main_.reset();
-    for (;;) ::pause();  // the last thread ends the process; until then this one is what Linux shows as a zombie leader
+    for (;;)
+        ::pause();  // the last thread ends the process; until then this one is what Linux shows as a zombie
+                    // leader
 }
 
 void Process::finish(int code) {
     if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
         const std::string text = engine_->stats_json();
         const int fd = ::open(options_.stats_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        const bool written = fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+        const bool written =
+            fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
         if (!written) {
-            const std::string line = fmt::format("vm: --stats {}: cannot be written ({})\n", options_.stats_file, std::generic_category().message(errno));
+            const std::string line = fmt::format("vm: --stats {}: cannot be written ({})\n",
+                                                 options_.stats_file, std::generic_category().message(errno));
             (void)!::write(2, line.data(), line.size());
         }
     }

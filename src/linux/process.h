@@ -17,22 +17,30 @@ namespace vm::linux {
 
 /// What `vm run` was asked for (fields = CLI flags).
 struct RunOptions {
-    std::string program;              ///< path as given
-    std::vector<std::string> argv;    ///< argv[0] included
-    std::vector<std::string> env;     ///< "K=V"
-    std::string sysroot;              ///< -L, empty = none
+    std::string program;            ///< path as given
+    std::vector<std::string> argv;  ///< argv[0] included
+    std::vector<std::string> env;   ///< "K=V"
+    std::string sysroot;            ///< -L, empty = none
     std::string workdir;
     u64 stack_size = u64{8} << 20;
     u64 memory_limit = 0;
     enum class Strace : u8 { Off, Text, Json } strace = Strace::Off;
     std::string stats_file;
-    std::vector<std::string> reexec_args;  ///< options to hand to `vm run` for children that the guest executes
+    std::vector<std::string>
+        reexec_args;  ///< options to hand to `vm run` for children that the guest executes
     engine::EngineOptions engine;
 };
 
-struct SigInfo { alignas(8) u8 bytes[128]; };  ///< siginfo_t in the guest's layout (generic 64-bit layout, same as x86-64)
+struct SigInfo {
+    alignas(8) u8 bytes[128];
+};  ///< siginfo_t in the guest's layout (generic 64-bit layout, same as x86-64)
 
-struct SigAction { u64 handler = 0; u64 flags = 0; u64 restorer = 0; u64 mask = 0; };
+struct SigAction {
+    u64 handler = 0;
+    u64 flags = 0;
+    u64 restorer = 0;
+    u64 mask = 0;
+};
 
 class Process;
 
@@ -52,17 +60,17 @@ class Thread {
     u64 clear_child_tid = 0;
     u64 robust_list = 0, robust_list_len = 0;
     // signal state, owned by signals.cc
-    u64 blocked = 0;                       ///< guest signal mask
-    std::atomic<u64> pending{0};           ///< thread-directed, set by host handlers (bit sig-1)
+    u64 blocked = 0;              ///< guest signal mask
+    std::atomic<u64> pending{0};  ///< thread-directed, set by host handlers (bit sig-1)
     u64 altstack_sp = 0, altstack_size = 0;
-    u32 altstack_flags = 2;                ///< SS_DISABLE
+    u32 altstack_flags = 2;  ///< SS_DISABLE
     bool exiting = false;
     int exit_code = 0;
     bool in_restart = false;
 
-    std::shared_ptr<void> exec_image;      ///< what an execve in progress was made from (exec.cc)
+    std::shared_ptr<void> exec_image;  ///< what an execve in progress was made from (exec.cc)
 
-    struct SignalQueue;                    ///< queued siginfo, signals.cc
+    struct SignalQueue;  ///< queued siginfo, signals.cc
     SignalQueue* queue = nullptr;
 
   private:
@@ -72,73 +80,84 @@ class Thread {
 
 class Process {
   public:
-    /// Loads the program, builds the stack, makes the first thread. ErrorKind::NotFound → 127, NotExecutable → 126, else 125.
-    static Result<std::unique_ptr<Process>> create(const RunOptions& options, const frontend::GuestIsa& isa, const Abi& abi);
+    /// Loads the program, builds the stack, makes the first thread. ErrorKind::NotFound → 127, NotExecutable
+    /// → 126, else 125.
+    static Result<std::unique_ptr<Process>> create(const RunOptions& options, const frontend::GuestIsa& isa,
+                                                   const Abi& abi);
     ~Process();
-    /// Runs to the end. The guest's exit status; if the guest died by a signal this function does not return: it kills
-    /// the host process with the same signal.
+    /// Runs to the end. The guest's exit status; if the guest died by a signal this function does not return:
+    /// it kills the host process with the same signal.
     int run();
 
     AddressSpace& mm() { return *mm_; }
     engine::Engine& engine() { return *engine_; }
     const Abi& abi() const { return abi_; }
     const RunOptions& options() const { return options_; }
-    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a symlink at the
-    /// end is followed, inside the sysroot.
-    std::string host_path(const std::string& guest_path, bool follow = true) const { return files_.host_path(guest_path, follow); }
+    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a
+    /// symlink at the end is followed, inside the sysroot.
+    std::string host_path(const std::string& guest_path, bool follow = true) const {
+        return files_.host_path(guest_path, follow);
+    }
     /// Host path → how the guest names it: without the sysroot in front.
     std::string guest_path(const std::string& host_path) const { return files_.guest_path(host_path); }
     /// Writes the counters if asked for and ends the host process at once, whatever its other threads do.
     [[noreturn]] void finish(int code);
 
-    std::string exe_path;                  ///< absolute host path of the program
+    std::string exe_path;  ///< absolute host path of the program
     std::mutex sig_mutex;
     SigAction actions[65];
     std::mutex threads_mutex;
     std::vector<Thread*> threads;
-    u64 vdso_base = 0;                     ///< page with the signal trampoline
+    u64 vdso_base = 0;  ///< page with the signal trampoline
     u64 brk_start = 0;
     u64 auxv_addr = 0, stack_top = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
     u64 entry = 0, initial_sp = 0;
     std::vector<u64> auxv;
-    u64 code_start = 0, code_end = 0;      ///< of the program's text, for /proc/self/stat
-    std::atomic<int> vfork_fd{-1};         ///< in a vfork child: closing it lets the parent go on
-    std::atomic<int> main_exit_code{0};    ///< of the main thread, where it ended before the others
+    u64 code_start = 0, code_end = 0;    ///< of the program's text, for /proc/self/stat
+    std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
+    std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
 
   private:
     friend class Thread;
     friend Result<void> load_program(Process& p);
-    Process(const RunOptions& options, const Abi& abi) : options_(options), files_(options.sysroot), abi_(abi) {}
+    Process(const RunOptions& options, const Abi& abi)
+        : options_(options), files_(options.sysroot), abi_(abi) {}
     RunOptions options_;
     FileView files_;
     const Abi& abi_;
     std::unique_ptr<AddressSpace> mm_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<Thread> main_;
-    int stats_owner_ = 0;                  ///< only the process that was asked for counters writes them
+    int stats_owner_ = 0;  ///< only the process that was asked for counters writes them
 };
 
 // ---- seams between the parts of this module (each in its own file)
 /// syscalls.cc: executes the system call in the thread's registers, stores the result; traces if asked.
 void do_syscall(Thread& t);
-/// signals.cc: turns a synchronous engine exit into a guest signal at its instruction (never returns an error: kills if blocked).
+/// signals.cc: turns a synchronous engine exit into a guest signal at its instruction (never returns an
+/// error: kills if blocked).
 void raise_sync(Thread& t, const engine::Exit& e);
-/// signals.cc: delivers what is pending and unblocked, if anything; called at every safepoint and after every system call.
-/// `syscall_result`: of the call just made, for SA_RESTART decisions; nullptr at a plain safepoint.
+/// signals.cc: delivers what is pending and unblocked, if anything; called at every safepoint and after every
+/// system call. `syscall_result`: of the call just made, for SA_RESTART decisions; nullptr at a plain
+/// safepoint.
 void deliver_signals(Thread& t, i64* syscall_result);
 /// signals.cc: host handlers for all asynchronous signals.
 void install_host_signal_handlers(Process& p);
 /// threads.cc: clone/clone3/fork/vfork, exit, exit_group, futex words at thread exit.
 i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls);
-/// threads.cc: exit: ends this thread (clear_child_tid, robust futexes). Sets t.exiting; Thread::loop then returns.
+/// threads.cc: exit: ends this thread (clear_child_tid, robust futexes). Sets t.exiting; Thread::loop then
+/// returns.
 void do_exit_thread(Thread& t, int code);
 /// threads.cc: exit_group: ends every thread and the process with `code`.
 void do_exit_group(Thread& t, int code);
-/// proc_files.cc: opens /proc files that must describe the guest (maps, auxv, cmdline, exe, cpuinfo …): a descriptor, a
-/// negative errno, or nothing when `path` is an ordinary file. `path` is absolute as the guest wrote it.
+/// proc_files.cc: opens /proc files that must describe the guest (maps, auxv, cmdline, exe, cpuinfo …): a
+/// descriptor, a negative errno, or nothing when `path` is an ordinary file. `path` is absolute as the guest
+/// wrote it.
 std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int flags);
-/// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and scripts.
-i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv, std::vector<std::string> env);
+/// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and
+/// scripts.
+i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
+              std::vector<std::string> env);
 /// loader.cc: see Process::create.
 Result<void> load_program(Process& p);
 

@@ -16,7 +16,8 @@ namespace {
 constexpr u64 kHeadBytes = 256;  // BINPRM_BUF_SIZE
 constexpr int kMaxScripts = 4;
 
-/// A `#!` line whose interpreter does not end within the bytes that are looked at (fs/binfmt_script.c); its argument may.
+/// A `#!` line whose interpreter does not end within the bytes that are looked at (fs/binfmt_script.c); its
+/// argument may.
 bool shebang_cut(std::string_view head) {
     if (head.size() < kHeadBytes || head.find('\n') != head.npos) return false;
     const size_t from = head.find_first_not_of(" \t", 2);
@@ -24,21 +25,27 @@ bool shebang_cut(std::string_view head) {
 }
 
 Result<int> open_file(const std::string& name, const std::string& host) {
-    struct stat st{};
+    struct stat st {};
     if (::stat(host.c_str(), &st) != 0) {
         const int e = errno;
-        if (e == ENOENT || e == ENOTDIR) return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name.empty() ? "''" : name), e);
-        return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, std::generic_category().message(e)), e);
+        if (e == ENOENT || e == ENOTDIR)
+            return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name.empty() ? "''" : name), e);
+        return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, std::generic_category().message(e)),
+                    e);
     }
-    if (S_ISDIR(st.st_mode)) return fail(ErrorKind::NotExecutable, fmt::format("{}: is a directory, not a program", name), EACCES);
+    if (S_ISDIR(st.st_mode))
+        return fail(ErrorKind::NotExecutable, fmt::format("{}: is a directory, not a program", name), EACCES);
     if (!S_ISREG(st.st_mode))
-        return fail(ErrorKind::NotExecutable, fmt::format("{}: is not a regular file, so it cannot be run", name), EACCES);
+        return fail(ErrorKind::NotExecutable,
+                    fmt::format("{}: is not a regular file, so it cannot be run", name), EACCES);
     if (::faccessat(AT_FDCWD, host.c_str(), X_OK, AT_EACCESS) != 0)
-        return fail(ErrorKind::NotExecutable, fmt::format("{}: is not marked as executable; chmod +x it", name), errno);
+        return fail(ErrorKind::NotExecutable,
+                    fmt::format("{}: is not marked as executable; chmod +x it", name), errno);
     const int fd = ::open(host.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         const int e = errno;
-        return fail(ErrorKind::NotExecutable, fmt::format("{}: cannot be opened ({})", name, std::generic_category().message(e)), e);
+        return fail(ErrorKind::NotExecutable,
+                    fmt::format("{}: cannot be opened ({})", name, std::generic_category().message(e)), e);
     }
     return fd;
 }
@@ -46,8 +53,12 @@ Result<int> open_file(const std::string& name, const std::string& host) {
 }  // namespace
 
 Program::Program(Program&& o) noexcept
-    : fd(std::exchange(o.fd, -1)), path(std::move(o.path)), host_path(std::move(o.host_path)), argv(std::move(o.argv)),
-      is_script(o.is_script), head(std::move(o.head)) {}
+    : fd(std::exchange(o.fd, -1)),
+      path(std::move(o.path)),
+      host_path(std::move(o.host_path)),
+      argv(std::move(o.argv)),
+      is_script(o.is_script),
+      head(std::move(o.head)) {}
 
 Program::~Program() {
     if (fd >= 0) ::close(fd);
@@ -58,20 +69,28 @@ Result<Program> open_program(const Process& process, const std::string& path, st
     bool script = false;
     for (int depth = 0;; depth++) {
         if (depth > kMaxScripts)
-            return fail(ErrorKind::NotExecutable, fmt::format("{}: its '#!' lines name scripts more than {} deep", path, kMaxScripts), ELOOP);
+            return fail(ErrorKind::NotExecutable,
+                        fmt::format("{}: its '#!' lines name scripts more than {} deep", path, kMaxScripts),
+                        ELOOP);
         Program prog;
         prog.path = current;
         prog.host_path = process.host_path(current);
         auto fd = open_file(current, prog.host_path);
         if (!fd) {
             Error e = fd.error();
-            if (script) e.message = fmt::format("{}: the interpreter in its '#!' line cannot be used: {}", path, e.message);
+            if (script)
+                e.message =
+                    fmt::format("{}: the interpreter in its '#!' line cannot be used: {}", path, e.message);
             return std::unexpected(std::move(e));
         }
         prog.fd = *fd;
         char head[kHeadBytes];
         const ssize_t n = ::pread(prog.fd, head, sizeof head, 0);
-        if (n < 0) return fail(ErrorKind::NotExecutable, fmt::format("{}: cannot be read ({})", current, std::generic_category().message(errno)), errno);
+        if (n < 0)
+            return fail(
+                ErrorKind::NotExecutable,
+                fmt::format("{}: cannot be read ({})", current, std::generic_category().message(errno)),
+                errno);
         prog.head.assign(head, static_cast<size_t>(n));
         switch (file_kind(prog.head)) {
             case FileKind::Elf:
@@ -79,15 +98,23 @@ Result<Program> open_program(const Process& process, const std::string& path, st
                 prog.is_script = script;
                 return prog;
             case FileKind::Other:
-                if (n == 0) return fail(ErrorKind::NotExecutable, fmt::format("{}: is empty, so it cannot be run", current), ENOEXEC);
-                return fail(ErrorKind::NotExecutable, fmt::format("{}: is neither an ELF program nor a script that starts with '#!'", current), ENOEXEC);
+                if (n == 0)
+                    return fail(ErrorKind::NotExecutable,
+                                fmt::format("{}: is empty, so it cannot be run", current), ENOEXEC);
+                return fail(
+                    ErrorKind::NotExecutable,
+                    fmt::format("{}: is neither an ELF program nor a script that starts with '#!'", current),
+                    ENOEXEC);
             case FileKind::Script: break;
         }
         std::string interpreter, argument;
         if (shebang_cut(prog.head))
-            return fail(ErrorKind::NotExecutable, fmt::format("{}: its '#!' line is longer than {} bytes", current, kHeadBytes), ENOEXEC);
+            return fail(ErrorKind::NotExecutable,
+                        fmt::format("{}: its '#!' line is longer than {} bytes", current, kHeadBytes),
+                        ENOEXEC);
         if (!parse_shebang(prog.head, &interpreter, &argument))
-            return fail(ErrorKind::NotExecutable, fmt::format("{}: its '#!' line names no interpreter", current), ENOEXEC);
+            return fail(ErrorKind::NotExecutable,
+                        fmt::format("{}: its '#!' line names no interpreter", current), ENOEXEC);
         std::vector<std::string> rewritten{interpreter};
         if (!argument.empty()) rewritten.push_back(argument);
         rewritten.push_back(current);

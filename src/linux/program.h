@@ -1,4 +1,5 @@
-// From a path to something that can be loaded: existence, permission, scripts. Used by the loader and by execve.
+// From a path to something that can be loaded: existence, permission, scripts. Used by the loader and by
+// execve.
 #pragma once
 
 #include <string>
@@ -14,11 +15,11 @@ class Process;
 /// An open program file, closed at the end.
 struct Program {
     int fd = -1;
-    std::string path;               ///< as the guest names it: the file itself, or the interpreter of a script
+    std::string path;  ///< as the guest names it: the file itself, or the interpreter of a script
     std::string host_path;
     std::vector<std::string> argv;  ///< rewritten by #! lines
     bool is_script = false;
-    std::string head;               ///< the first bytes of the file
+    std::string head;  ///< the first bytes of the file
 
     Program() = default;
     Program(Program&& other) noexcept;
@@ -26,8 +27,9 @@ struct Program {
     ~Program();
 };
 
-/// Opens `path` for execution the way execve does it, following at most four #! lines. The file behind the result starts
-/// like an ELF file. Error::os_errno is what execve reports; the message is one sentence for people.
+/// Opens `path` for execution the way execve does it, following at most four #! lines. The file behind the
+/// result starts like an ELF file. Error::os_errno is what execve reports; the message is one sentence for
+/// people.
 Result<Program> open_program(const Process& p, const std::string& path, std::vector<std::string> argv);
 
 }  // namespace vm::linux

@@ -19,7 +19,11 @@ Result<InitialStack> build_stack(AddressSpace& mm, const StackRequest& r) {
     const u64 words = 1 + r.argv.size() + 1 + r.env.size() + 1 + 2 * (r.auxv.size() + 4);
     const u64 total = strings + r.platform.size() + 1 + 16 + words * 8 + 64;
     if (total > r.size / 4)
-        return fail(ErrorKind::Resource, fmt::format("arguments and environment take {} bytes, more than a quarter of the stack of {} bytes; raise --stack", total, r.size), E2BIG);
+        return fail(ErrorKind::Resource,
+                    fmt::format("arguments and environment take {} bytes, more than a quarter of the stack "
+                                "of {} bytes; raise --stack",
+                                total, r.size),
+                    E2BIG);
 
     std::vector<u8> image(align_up(total, 16));
     const u64 base = r.top - image.size();
@@ -34,7 +38,8 @@ Result<InitialStack> build_stack(AddressSpace& mm, const StackRequest& r) {
     s.env_end = at;
     for (auto it = r.env.rbegin(); it != r.env.rend(); ++it) env.push_back(put(it->c_str(), it->size() + 1));
     s.env_start = s.arg_end = at;
-    for (auto it = r.argv.rbegin(); it != r.argv.rend(); ++it) argv.push_back(put(it->c_str(), it->size() + 1));
+    for (auto it = r.argv.rbegin(); it != r.argv.rend(); ++it)
+        argv.push_back(put(it->c_str(), it->size() + 1));
     s.arg_start = at;
     at = align_down(at, 16);
     const u64 platform = r.platform.empty() ? 0 : put(r.platform.c_str(), r.platform.size() + 1);
@@ -57,7 +62,8 @@ Result<InitialStack> build_stack(AddressSpace& mm, const StackRequest& r) {
     s.auxv_addr = s.sp + auxv_index * 8;
     std::memcpy(&image[s.sp - base], table.data(), table.size() * 8);
     if (!mm.write(s.sp, &image[s.sp - base], r.top - s.sp))
-        return fail(ErrorKind::Resource, "the guest's stack cannot be written; is there enough memory?", ENOMEM);
+        return fail(ErrorKind::Resource, "the guest's stack cannot be written; is there enough memory?",
+                    ENOMEM);
     return s;
 }
 

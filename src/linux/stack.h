@@ -1,4 +1,5 @@
-// The initial stack of a program: what execve leaves above the stack pointer (psABI; Linux fs/binfmt_elf.c lays it out so).
+// The initial stack of a program: what execve leaves above the stack pointer (psABI; Linux fs/binfmt_elf.c
+// lays it out so).
 #pragma once
 
 #include <array>
@@ -17,7 +18,8 @@ struct StackRequest {
     std::string exec_name;  ///< AT_EXECFN
     std::string platform;   ///< AT_PLATFORM, empty = none
     std::array<u8, 16> random{};
-    /// Entries in order; those with a pointer into the stack (AT_RANDOM, AT_EXECFN, AT_PLATFORM) and AT_NULL are added.
+    /// Entries in order; those with a pointer into the stack (AT_RANDOM, AT_EXECFN, AT_PLATFORM) and AT_NULL
+    /// are added.
     std::vector<std::pair<u64, u64>> auxv;
 };
 struct InitialStack {

@@ -14,10 +14,13 @@ namespace {
 class StackTest : public testing::Test {
   protected:
     void SetUp() override {
-        ASSERT_TRUE(osal::install_fault_handlers([](const osal::Fault&, osal::MachineContext&) { return false; }));
+        ASSERT_TRUE(
+            osal::install_fault_handlers([](const osal::Fault&, osal::MachineContext&) { return false; }));
         r.top = mm.layout().stack_top;
         r.size = 1 << 20;
-        ASSERT_GT(mm.mmap(r.top - r.size, r.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), 0);
+        ASSERT_GT(mm.mmap(r.top - r.size, r.size, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                  0);
         r.exec_name = "/bin/prog";
         for (u8 i = 0; i < 16; i++) r.random[i] = static_cast<u8>(i + 1);
         r.auxv = {{6, 4096}, {9, 0x1234}};

@@ -412,7 +412,8 @@ void strace_signal(Thread& t, int sig, const SigInfo& info) {
         return;
     }
     const std::string who = t.tid != getpid() ? fmt::format("[pid {}] ", t.tid) : "";
-    write_line(fmt::format("{0}--- {1} {{si_signo={1}, si_code={2}, {3}}} ---\n", who, signal_name(sig), code, detail));
+    write_line(fmt::format("{0}--- {1} {{si_signo={1}, si_code={2}, {3}}} ---\n", who, signal_name(sig), code,
+                           detail));
 }
 
 }  // namespace vm::linux

@@ -22,13 +22,17 @@ namespace {
 
 constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
 /// What a new thread may ask for besides; CLONE_DETACHED and CLONE_UNTRACED mean nothing here.
-constexpr u64 kThreadOptions = CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
-                               CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_IO;
-constexpr u64 kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+constexpr u64 kThreadOptions = CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
+                               CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE |
+                               CLONE_IO;
+constexpr u64 kNamespaces =
+    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 /// Flags that the host kernel understands for a new process and that a plain fork() would lose.
-constexpr u64 kHostForkFlags = kNamespaces | CLONE_PARENT | CLONE_FS | CLONE_FILES | CLONE_IO | CLONE_SYSVSEM | 0xff;
-constexpr u64 kIgnoredForkFlags = CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_SETTLS | CLONE_PARENT_SETTID |
-                                  CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD | CLONE_VFORK | CLONE_VM;
+constexpr u64 kHostForkFlags =
+    kNamespaces | CLONE_PARENT | CLONE_FS | CLONE_FILES | CLONE_IO | CLONE_SYSVSEM | 0xff;
+constexpr u64 kIgnoredForkFlags = CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_SETTLS |
+                                  CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+                                  CLONE_PIDFD | CLONE_VFORK | CLONE_VM;
 
 void futex_wake_shared(u64 addr, int threads) {
     ::syscall(SYS_futex, addr, FUTEX_WAKE, threads, nullptr, nullptr, 0);
@@ -104,7 +108,8 @@ i64 make_thread(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, 
     ::pthread_attr_destroy(&attr);
     u32 state = 0;
     if (r == 0)
-        while ((state = start.state.load(std::memory_order_acquire)) == 0) osal::futex_wait(start.state, 0, 1'000'000'000);
+        while ((state = start.state.load(std::memory_order_acquire)) == 0)
+            osal::futex_wait(start.state, 0, 1'000'000'000);
     set_host_mask(old);
     if (r != 0 || state == kFailed) return -EAGAIN;
     return state;
@@ -167,10 +172,12 @@ void become_child(Thread& t, u64 flags, u64 stack, u64 child_tid, u64 tls, Vfork
 i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls) {
     Process& p = t.process();
     if (flags & ~(kHostForkFlags | kIgnoredForkFlags)) return -EINVAL;
-    // Memory shared between processes that are not threads exists only as vfork: the parent does not run meanwhile.
+    // Memory shared between processes that are not threads exists only as vfork: the parent does not run
+    // meanwhile.
     if ((flags & CLONE_VM) && !(flags & CLONE_VFORK)) return -EINVAL;
     const u64 host_flags = flags & kHostForkFlags;
-#if !defined(VM_SANITIZE_address) && !defined(VM_SANITIZE_thread)  // sanitizers do not follow a second stack in one thread
+#if !defined(VM_SANITIZE_address) && \
+    !defined(VM_SANITIZE_thread)  // sanitizers do not follow a second stack in one thread
     if (flags & CLONE_VM) return vfork_process(t, flags, host_flags, stack, parent_tid, child_tid, tls);
 #endif
     VforkPipe pipe;
@@ -180,7 +187,8 @@ i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid,
     i64 pid;
     {
         ForkLocks locks(p);
-        // Plain forks go through the C library, which makes its own locks fork-safe; it has no way to pass other flags.
+        // Plain forks go through the C library, which makes its own locks fork-safe; it has no way to pass
+        // other flags.
         pid = host_flags == SIGCHLD ? ::fork() : ::syscall(SYS_clone, host_flags, 0, 0, 0, 0);
         if (pid < 0) pid = -errno;
         if (pid == 0) {
@@ -209,7 +217,8 @@ i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid,
         }
         char byte;
         if (flags & CLONE_VFORK)
-            while (::read(pipe.read_end, &byte, 1) < 0 && errno == EINTR) {}
+            while (::read(pipe.read_end, &byte, 1) < 0 && errno == EINTR) {
+            }
     }
     if (pipe.read_end >= 0) ::close(pipe.read_end);
     set_host_mask(old);
@@ -218,8 +227,8 @@ i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid,
 
 // ---- the end of a thread
 
-/// Marks the robust mutexes that `t` holds as abandoned (Linux kernel/futex/core.c, exit_robust_list; the layout is
-/// struct robust_list_head: list, futex_offset, list_op_pending).
+/// Marks the robust mutexes that `t` holds as abandoned (Linux kernel/futex/core.c, exit_robust_list; the
+/// layout is struct robust_list_head: list, futex_offset, list_op_pending).
 void release_robust_list(Thread& t) {
     if (!t.robust_list || t.robust_list_len != 24) return;
     AddressSpace& mm = t.mm();
@@ -278,7 +287,8 @@ i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64
     if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)) return -EINVAL;
     if ((flags & CLONE_NEWNS) && (flags & CLONE_FS)) return -EINVAL;
     if (flags & CLONE_THREAD) {
-        if ((flags & kThreadFlags) != kThreadFlags) return -EINVAL;  // threads that share less are not offered
+        if ((flags & kThreadFlags) != kThreadFlags)
+            return -EINVAL;  // threads that share less are not offered
         t.mm().note_shared();
         return make_thread(t, flags, stack, parent_tid, child_tid, tls);
     }

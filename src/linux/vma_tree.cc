@@ -22,7 +22,8 @@ VmaTree::Map::iterator VmaTree::first_after(u64 addr) {
 
 u64 VmaTree::first_hole(u64 begin, u64 end) {
     u64 at = begin;
-    for (auto it = first_after(begin); it != map_.end() && it->second.begin <= at && at < end; ++it) at = it->second.end;
+    for (auto it = first_after(begin); it != map_.end() && it->second.begin <= at && at < end; ++it)
+        at = it->second.end;
     return std::min(at, end);
 }
 
@@ -63,8 +64,9 @@ bool VmaTree::erase(u64 begin, u64 end) {
 }
 
 bool VmaTree::mergeable(const Vma& a, const Vma& b) {
-    return a.end == b.begin && a.prot == b.prot && a.flags == b.flags && a.file_id == b.file_id && a.dying == b.dying &&
-           (a.file_id == 0 || a.offset + (a.end - a.begin) == b.offset) && a.path == b.path;
+    return a.end == b.begin && a.prot == b.prot && a.flags == b.flags && a.file_id == b.file_id &&
+           a.dying == b.dying && (a.file_id == 0 || a.offset + (a.end - a.begin) == b.offset) &&
+           a.path == b.path;
 }
 
 void VmaTree::insert(Vma v) {
@@ -92,7 +94,8 @@ void VmaTree::merge(u64 begin, u64 end) {
 }
 
 bool VmaTree::reserved(u64 begin, u64 end) const {
-    return std::any_of(reserved_.begin(), reserved_.end(), [&](const Range& r) { return r.begin < end && begin < r.end; });
+    return std::any_of(reserved_.begin(), reserved_.end(),
+                       [&](const Range& r) { return r.begin < end && begin < r.end; });
 }
 
 u64 VmaTree::choose(u64 len, u64 align) {
@@ -113,11 +116,14 @@ u64 VmaTree::choose(u64 len, u64 align) {
         if (hole_end > hole_begin && hole_end - hole_begin >= len) {
             u64 at = align_down(hole_end - len, align);
             while (at >= hole_begin && at < hole_end) {
-                const auto clash = std::find_if(reserved_.begin(), reserved_.end(),
-                                                [&](const Range& r) { return r.begin < at + len && at < r.end; });
+                const auto clash = std::find_if(reserved_.begin(), reserved_.end(), [&](const Range& r) {
+                    return r.begin < at + len && at < r.end;
+                });
                 if (clash == reserved_.end()) {
-                    if (align <= 4096) cursor_ = at;
-                    else cached_hole_ = hole_end - hole_begin;
+                    if (align <= 4096)
+                        cursor_ = at;
+                    else
+                        cached_hole_ = hole_end - hole_begin;
                     return at;
                 }
                 if (clash->begin < hole_begin + len) break;

@@ -22,7 +22,10 @@ class VmaTree {
     /// First mapping that ends beyond addr.
     Map::iterator first_after(u64 addr);
     Map::iterator end() { return map_.end(); }
-    bool any_in(u64 begin, u64 end) { auto it = first_after(begin); return it != map_.end() && it->second.begin < end; }
+    bool any_in(u64 begin, u64 end) {
+        auto it = first_after(begin);
+        return it != map_.end() && it->second.begin < end;
+    }
     /// First address of [begin, end) that is not mapped, or end.
     u64 first_hole(u64 begin, u64 end);
     /// Bytes of [begin, end) that are mapped.
@@ -44,14 +47,16 @@ class VmaTree {
     bool reserved(u64 begin, u64 end) const;
 
   private:
-    struct Range { u64 begin, end; };
+    struct Range {
+        u64 begin, end;
+    };
     static bool mergeable(const Vma& a, const Vma& b);
 
     Map map_;
     std::vector<Range> reserved_;
     u64 bytes_ = 0;
     u64 low_, top_;
-    u64 cursor_;            ///< no hole of more than cached_hole_ bytes lies in [cursor_, top_)
+    u64 cursor_;  ///< no hole of more than cached_hole_ bytes lies in [cursor_, top_)
     u64 cached_hole_ = 0;
 };
 

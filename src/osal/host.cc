@@ -1,9 +1,7 @@
 #include "osal/host.h"
 
-#include <asm/prctl.h>
 #include <cpuid.h>
 #include <linux/futex.h>
-#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,13 +11,11 @@
 namespace vm::osal {
 namespace {
 
-constexpr unsigned long kHwcap2Fsgsbase = 2;  // asm/hwcap2.h
-constexpr int kArchShstkStatus = 0x5005;      // asm/prctl.h, Linux 6.6
+constexpr int kArchShstkStatus = 0x5005;  // asm/prctl.h, Linux 6.6
 constexpr unsigned long kShstkEnabled = 1;
 
 HostCpu detect() {
     HostCpu cpu;
-    cpu.fsgsbase = (getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) != 0;
     unsigned long status = 0;
     cpu.shadow_stack = syscall(SYS_arch_prctl, kArchShstkStatus, &status) == 0 && (status & kShstkEnabled);
     return cpu;
@@ -49,22 +45,6 @@ std::string host_cpu_model() {
 const HostCpu& host_cpu() {
     static const HostCpu cpu = detect();
     return cpu;
-}
-
-void set_gs_base(void* base) {
-    if (host_cpu().fsgsbase)
-        asm volatile("wrgsbase %0" ::"r"(base) : "memory");
-    else
-        syscall(SYS_arch_prctl, ARCH_SET_GS, base);
-}
-
-void* gs_base() {
-    void* base = nullptr;
-    if (host_cpu().fsgsbase)
-        asm volatile("rdgsbase %0" : "=r"(base));
-    else
-        syscall(SYS_arch_prctl, ARCH_GET_GS, &base);
-    return base;
 }
 
 u64 monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }

@@ -1,4 +1,4 @@
-// Small host facts and services: GS base, CPU features, clocks, futex.
+// Small host facts and services: CPU features, clocks, futex.
 #pragma once
 
 #include <atomic>
@@ -10,16 +10,11 @@ namespace vm::osal {
 
 /// What the host processor and kernel offer that the product uses or reports.
 struct HostCpu {
-    bool fsgsbase = false;      ///< user code may write GS base (AT_HWCAP2)
     bool shadow_stack = false;  ///< CET shadow stacks are on for this process: RET must match CALL
 };
 const HostCpu& host_cpu();
 /// The processor's brand string. Asked anew each time: cpuid costs microseconds under a hypervisor.
 std::string host_cpu_model();
-
-/// GS base of the calling thread (glibc does not use it on x86-64).
-void set_gs_base(void* base);
-void* gs_base();
 
 /// CLOCK_MONOTONIC in nanoseconds (vDSO, async-signal-safe).
 u64 monotonic_ns();

@@ -10,8 +10,8 @@
 namespace vm::osal {
 namespace {
 
-/// Shared anonymous memory of `bytes`, or nullptr with errno. Anonymous rather than a memfd: no descriptor shows in the guest's
-/// table, and profilers take it for generated code and read /tmp/perf-PID.map.
+/// Shared anonymous memory of `bytes`, or nullptr with errno. Anonymous rather than a memfd: no descriptor
+/// shows in the guest's table, and profilers take it for generated code and read /tmp/perf-PID.map.
 u8* make_object(u64 bytes) {
     void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? nullptr : static_cast<u8*>(p);
@@ -50,11 +50,13 @@ CodeMemory::~CodeMemory() {
 
 Result<void> CodeMemory::map_object(u8* object) {
     // An old size of 0 makes a second mapping of the same shared pages.
-    void* rx = rx_ ? mremap(object, 0, size_, MREMAP_MAYMOVE | MREMAP_FIXED, rx_) : mremap(object, 0, size_, MREMAP_MAYMOVE);
+    void* rx = rx_ ? mremap(object, 0, size_, MREMAP_MAYMOVE | MREMAP_FIXED, rx_)
+                   : mremap(object, 0, size_, MREMAP_MAYMOVE);
     if (rx == MAP_FAILED) return fail(ErrorKind::Resource, "cannot map generated code a second time", errno);
     rx_ = static_cast<u8*>(rx);
     if (mprotect(rx_, size_, PROT_READ | PROT_EXEC) != 0)
-        return fail(ErrorKind::Resource, "cannot map executable memory for generated code (is it forbidden here?)", errno);
+        return fail(ErrorKind::Resource,
+                    "cannot map executable memory for generated code (is it forbidden here?)", errno);
     if (rw_ == nullptr) {
         rw_ = object;
     } else if (mremap(object, size_, size_, MREMAP_MAYMOVE | MREMAP_FIXED, rw_) == MAP_FAILED) {
@@ -66,13 +68,12 @@ Result<void> CodeMemory::map_object(u8* object) {
 Result<void> CodeMemory::create(u64 bytes) {
     size_ = bytes;
     u8* object = make_object(bytes);
-    if (object == nullptr) return fail(ErrorKind::Resource, "cannot create the memory object for generated code", errno);
+    if (object == nullptr)
+        return fail(ErrorKind::Resource, "cannot create the memory object for generated code", errno);
     return map_object(object);
 }
 
-void CodeMemory::discard(u64 offset, u64 bytes) {
-    madvise(rw_ + offset, bytes, MADV_REMOVE);
-}
+void CodeMemory::discard(u64 offset, u64 bytes) { madvise(rw_ + offset, bytes, MADV_REMOVE); }
 
 Result<void> CodeMemory::begin_fork() {
     fork_copy_ = make_object(size_);
@@ -81,7 +82,9 @@ Result<void> CodeMemory::begin_fork() {
     return {};
 }
 
-void CodeMemory::copy_for_fork(u64 offset, u64 bytes) { std::memcpy(fork_copy_ + offset, rx_ + offset, bytes); }
+void CodeMemory::copy_for_fork(u64 offset, u64 bytes) {
+    std::memcpy(fork_copy_ + offset, rx_ + offset, bytes);
+}
 
 void CodeMemory::end_fork_parent() {
     if (fork_copy_ != nullptr) munmap(fork_copy_, size_);

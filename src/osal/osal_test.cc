@@ -161,22 +161,6 @@ TEST(CodeMemory, ForkedChildHasItsOwnCopy) {
     EXPECT_EQ(m.rx()[8192], 2);
 }
 
-TEST(Host, GsBaseIsPerThread) {
-    u64 here = 1, there = 2;
-    set_gs_base(&here);
-    std::thread t([&] {
-        set_gs_base(&there);
-        EXPECT_EQ(gs_base(), &there);
-        set_gs_base(nullptr);
-    });
-    t.join();
-    EXPECT_EQ(gs_base(), &here);
-    u64 seen = 0;
-    asm volatile("movq %%gs:0, %0" : "=r"(seen));
-    EXPECT_EQ(seen, 1u);
-    set_gs_base(nullptr);
-}
-
 TEST(Host, FutexAndClocks) {
     std::atomic<u32> word{0};
     const u64 start = monotonic_ns();

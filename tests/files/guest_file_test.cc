@@ -200,7 +200,8 @@ void GoldenTest::run() {
 
 TEST_P(GoldenTest, Translates) {
 #ifdef __clang__
-    GTEST_SKIP() << "the files hold what GCC's order of evaluating arguments gives; Clang numbers the values differently";
+    GTEST_SKIP() << "the files hold what GCC's order of evaluating arguments gives; Clang numbers the values "
+                    "differently";
 #endif
     run();
 }

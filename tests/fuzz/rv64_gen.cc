@@ -1,10 +1,12 @@
-// Writes a static RISC-V Linux ELF that runs random instruction sequences ("cases") and prints the register file after each.
-// Made from the instruction table: every encoding takes part unless kExcluded names it with a reason.
+// Writes a static RISC-V Linux ELF that runs random instruction sequences ("cases") and prints the register
+// file after each. Made from the instruction table: every encoding takes part unless kExcluded names it with
+// a reason.
 //
-// Case k: registers from an input table, a body of random instructions, registers to the output table. x2, x8 and x9
-// point into a scratch area (memory operands use them as base), one more register per case holds the table address.
-// With --faults some of the pointers lead nowhere and some instructions trap: a handler for SIGILL, SIGTRAP, SIGBUS and SIGSEGV
-// appends signal, si_addr and all saved registers to a log, steps over the instruction and returns; the log is printed too.
+// Case k: registers from an input table, a body of random instructions, registers to the output table. x2, x8
+// and x9 point into a scratch area (memory operands use them as base), one more register per case holds the
+// table address. With --faults some of the pointers lead nowhere and some instructions trap: a handler for
+// SIGILL, SIGTRAP, SIGBUS and SIGSEGV appends signal, si_addr and all saved registers to a log, steps over
+// the instruction and returns; the log is printed too.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,17 +24,21 @@ using namespace vm::frontend::riscv64;
 
 namespace {
 
-constexpr u64 kText = 0x100000, kData = 0x40000000, kScratch = kData, kScratchSize = 0x3000, kPointer = kScratch + 0x1800;
+constexpr u64 kText = 0x100000, kData = 0x40000000, kScratch = kData, kScratchSize = 0x3000,
+              kPointer = kScratch + 0x1800;
 constexpr u64 kInputs = kData + 0x10000;
-constexpr u64 kForbidden = 0x50000000;                     // never mapped
-constexpr u64 kSignalStack = kData + 0x4000, kSignalStackSize = 0x8000, kLogPointer = kData + 0xf000, kSigaction = kData + 0xf100;
+constexpr u64 kForbidden = 0x50000000;  // never mapped
+constexpr u64 kSignalStack = kData + 0x4000, kSignalStackSize = 0x8000, kLogPointer = kData + 0xf000,
+              kSigaction = kData + 0xf100;
 constexpr u64 kLog = 0x60000000, kLogEntry = 16 + 256 + 264, kLogSize = 0x400000;
 constexpr unsigned kRecord = 31 * 8 + 32 * 8 + 8;  // x1..x31, f0..f31, fcsr
 
-/// Encodings that are not drawn but stand in fixed places: the system calls that print the results, the traps of --faults.
+/// Encodings that are not drawn but stand in fixed places: the system calls that print the results, the traps
+/// of --faults.
 const std::set<Insn> kNotDrawn{Insn::ECALL, Insn::EBREAK, Insn::C_EBREAK};
 /// What QEMU 7.2 does not have: compared between our tiers only.
-const std::set<Ext> kNotInQemu{Zicond, Zfa, Zacas, Zcb, Zicbom, Zicbop, Zicboz, Zimop, Zcmop, Zihintntl, Zawrs};
+const std::set<Ext> kNotInQemu{Zicond, Zfa,   Zacas, Zcb,       Zicbom, Zicbop,
+                               Zicboz, Zimop, Zcmop, Zihintntl, Zawrs};
 
 /// What QEMU 7.2 gets wrong, with the difference seen: not drawn for programs that QEMU runs.
 const std::map<std::string, std::string> kWrongInQemu{
@@ -52,7 +58,10 @@ struct Options {
 class Coverage {
   public:
     void add(Insn id, u64 pc) { count_[id]++, at_.push_back({pc, id}); }
-    u64 of(Insn id) const { const auto it = count_.find(id); return it == count_.end() ? 0 : it->second; }
+    u64 of(Insn id) const {
+        const auto it = count_.find(id);
+        return it == count_.end() ? 0 : it->second;
+    }
     void write_places(const std::string& path) const {
         std::ofstream f(path);
         for (const auto& [pc, id] : at_) f << std::hex << pc << ' ' << info(id).name << '\n';
@@ -73,12 +82,19 @@ class Assembler {
   public:
     std::vector<u8> code;
     u64 pc() const { return kText + code.size(); }
-    void word(u32 w) { for (int i = 0; i < 4; i++) code.push_back(static_cast<u8>(w >> 8 * i)); }
-    void half(u32 w) { for (int i = 0; i < 2; i++) code.push_back(static_cast<u8>(w >> 8 * i)); }
+    void word(u32 w) {
+        for (int i = 0; i < 4; i++) code.push_back(static_cast<u8>(w >> 8 * i));
+    }
+    void half(u32 w) {
+        for (int i = 0; i < 2; i++) code.push_back(static_cast<u8>(w >> 8 * i));
+    }
     void raw(u32 w, unsigned length) { length == 2 ? half(w) : word(w); }
-    void itype(u32 op, u32 f3, u32 rd, u32 rs1, i64 imm) { word(op | rd << 7 | f3 << 12 | rs1 << 15 | static_cast<u32>(imm & 0xfff) << 20); }
+    void itype(u32 op, u32 f3, u32 rd, u32 rs1, i64 imm) {
+        word(op | rd << 7 | f3 << 12 | rs1 << 15 | static_cast<u32>(imm & 0xfff) << 20);
+    }
     void stype(u32 op, u32 f3, u32 rs1, u32 rs2, i64 imm) {
-        word(op | static_cast<u32>(imm & 31) << 7 | f3 << 12 | rs1 << 15 | rs2 << 20 | static_cast<u32>((imm >> 5) & 0x7f) << 25);
+        word(op | static_cast<u32>(imm & 31) << 7 | f3 << 12 | rs1 << 15 | rs2 << 20 |
+             static_cast<u32>((imm >> 5) & 0x7f) << 25);
     }
     /// rd = absolute address below 2 GiB
     void address(u32 rd, u64 a) {
@@ -90,7 +106,9 @@ class Assembler {
     void sd(u32 rs, u32 base, i64 off) { stype(0x23, 3, base, rs, off); }
     void fld(u32 rd, u32 base, i64 off) { itype(0x07, 3, rd, base, off); }
     void fsd(u32 rs, u32 base, i64 off) { stype(0x27, 3, base, rs, off); }
-    void patch(size_t at, u32 w, unsigned length) { for (unsigned i = 0; i < length; i++) code[at + i] = static_cast<u8>(w >> 8 * i); }
+    void patch(size_t at, u32 w, unsigned length) {
+        for (unsigned i = 0; i < length; i++) code[at + i] = static_cast<u8>(w >> 8 * i);
+    }
 };
 
 u32 put(u32 word, u64 imm, unsigned imm_hi, unsigned imm_lo, unsigned at) {
@@ -105,7 +123,8 @@ u32 with_offset(Insn id, u32 w, u64 o) {
         w = put(put(put(put(w, o, 11, 11, 12), o, 4, 4, 11), o, 9, 8, 9), o, 10, 10, 8);
         return put(put(put(put(w, o, 6, 6, 7), o, 7, 7, 6), o, 3, 1, 3), o, 5, 5, 2);
     }
-    if (n == "C_BEQZ" || n == "C_BNEZ") return put(put(put(put(put(w, o, 8, 8, 12), o, 4, 3, 10), o, 7, 6, 5), o, 2, 1, 3), o, 5, 5, 2);
+    if (n == "C_BEQZ" || n == "C_BNEZ")
+        return put(put(put(put(put(w, o, 8, 8, 12), o, 4, 3, 10), o, 7, 6, 5), o, 2, 1, 3), o, 5, 5, 2);
     return put(put(put(put(w, o, 12, 12, 31), o, 10, 5, 25), o, 4, 1, 8), o, 11, 11, 7);
 }
 
@@ -121,7 +140,8 @@ class CaseWriter {
     void write(unsigned index, std::vector<u8>& inputs, u64 outputs, u64 input_addr) {
         rng_ = o_.seed * 1000003 + index;
         next(&rng_);
-        do table_ = static_cast<u32>(1 + next(&rng_) % 31); while (table_ == 2 || table_ == 8 || table_ == 9);
+        do table_ = static_cast<u32>(1 + next(&rng_) % 31);
+        while (table_ == 2 || table_ == 8 || table_ == 9);
         make_inputs(inputs);
         a_.address(table_, input_addr);
         const u32 tmp = table_ == 1 ? 3 : 1;
@@ -139,28 +159,71 @@ class CaseWriter {
     }
 
   private:
-    struct Pending { size_t at; Insn id; u32 word; unsigned length; unsigned skip; };
+    struct Pending {
+        size_t at;
+        Insn id;
+        u32 word;
+        unsigned length;
+        unsigned skip;
+    };
 
-    /// The next instruction is executed once if the program reaches its end. With --faults an access may trap instead, and is not counted.
+    /// The next instruction is executed once if the program reaches its end. With --faults an access may trap
+    /// instead, and is not counted.
     void count(Insn id) {
         if (!o_.faults || !contains(info(info(id).base).asm_template, "(")) coverage_.add(id, a_.pc());
     }
 
     u64 special_int() {
-        static const u64 v[] = {0, 1, 2, ~0ull, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, 0xffffffff80000000, 0xff, 0x8000, 0x5555555555555555, 63, 64};
+        static const u64 v[] = {0,
+                                1,
+                                2,
+                                ~0ull,
+                                0x7fffffff,
+                                0x80000000,
+                                0xffffffff,
+                                0x7fffffffffffffff,
+                                0x8000000000000000,
+                                0xffffffff80000000,
+                                0xff,
+                                0x8000,
+                                0x5555555555555555,
+                                63,
+                                64};
         const u64 r = next(&rng_);
-        return r % 3 == 0 ? v[(r >> 8) % std::size(v)] : r % 3 == 1 ? next(&rng_) >> (r >> 8) % 64 : next(&rng_);
+        return r % 3 == 0   ? v[(r >> 8) % std::size(v)]
+               : r % 3 == 1 ? next(&rng_) >> (r >> 8) % 64
+                            : next(&rng_);
     }
     u64 special_float() {
-        static const u64 d[] = {0, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
-                                0x7ff0000000000001, 0xfff8000000000123, 1, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0x3fe0000000000000,
-                                0x41e0000000000000, 0xc1e0000000000000, 0x43e0000000000000, 0x4340000000000000, 0x3ff8000000000000, 0x4004000000000000};
-        static const u32 s[] = {0, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 1, 0x007fffff, 0x00800000, 0x7f7fffff,
+        static const u64 d[] = {0,
+                                0x8000000000000000,
+                                0x3ff0000000000000,
+                                0xbff0000000000000,
+                                0x7ff0000000000000,
+                                0xfff0000000000000,
+                                0x7ff8000000000000,
+                                0x7ff0000000000001,
+                                0xfff8000000000123,
+                                1,
+                                0x000fffffffffffff,
+                                0x0010000000000000,
+                                0x7fefffffffffffff,
+                                0x3fe0000000000000,
+                                0x41e0000000000000,
+                                0xc1e0000000000000,
+                                0x43e0000000000000,
+                                0x4340000000000000,
+                                0x3ff8000000000000,
+                                0x4004000000000000};
+        static const u32 s[] = {0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
+                                0x7fc00000, 0x7f800001, 1,          0x007fffff, 0x00800000, 0x7f7fffff,
                                 0x4f000000, 0xcf000000, 0x5f000000, 0x3fc00000, 0x40200000};
-        static const u32 h[] = {0, 0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00, 0x7c01, 1, 0x3ff, 0x400, 0x7bff, 0x3e00, 0x4100};
+        static const u32 h[] = {0,      0x8000, 0x3c00, 0xbc00, 0x7c00, 0xfc00, 0x7e00,
+                                0x7c01, 1,      0x3ff,  0x400,  0x7bff, 0x3e00, 0x4100};
         const u64 r = next(&rng_);
         switch (r % 8) {
-            case 0: case 1: return d[(r >> 8) % std::size(d)];
+            case 0:
+            case 1: return d[(r >> 8) % std::size(d)];
             case 2: return 0xffffffff00000000 | s[(r >> 8) % std::size(s)];
             case 3: return 0xffffffffffff0000 | h[(r >> 8) % std::size(h)];
             case 4: return 0xffffffff00000000 | static_cast<u32>(next(&rng_));
@@ -172,10 +235,12 @@ class CaseWriter {
     void make_inputs(std::vector<u8>& inputs) {
         u64 record[kRecord / 8];
         for (unsigned x = 1; x < 32; x++) record[x - 1] = special_int();
-        record[1] = kPointer, record[7] = kPointer + 64 * (next(&rng_) % 4), record[8] = kPointer - 16 * (next(&rng_) % 8);
+        record[1] = kPointer, record[7] = kPointer + 64 * (next(&rng_) % 4),
+        record[8] = kPointer - 16 * (next(&rng_) % 8);
         if (o_.faults)
             for (unsigned r : {2u, 8u, 9u})
-                if (next(&rng_) % 2) record[r - 1] = kForbidden + 0x1000 * (next(&rng_) % 16) + 64 * (next(&rng_) % 8);
+                if (next(&rng_) % 2)
+                    record[r - 1] = kForbidden + 0x1000 * (next(&rng_) % 16) + 64 * (next(&rng_) % 8);
         for (unsigned f = 0; f < 32; f++) record[31 + f] = special_float();
         record[63] = (next(&rng_) % 5) << 5 | (next(&rng_) & 31);
         const auto* p = reinterpret_cast<const u8*>(record);
@@ -189,9 +254,11 @@ class CaseWriter {
     bool fits(const Decoded& d) const {
         const std::string_view base = info(d.base).name;
         // c.addi16sp moves the stack pointer by at most 512 bytes: it stays inside the scratch area
-        if (d.id != Insn::C_ADDI16SP && !contains(info(d.base).asm_template, "{fd}") && reserved(d.rd)) return false;
+        if (d.id != Insn::C_ADDI16SP && !contains(info(d.base).asm_template, "{fd}") && reserved(d.rd))
+            return false;
         if (base == "AMOCAS_Q" && reserved((d.rd + 1u) & 31)) return false;
-        const bool memory = contains(info(d.base).asm_template, "({rs1})") && base != "JALR" && !base.starts_with("PREFETCH");
+        const bool memory =
+            contains(info(d.base).asm_template, "({rs1})") && base != "JALR" && !base.starts_with("PREFETCH");
         if (memory && !pointer(d.rs1)) return false;
         if (base.starts_with("CSRR")) return fits_csr(d, base);
         return true;
@@ -200,13 +267,16 @@ class CaseWriter {
         if (d.csr < 1 || d.csr > 3) return false;
         if (d.csr == 1) return true;
         if (base == "CSRRWI") return d.csr == 3 || d.imm <= 4;
-        return (base == "CSRRS" || base == "CSRRC") ? d.rs1 == 0 : base != "CSRRW" && d.imm == 0;  // CSRRSI, CSRRCI of nothing
+        return (base == "CSRRS" || base == "CSRRC")
+                   ? d.rs1 == 0
+                   : base != "CSRRW" && d.imm == 0;  // CSRRSI, CSRRCI of nothing
     }
 
     bool draw(Insn id, Decoded* d) {
         for (int tries = 0; tries < 4000; tries++) {
             u32 w = random_encoding(id, &rng_);
-            if (contains(info(id).name, "CSRR")) w = (w & 0xfffff) | static_cast<u32>(1 + next(&rng_) % 3) << 20;
+            if (contains(info(id).name, "CSRR"))
+                w = (w & 0xfffff) | static_cast<u32>(1 + next(&rng_) % 3) << 20;
             *d = decode(w, ~u64{0});
             if (d->id == id && fits(*d)) return true;
         }
@@ -222,7 +292,8 @@ class CaseWriter {
             Decoded d;
             if (!draw(id, &d)) continue;
             const u64 choice = next(&rng_);
-            static constexpr u32 kTraps[] = {0x00100073, 0x9002, 0x0000, 0xffffffff};  // ebreak, c.ebreak, two undefined
+            static constexpr u32 kTraps[] = {0x00100073, 0x9002, 0x0000,
+                                             0xffffffff};  // ebreak, c.ebreak, two undefined
             const u32 trap = kTraps[choice >> 20 & 3];
             const bool dropped = o_.only_case >= 0 && o_.drop.contains(n);
             starts.push_back(a_.code.size());
@@ -250,8 +321,10 @@ class CaseWriter {
         }
     }
 
-    /// `sure`: no branch leads past it. `*shadow`: how many of the instructions that follow a branch may skip.
-    void emit(const Decoded& d, u64 choice, std::vector<Pending>& pending, unsigned index, bool sure, unsigned* shadow) {
+    /// `sure`: no branch leads past it. `*shadow`: how many of the instructions that follow a branch may
+    /// skip.
+    void emit(const Decoded& d, u64 choice, std::vector<Pending>& pending, unsigned index, bool sure,
+              unsigned* shadow) {
         const unsigned skip = static_cast<unsigned>(choice % 3);
         if (d.base == Insn::JALR) {
             // auipc T; addi T,T,x; jalr rd, imm(T): the target is patched into the addi
@@ -271,7 +344,8 @@ class CaseWriter {
         if (sure) count(d.id);
         a_.raw(d.bits, d.length);
         const std::string_view name = info(d.id).name;
-        if (name.starts_with("LR_")) {  // its store-conditional follows at once: anything between may lose the reservation
+        if (name.starts_with(
+                "LR_")) {  // its store-conditional follows at once: anything between may lose the reservation
             Decoded sc;
             const Insn id = name == "LR_W" ? Insn::SC_W : Insn::SC_D;
             do {
@@ -317,8 +391,8 @@ void write_handler(Assembler& a) {
     a.itype(0x13, 0, t1, t1, kLogEntry);
     a.sd(t1, t0, 0);
     a.ld(t0, a2, 176);
-    a.itype(0x03, 5, t1, t0, 0);   // lhu
-    a.itype(0x13, 7, t1, t1, 3);   // andi
+    a.itype(0x03, 5, t1, t0, 0);  // lhu
+    a.itype(0x13, 7, t1, t1, 3);  // andi
     a.itype(0x13, 0, t2, 0, 3);
     a.itype(0x13, 0, t0, t0, 2);
     a.word(with_offset(Insn::BNE, 0x1063 | t1 << 15 | t2 << 20, 8));
@@ -338,23 +412,30 @@ void write_handler(Assembler& a) {
     a.itype(0x13, 0, a0, t0, 32), a.itype(0x13, 0, a1, 0, 0), call(132);  // sigaltstack
     for (int sig : {4, 5, 7, 11}) {
         a.address(t0, kSigaction);
-        a.itype(0x13, 0, a0, 0, sig), a.itype(0x13, 0, a1, t0, 0), a.itype(0x13, 0, a2, 0, 0), a.itype(0x13, 0, 13, 0, 8), call(134);
+        a.itype(0x13, 0, a0, 0, sig), a.itype(0x13, 0, a1, t0, 0), a.itype(0x13, 0, a2, 0, 0),
+            a.itype(0x13, 0, 13, 0, 8), call(134);
     }
     // the log: mmap(kLog, kLogSize, RW, PRIVATE|FIXED|ANONYMOUS, -1, 0)
-    a.address(a0, kLog), a.address(a1, kLogSize), a.itype(0x13, 0, a2, 0, 3), a.itype(0x13, 0, 13, 0, 0x32), a.itype(0x13, 0, 14, 0, -1);
+    a.address(a0, kLog), a.address(a1, kLogSize), a.itype(0x13, 0, a2, 0, 3), a.itype(0x13, 0, 13, 0, 0x32),
+        a.itype(0x13, 0, 14, 0, -1);
     a.itype(0x13, 0, 15, 0, 0), call(222);
 }
 
-void put64(std::vector<u8>& v, u64 x, unsigned n = 8) { for (unsigned i = 0; i < n; i++) v.push_back(static_cast<u8>(x >> 8 * i)); }
+void put64(std::vector<u8>& v, u64 x, unsigned n = 8) {
+    for (unsigned i = 0; i < n; i++) v.push_back(static_cast<u8>(x >> 8 * i));
+}
 
-void write_elf(const std::string& path, const std::vector<u8>& code, const std::vector<u8>& data, u64 data_size) {
+void write_elf(const std::string& path, const std::vector<u8>& code, const std::vector<u8>& data,
+               u64 data_size) {
     std::vector<u8> f;
     const u64 text_off = 0x1000, data_off = align_up(text_off + code.size(), 0x1000);
     put64(f, 0x00010102464c457full), put64(f, 0);
-    put64(f, 2, 2), put64(f, 243, 2), put64(f, 1, 4), put64(f, kText), put64(f, 64), put64(f, 0), put64(f, 5, 4);
+    put64(f, 2, 2), put64(f, 243, 2), put64(f, 1, 4), put64(f, kText), put64(f, 64), put64(f, 0),
+        put64(f, 5, 4);
     put64(f, 64, 2), put64(f, 56, 2), put64(f, 2, 2), put64(f, 64, 2), put64(f, 0, 2), put64(f, 0, 2);
     auto segment = [&](u64 flags, u64 off, u64 addr, u64 size, u64 mem) {
-        put64(f, 1, 4), put64(f, flags, 4), put64(f, off), put64(f, addr), put64(f, addr), put64(f, size), put64(f, mem), put64(f, 0x1000);
+        put64(f, 1, 4), put64(f, flags, 4), put64(f, off), put64(f, addr), put64(f, addr), put64(f, size),
+            put64(f, mem), put64(f, 0x1000);
     };
     segment(5, text_off, kText, code.size(), code.size());
     segment(6, data_off, kData, data.size(), data_size);
@@ -362,26 +443,47 @@ void write_elf(const std::string& path, const std::vector<u8>& code, const std::
     f.insert(f.end(), code.begin(), code.end());
     f.resize(data_off);
     f.insert(f.end(), data.begin(), data.end());
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char*>(f.data()), static_cast<std::streamsize>(f.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(f.data()), static_cast<std::streamsize>(f.size()));
 }
 
 bool parse(int argc, char** argv, Options* o) {
     for (int i = 1; i < argc; i++) {
         const std::string a = argv[i];
-        if (a == "--qemu") { o->qemu = true; continue; }
-        if (a == "--faults") { o->faults = true; continue; }
-        if (a == "--list") { o->list = true; continue; }
+        if (a == "--qemu") {
+            o->qemu = true;
+            continue;
+        }
+        if (a == "--faults") {
+            o->faults = true;
+            continue;
+        }
+        if (a == "--list") {
+            o->list = true;
+            continue;
+        }
         if (i + 1 >= argc) return false;
         const std::string v = argv[++i];
-        if (a == "--seed") o->seed = std::stoull(v);
-        else if (a == "--cases") o->cases = static_cast<unsigned>(std::stoul(v));
-        else if (a == "--length") o->length = static_cast<unsigned>(std::stoul(v));
-        else if (a == "--case") o->only_case = std::stoi(v);
-        else if (a == "--drop") { for (size_t p = 0; p < v.size(); p = v.find(',', p) == std::string::npos ? v.size() : v.find(',', p) + 1) o->drop.insert(static_cast<unsigned>(std::stoul(v.substr(p)))); }
-        else if (a == "--out") o->out = v;
-        else if (a == "--coverage") o->coverage = v;
-        else if (a == "--counted") o->counted = v;
-        else return false;
+        if (a == "--seed")
+            o->seed = std::stoull(v);
+        else if (a == "--cases")
+            o->cases = static_cast<unsigned>(std::stoul(v));
+        else if (a == "--length")
+            o->length = static_cast<unsigned>(std::stoul(v));
+        else if (a == "--case")
+            o->only_case = std::stoi(v);
+        else if (a == "--drop") {
+            for (size_t p = 0; p < v.size();
+                 p = v.find(',', p) == std::string::npos ? v.size() : v.find(',', p) + 1)
+                o->drop.insert(static_cast<unsigned>(std::stoul(v.substr(p))));
+        } else if (a == "--out")
+            o->out = v;
+        else if (a == "--coverage")
+            o->coverage = v;
+        else if (a == "--counted")
+            o->counted = v;
+        else
+            return false;
     }
     return true;
 }
@@ -391,23 +493,29 @@ bool parse(int argc, char** argv, Options* o) {
 int main(int argc, char** argv) {
     Options o;
     if (!parse(argc, argv, &o)) {
-        std::fprintf(stderr, "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--faults] [--list] [--out FILE] [--coverage FILE] [--counted FILE]\n");
+        std::fprintf(stderr,
+                     "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] "
+                     "[--faults] [--list] [--out FILE] [--coverage FILE] [--counted FILE]\n");
         return 2;
     }
     std::vector<Insn> pool;
     for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
         const InsnInfo& f = info(static_cast<Insn>(i));
-        if (kNotDrawn.contains(static_cast<Insn>(i)) || (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name))))) continue;
+        if (kNotDrawn.contains(static_cast<Insn>(i)) ||
+            (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name)))))
+            continue;
         pool.push_back(static_cast<Insn>(i));
     }
     Assembler a;
     Coverage coverage;
     std::vector<u8> inputs;
     CaseWriter writer(a, o, pool, coverage);
-    const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0, last = o.only_case >= 0 ? first + 1 : o.cases;
+    const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0,
+                   last = o.only_case >= 0 ? first + 1 : o.cases;
     if (o.faults) write_handler(a);
     const u64 out_addr = align_up(kInputs + u64{last - first} * kRecord, 0x1000);
-    for (unsigned k = first; k < last; k++) writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
+    for (unsigned k = first; k < last; k++)
+        writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
     const u64 out_size = u64{last - first} * kRecord;
     auto write_out = [&](u64 addr, u64 size) {
         a.itype(0x13, 0, 10, 0, 1), a.address(11, addr), a.address(12, size), a.itype(0x13, 0, 17, 0, 64);
@@ -416,7 +524,8 @@ int main(int argc, char** argv) {
     write_out(out_addr, out_size);
     write_out(kScratch, kScratchSize);
     if (o.faults) {  // the log as far as it was written
-        a.itype(0x13, 0, 10, 0, 1), a.address(11, kLog), a.address(5, kLogPointer), a.ld(12, 5, 0), a.word(0x40b60633);  // sub a2,a2,a1
+        a.itype(0x13, 0, 10, 0, 1), a.address(11, kLog), a.address(5, kLogPointer), a.ld(12, 5, 0),
+            a.word(0x40b60633);  // sub a2,a2,a1
         a.itype(0x13, 0, 17, 0, 64), a.word(0x73);
     }
     a.itype(0x13, 0, 10, 0, 0), a.itype(0x13, 0, 17, 0, 93), a.word(0x73);
@@ -432,7 +541,9 @@ int main(int argc, char** argv) {
             const auto id = static_cast<Insn>(i);
             const std::string name(info(id).name), ext(ext_name(info(id).ext));
             const auto wrong = kWrongInQemu.find(name);
-            const std::string why = kNotInQemu.contains(info(id).ext) ? "QEMU 7.2 has no " + ext : wrong != kWrongInQemu.end() ? wrong->second : "";
+            const std::string why = kNotInQemu.contains(info(id).ext) ? "QEMU 7.2 has no " + ext
+                                    : wrong != kWrongInQemu.end()     ? wrong->second
+                                                                      : "";
             c << name << ' ' << coverage.of(id) << ' ' << ext << ' ' << why << '\n';
         }
     }

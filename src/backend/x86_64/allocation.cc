@@ -46,7 +46,8 @@ void Lowering::consume() {
         if (an_.info[cur_uses_[k].value].uses == 0) release(cur_uses_[k].value);
 }
 
-// A dead value gives back its scratch registers, and its spill slot when this instruction is over (it may still be read). A pinned register goes on holding it: it is the slot.
+// A dead value gives back its scratch registers, and its spill slot when this instruction is over (it may
+// still be read). A pinned register goes on holding it: it is the slot.
 void Lowering::release(Value v) {
     Loc& l = loc_[v];
     for (u32 m = l.regs & kScratch; m; m &= m - 1) reg_val_[static_cast<u8>(std::countr_zero(m))] = kNone;
@@ -57,7 +58,8 @@ void Lowering::release(Value v) {
 bool Lowering::backed(Value v, u32 but_regs) const {
     const Loc& l = loc_[v];
     const Op op = inst(v).op;
-    return (l.regs & ~but_regs) || l.home >= 0 || l.spill >= 0 || op == Op::Const || op == Op::GuestAddr || op == Op::Const128;
+    return (l.regs & ~but_regs) || l.home >= 0 || l.spill >= 0 || op == Op::Const || op == Op::GuestAddr ||
+           op == Op::Const128;
 }
 
 void Lowering::set_reg(Value v, u8 r) {
@@ -72,7 +74,7 @@ void Lowering::drop_reg(u8 r) {
 }
 
 x86::Mem Lowering::spill_mem(i16 slot, unsigned size) const {
-    return gs(static_cast<i32>(offsetof(VcpuState, spill)) + 16 * slot, size);
+    return state_mem(static_cast<i32>(offsetof(VcpuState, spill)) + 16 * slot, size);
 }
 
 i16 Lowering::new_spill() {
@@ -179,7 +181,7 @@ unsigned Lowering::memory_bytes(Value v) const {
 }
 x86::Mem Lowering::memory_of(Value v, unsigned size) const {
     if (loc_[v].spill >= 0) return spill_mem(loc_[v].spill, size);
-    return gs(guest_disp(layout_.slots[static_cast<unsigned>(loc_[v].home)]), size);
+    return state_mem(guest_disp(layout_.slots[static_cast<unsigned>(loc_[v].home)]), size);
 }
 
 void Lowering::copy(u8 to, u8 from) {
@@ -232,7 +234,8 @@ void Lowering::load_gpr(u8 r, Value v, bool keep_flags) {
         return;
     }
     switch (const unsigned n = memory_bytes(v)) {
-        case 1: case 2: a.movzx(r32(r), memory_of(v, n)); break;
+        case 1:
+        case 2: a.movzx(r32(r), memory_of(v, n)); break;
         case 4: a.mov(r32(r), memory_of(v, 4)); break;
         default: a.mov(r64(r), memory_of(v, 8)); break;
     }
@@ -301,16 +304,19 @@ Operand Lowering::use_src(Value v, unsigned bits, bool imm_ok) {
         const i64 s = bits < 64 ? vm::sext(raw, bits) : static_cast<i64>(raw);
         if (fits_signed(s, 32)) return asmjit::Imm(s);
     }
-    if (in_gpr(v) == kNoReg && in_memory(v) && uses_left(v) == 1 && memory_bytes(v) * 8 >= bits) return memory_of(v, bits / 8);
+    if (in_gpr(v) == kNoReg && in_memory(v) && uses_left(v) == 1 && memory_bytes(v) * 8 >= bits)
+        return memory_of(v, bits / 8);
     return gpr(use_gpr(v), bits);
 }
 
 Operand Lowering::use_xsrc(Value v, unsigned bytes) {
-    if (in_xmm(v) == kNoReg && in_memory(v) && uses_left(v) == 1 && memory_bytes(v) >= bytes) return memory_of(v, bytes);
+    if (in_xmm(v) == kNoReg && in_memory(v) && uses_left(v) == 1 && memory_bytes(v) >= bytes)
+        return memory_of(v, bytes);
     return xr(use_xmm(v));
 }
 
-// Register for the result of `v`: its hint if that is free now, else one of `prefer` that is free, else any scratch register.
+// Register for the result of `v`: its hint if that is free now, else one of `prefer` that is free, else any
+// scratch register.
 u8 Lowering::define(Value v, bool vec, u32 prefer, u32 avoid) {
     consume();
     const ValueInfo& info = an_.info[v];

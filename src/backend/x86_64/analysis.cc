@@ -15,15 +15,33 @@ bool makes_clean(const Inst& in, Type operand) {
     switch (in.op) {
         case Op::Const: return true;
         case Op::Select: return in.type == Type::I32;
-        case Op::Icmp: case Op::FCmp: case Op::StoreCond: case Op::FlagsTest: return true;
+        case Op::Icmp:
+        case Op::FCmp:
+        case Op::StoreCond:
+        case Op::FlagsTest: return true;
         case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
         case Op::Zext: return true;
         case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
         case Op::Trunc: return in.type == Type::I1;
-        case Op::Add: case Op::Sub: case Op::Mul: case Op::Neg: case Op::And: case Op::Or: case Op::Xor: case Op::AndNot:
-        case Op::Not: case Op::Shl: case Op::Lshr: case Op::Ashr: case Op::Rotr: case Op::Clz: case Op::Ctz: case Op::Popcnt:
-        case Op::Bswap: case Op::MulHiS: case Op::MulHiU:
-            return in.type == Type::I32;
+        case Op::Add:
+        case Op::Sub:
+        case Op::Mul:
+        case Op::Neg:
+        case Op::And:
+        case Op::Or:
+        case Op::Xor:
+        case Op::AndNot:
+        case Op::Not:
+        case Op::Shl:
+        case Op::Lshr:
+        case Op::Ashr:
+        case Op::Rotr:
+        case Op::Clz:
+        case Op::Ctz:
+        case Op::Popcnt:
+        case Op::Bswap:
+        case Op::MulHiS:
+        case Op::MulHiU: return in.type == Type::I32;
         default: return false;
     }
 }
@@ -82,7 +100,10 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             const Value x = arg(0);
             const Inst& def = block.insts[x];
             const Type def_arg = def.op == Op::Sext ? block.insts[def.args[0]].type : Type::Void;
-            return in.type == Type::I64 && block.insts[in.args[0]].type == Type::I32 && is_sign32(def, def_arg) ? x : i;
+            return in.type == Type::I64 && block.insts[in.args[0]].type == Type::I32 &&
+                           is_sign32(def, def_arg)
+                       ? x
+                       : i;
         }
         case Op::NanBox:
             if (block.insts[in.args[0]].type != Type::F32) return i;
@@ -126,8 +147,8 @@ void Analysis::forward(const ir::Block& block) {
 }
 
 void Analysis::backward(const ir::Block& block) {
-    // slot_gen() of a slot differs from a remembered one if a barrier or a read of the slot's home came in between:
-    // barrier_ and reads_ only grow.
+    // slot_gen() of a slot differs from a remembered one if a barrier or a read of the slot's home came in
+    // between: barrier_ and reads_ only grow.
     barrier_ = 1;
     reads_.assign(layout_.slots.size(), 0);
     dead_gen_.assign(layout_.slots.size(), 0);
@@ -151,18 +172,25 @@ void Analysis::hint(Value v, u8 reg, u32 gen) {
 bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) const {
     const bool wide = def.type == Type::I64;
     switch (consumer.op) {
-        case Op::ExitIf: case Op::TrapIf:
-            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::Not);
+        case Op::ExitIf:
+        case Op::TrapIf:
+            return arg == 0 && on(JitOpt::FuseCompare) &&
+                   (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::Not);
         case Op::Select:
-            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::Not) && is_gpr_type(consumer.type);
+            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::Not) &&
+                   is_gpr_type(consumer.type);
         case Op::Icmp:
-            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && (wide || def.type == Type::I32);
-        case Op::Load: case Op::Store: case Op::Prefetch:
-            return arg == 0 && on(JitOpt::FoldAddress) && def.op == Op::Add && wide;
-        case Op::Ret: case Op::JumpInd: case Op::CallInd:
-            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && wide;
+            return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And &&
+                   (wide || def.type == Type::I32);
+        case Op::Load:
+        case Op::Store:
+        case Op::Prefetch: return arg == 0 && on(JitOpt::FoldAddress) && def.op == Op::Add && wide;
+        case Op::Ret:
+        case Op::JumpInd:
+        case Op::CallInd: return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And && wide;
         case Op::Add:
-            return on(JitOpt::FoldAddress) && def.op == Op::Shl && consumer.type == def.type && (wide || def.type == Type::I32);
+            return on(JitOpt::FoldAddress) && def.op == Op::Shl && consumer.type == def.type &&
+                   (wide || def.type == Type::I32);
         default: return false;
     }
 }
@@ -173,7 +201,8 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     const Value v = info[in.args[arg]].rep;
     const Inst& def = block.insts[v];
     const bool wide_compare = def.op == Op::Icmp && ir::width(block.insts[def.args[0]].type) > 64;
-    bool defer = total_[v] == 1 && !wide_compare && may_defer(in, arg, def) && block.insts[in.args[arg]].type == def.type;
+    bool defer = total_[v] == 1 && !wide_compare && may_defer(in, arg, def) &&
+                 block.insts[in.args[arg]].type == def.type;
     if (defer && in.op == Op::Icmp) {  // test x,y; jz
         const Inst& zero = block.insts[info[in.args[1]].rep];
         const auto c = static_cast<ir::Cond>(in.aux);
@@ -187,7 +216,8 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     }
     if (defer && def.op == Op::And && in.op != Op::Icmp) {  // clears bits that no instruction address has
         const Inst& mask = block.insts[info[def.args[1]].rep];
-        defer = mask.op == Op::Const && mask.imm == ~u64{0} - (layout_.pc_alignment - 1u) && layout_.pc_alignment > 1;
+        defer = mask.op == Op::Const && mask.imm == ~u64{0} - (layout_.pc_alignment - 1u) &&
+                layout_.pc_alignment > 1;
     }
     if (!defer) return use(v, at);
     info[v].deferred = true;
@@ -212,7 +242,8 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     }
     if (me.uses == 0 && ir::removable(in)) return;
     me.live = true;
-    if (me.hint != kNoReg) me.hint_ok = me.hint_gen == slot_gen(static_cast<unsigned>(pins_.slot_of[me.hint]));
+    if (me.hint != kNoReg)
+        me.hint_ok = me.hint_gen == slot_gen(static_cast<unsigned>(pins_.slot_of[me.hint]));
     if (in.op == Op::GetState) {
         // While its slot's register still holds it, nothing is to be copied.
         me.hint_ok = false;
@@ -225,7 +256,8 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;
         const bool same_class = is_gpr_type(block.insts[x].type) == (me.hint < kXmm0);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class) hint(x, me.hint, me.hint_gen);
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class)
+            hint(x, me.hint, me.hint_gen);
     }
 }
 

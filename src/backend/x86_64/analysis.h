@@ -1,7 +1,8 @@
 // What the compiler knows of a block before it emits: two linear passes.
 //
-//   forward   which values are the same (gets of a slot whose value is known, truncations, boxing), use counts
-//   backward  what is live, the next use of every operand, what is left to its consumer (deferred), where results should
+//   forward   which values are the same (gets of a slot whose value is known, truncations, boxing), use
+//   counts backward  what is live, the next use of every operand, what is left to its consumer (deferred),
+//   where results should
 //             be computed (hints)
 //
 // Input: a verified block. Cost: a few ns an instruction; memory is kept between blocks.
@@ -29,12 +30,12 @@ struct ValueInfo {
     u32 next = kNever;          ///< instruction of the next use
     u32 hint_gen = 0;
     ir::Value unboxed = ir::kNone;  ///< forward: the NanUnbox of this value
-    u8 hint = kNoReg;           ///< pinned host register in which it should be computed
+    u8 hint = kNoReg;               ///< pinned host register in which it should be computed
     bool hint_ok = false;
     bool live = false;
-    bool deferred = false;      ///< emitted by its only consumer
-    bool known_false = false;   ///< an earlier exit or trap was not taken because of it
-    bool clean = false;         ///< as I1..I32: bits up to 64 of its register are zero
+    bool deferred = false;     ///< emitted by its only consumer
+    bool known_false = false;  ///< an earlier exit or trap was not taken because of it
+    bool clean = false;        ///< as I1..I32: bits up to 64 of its register are zero
 };
 
 class Analysis {
@@ -45,10 +46,10 @@ class Analysis {
     void run(const ir::Block& block);
 
     std::vector<ValueInfo> info;
-    std::vector<Use> uses;        ///< instruction i's operands are popped from the end when i is emitted
-    std::vector<u16> use_count;   ///< how many to pop, by instruction
-    bool boxes = false;           ///< the block boxes F32 values: keep all of them boxed
-    bool counts = false;          ///< the block has Icount ops
+    std::vector<Use> uses;       ///< instruction i's operands are popped from the end when i is emitted
+    std::vector<u16> use_count;  ///< how many to pop, by instruction
+    bool boxes = false;          ///< the block boxes F32 values: keep all of them boxed
+    bool counts = false;         ///< the block has Icount ops
 
     bool on(JitOpt o) const { return !(disabled_ & opt_bit(o)); }
     ir::Value rep(ir::Value v) const { return info[v].rep; }
@@ -67,10 +68,10 @@ class Analysis {
     const ir::StateLayout& layout_;
     const PinMap& pins_;
     u64 disabled_;
-    std::vector<u32> total_;        // uses by all instructions, live or not
-    std::vector<ir::Value> slot_;   // forward: value that a slot holds; backward: unused
-    std::vector<u32> reads_;        // backward: reads of the slot's home, times 2^20 … see slot_gen
-    std::vector<u32> dead_gen_;     // backward: slot_gen at the next write of the slot
+    std::vector<u32> total_;       // uses by all instructions, live or not
+    std::vector<ir::Value> slot_;  // forward: value that a slot holds; backward: unused
+    std::vector<u32> reads_;       // backward: reads of the slot's home, times 2^20 … see slot_gen
+    std::vector<u32> dead_gen_;    // backward: slot_gen at the next write of the slot
     u32 barrier_ = 0;
 };
 
@@ -78,14 +79,28 @@ class Analysis {
 constexpr bool is_barrier(ir::Op op) {
     using enum ir::Op;
     switch (op) {
-        case Load: case Store: case AtomicRmw: case AtomicCas: case LoadReserve: case StoreCond:
-        case ExitIf: case TrapIf: case Goto: case Call: case CallInd: case JumpInd: case Ret: case Exit: return true;
+        case Load:
+        case Store:
+        case AtomicRmw:
+        case AtomicCas:
+        case LoadReserve:
+        case StoreCond:
+        case ExitIf:
+        case TrapIf:
+        case Goto:
+        case Call:
+        case CallInd:
+        case JumpInd:
+        case Ret:
+        case Exit: return true;
         default: return false;
     }
 }
 
 /// Truncation, or a narrow get, of integer values costs nothing: consumers use the low bits.
 constexpr bool is_gpr_type(ir::Type t) { return t >= ir::Type::I1 && t <= ir::Type::I64; }
-constexpr bool is_xmm_type(ir::Type t) { return t == ir::Type::F32 || t == ir::Type::F64 || t == ir::Type::F16; }
+constexpr bool is_xmm_type(ir::Type t) {
+    return t == ir::Type::F32 || t == ir::Type::F64 || t == ir::Type::F16;
+}
 
 }  // namespace vm::backend::x86_64

@@ -5,17 +5,13 @@ namespace vm::backend::x86_64 {
 
 void Lowering::cold_fp(const Cold& c) {
     switch (c.kind) {
-        case ColdKind::CanonNan:
-            cold_canon_calls(static_cast<u32>(c.imm), c.n);
-            return jump_back(c);
+        case ColdKind::CanonNan: cold_canon_calls(static_cast<u32>(c.imm), c.n); return jump_back(c);
         case ColdKind::FmaNan: return cold_fma(c);
         case ColdKind::MinMax: return cold_min_max(c);
         case ColdKind::FToInt: return cold_to_int(c);
         case ColdKind::U64ToF: return cold_u64_to_f(c);
         case ColdKind::IntToF: return cold_int_to_f(c);
-        case ColdKind::Unbox:
-            xmov(c.r[0], constant(Const::CanonF32, 8), 8);
-            return jump_back(c);
+        case ColdKind::Unbox: xmov(c.r[0], constant(Const::CanonF32, 8), 8); return jump_back(c);
         default: return;
     }
 }
@@ -31,8 +27,9 @@ void Lowering::cold_canon_calls(u32 first, u32 n) {
     }
 }
 
-// r = {result, x, y, single}. The result is NaN, and the host did not raise invalid for infinity * 0 if the addend was a
-// quiet NaN. Where one factor is infinite, multiplying them raises invalid exactly if the other is zero, and nothing else.
+// r = {result, x, y, single}. The result is NaN, and the host did not raise invalid for infinity * 0 if the
+// addend was a quiet NaN. Where one factor is infinite, multiplying them raises invalid exactly if the other
+// is zero, and nothing else.
 void Lowering::cold_fma(const Cold& c) {
     const u8 d = c.r[0], x = c.r[1], y = c.r[2];
     const bool single = c.r[3];
@@ -60,9 +57,7 @@ void Lowering::cold_fma(const Cold& c) {
 void Lowering::cold_min_max(const Cold& c) {
     const u8 d = c.r[0], x = c.r[1], y = c.r[2];
     const bool single = c.r[3], max = c.r[4] & 1, number = c.r[4] & 2;
-    const auto ordered_self = [&](u8 r) {
-        single ? a.ucomiss(xr(r), xr(r)) : a.ucomisd(xr(r), xr(r));
-    };
+    const auto ordered_self = [&](u8 r) { single ? a.ucomiss(xr(r), xr(r)) : a.ucomisd(xr(r), xr(r)); };
     const u32 nan = a.jcc_short(Cc::P);
     // Equal: the same bits, or zeros of either sign.
     if (max) {
@@ -102,8 +97,11 @@ void Lowering::cold_to_int(const Cold& c) {
         *negative = a.jcc_short(Cc::Ne);
         a.land(nan);
     };
-    const auto invalid = [&] { a.emit(cvtt, r32(d), constant(single ? Const::CanonF32 : Const::CanonF64, single ? 4 : 8)); };
-    if (!is_unsigned) {  // the flag is raised already; the smallest value needs none of this and arrives here as negative
+    const auto invalid = [&] {
+        a.emit(cvtt, r32(d), constant(single ? Const::CanonF32 : Const::CanonF64, single ? 4 : 8));
+    };
+    if (!is_unsigned) {  // the flag is raised already; the smallest value needs none of this and arrives here
+                         // as negative
         u32 negative = 0;
         jump_if_nan_or_negative(&negative);
         load_const(d, largest);
@@ -133,7 +131,8 @@ void Lowering::cold_to_int(const Cold& c) {
     load_const(d, largest);
     jump_back(c);
     a.land(negative);
-    single ? a.ucomiss(xr(x), constant(Const::MinusOneF32, 4)) : a.ucomisd(xr(x), constant(Const::MinusOneF64, 8));
+    single ? a.ucomiss(xr(x), constant(Const::MinusOneF32, 4))
+           : a.ucomisd(xr(x), constant(Const::MinusOneF64, 8));
     top = a.jcc_short(Cc::A);
     invalid();
     a.xor_(r32(d), r32(d));
@@ -143,7 +142,8 @@ void Lowering::cold_to_int(const Cold& c) {
     jump_back(c);
 }
 
-// r = {d, source, -, single}: source (a copy) has its top bit set. Halved with the lost bit kept sticky, converted, doubled.
+// r = {d, source, -, single}: source (a copy) has its top bit set. Halved with the lost bit kept sticky,
+// converted, doubled.
 void Lowering::cold_u64_to_f(const Cold& c) {
     const u8 d = c.r[0], s = c.r[1];
     const bool single = c.r[3];
@@ -161,10 +161,11 @@ void Lowering::cold_u64_to_f(const Cold& c) {
     jump_back(c);
 }
 
-// r = {result, source, scratch, single, Round}, n = bits of the source: the conversion with that rounding in MXCSR.
+// r = {result, source, scratch, single, Round}, n = bits of the source: the conversion with that rounding in
+// MXCSR.
 void Lowering::cold_int_to_f(const Cold& c) {
-    const x86::Mem kept = gs(static_cast<i32>(offsetof(VcpuState, scratch)) + 16, 4);
-    const x86::Mem changed = gs(static_cast<i32>(offsetof(VcpuState, scratch)) + 20, 4);
+    const x86::Mem kept = state_mem(static_cast<i32>(offsetof(VcpuState, scratch)) + 16, 4);
+    const x86::Mem changed = state_mem(static_cast<i32>(offsetof(VcpuState, scratch)) + 20, 4);
     const u8 t = c.r[2];
     a.stmxcsr(kept);
     a.mov(r32(t), kept);

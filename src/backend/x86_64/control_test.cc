@@ -78,7 +78,8 @@ Program calls(CompileOptions options) {
 }
 
 TEST(Control, CallsAndReturns) {
-    for (u64 off : {u64{0}, opt_bit(JitOpt::ReturnStack), opt_bit(JitOpt::FastLookup), opt_bit(JitOpt::ReturnStack) | opt_bit(JitOpt::FastLookup)}) {
+    for (u64 off : {u64{0}, opt_bit(JitOpt::ReturnStack), opt_bit(JitOpt::FastLookup),
+                    opt_bit(JitOpt::ReturnStack) | opt_bit(JitOpt::FastLookup)}) {
         Program p = calls({.disabled_opts = off});
         const Outcome o = p.run();
         EXPECT_EQ(o.result.reason, ExitReason::Syscall);
@@ -201,7 +202,8 @@ TEST(Control, SafepointsOfJumps) {
     }
 }
 
-// A loop that walks off mapped memory: the state at the fault is that of the iteration, wherever the loop keeps it.
+// A loop that walks off mapped memory: the state at the fault is that of the iteration, wherever the loop
+// keeps it.
 TEST(Control, FaultInLoop) {
     for (u64 off : {u64{0}, opt_bit(JitOpt::LoopRegs)}) {
         Program p({.disabled_opts = off});
@@ -219,11 +221,13 @@ TEST(Control, FaultInLoop) {
         EXPECT_EQ(o.result.pc, 0x1004u);
         std::vector<u8> guest(layout().size + 16u), memory(TestMemory::kSize);
         ir::testing::random_state(9, guest, memory);
-        const u64 x5 = load_raw<u64>(guest.data() + layout().slots[5].offset), x6 = load_raw<u64>(guest.data() + layout().slots[6].offset);
+        const u64 x5 = load_raw<u64>(guest.data() + layout().slots[5].offset),
+                  x6 = load_raw<u64>(guest.data() + layout().slots[6].offset);
         EXPECT_EQ(slot(o, 5), x5 + 3);
         EXPECT_EQ(slot(o, 6), x6 + x5 + 3);
         EXPECT_EQ(slot(o, 7), load_raw<u64>(guest.data() + layout().slots[7].offset));
-        for (u16 n : {0, 1, 2, 3, 4}) EXPECT_EQ(slot(o, n), load_raw<u64>(guest.data() + layout().slots[n].offset)) << n;
+        for (u16 n : {0, 1, 2, 3, 4})
+            EXPECT_EQ(slot(o, n), load_raw<u64>(guest.data() + layout().slots[n].offset)) << n;
     }
 }
 

@@ -1,5 +1,6 @@
-// Thin layer over AsmJit's x86 assembler: one CodeHolder reused for all blocks, own labels and fixups (AsmJit's would cost
-// allocations per block), GS-relative operands, raw bytes where the encoding matters (aligned link sites).
+// Thin layer over AsmJit's x86 assembler: one CodeHolder reused for all blocks, own labels and fixups
+// (AsmJit's would cost allocations per block), operands in the state block, raw bytes where the encoding
+// matters (aligned link sites).
 #pragma once
 
 #include <asmjit/x86.h>
@@ -7,8 +8,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "base/bits.h"
 #include "backend/x86_64/convention.h"
+#include "base/bits.h"
 
 namespace vm::backend::x86_64 {
 
@@ -24,37 +25,49 @@ inline x86::Gp r32(unsigned r) { return x86::gpd(r); }
 inline x86::Gp r16(unsigned r) { return x86::gpw(r); }
 inline x86::Gp r8(unsigned r) { return x86::gpb(r); }
 /// General register of `bits` width; 1 counts as 32.
-inline x86::Gp gpr(unsigned r, unsigned bits) { return bits == 64 ? r64(r) : bits == 16 ? r16(r) : bits == 8 ? r8(r) : r32(r); }
+inline x86::Gp gpr(unsigned r, unsigned bits) {
+    return bits == 64 ? r64(r) : bits == 16 ? r16(r) : bits == 8 ? r8(r) : r32(r);
+}
 /// Vector register from combined numbering (16..31).
 inline x86::Xmm xr(unsigned r) { return x86::xmm(r - kXmm0); }
-/// gs:[disp] with an access size in bytes.
-inline x86::Mem gs(i32 disp, unsigned size) {
-    return x86::ptr(x86::rbp, disp - kStateBias, size);
-}
-#define VM_GS(field, size) ::vm::backend::x86_64::gs(static_cast<::vm::i32>(offsetof(::vm::backend::VcpuState, field)), size)
+/// Field of the state block at offset `disp`, with an access size in bytes.
+inline x86::Mem state_mem(i32 disp, unsigned size) { return x86::ptr(x86::rbp, disp - kStateBias, size); }
+#define VM_STATE(field, size) \
+    ::vm::backend::x86_64::state_mem(static_cast<::vm::i32>(offsetof(::vm::backend::VcpuState, field)), size)
 
 /// Read-only numbers in VcpuState::consts (16 bytes each).
 enum class Const : u8 {
-    CanonF64,   ///< canonical NaN
-    CanonF32,   ///< boxed canonical NaN
-    InfF64, InfF32,
-    SignF64, AbsF64,
-    SignF32,    ///< upper half 0
-    AbsF32,     ///< upper half all ones
-    BoxMask,    ///< f32 boxing: 0xffffffff00000000
+    CanonF64,  ///< canonical NaN
+    CanonF32,  ///< boxed canonical NaN
+    InfF64,
+    InfF32,
+    SignF64,
+    AbsF64,
+    SignF32,  ///< upper half 0
+    AbsF32,   ///< upper half all ones
+    BoxMask,  ///< f32 boxing: 0xffffffff00000000
     AllOnes,
-    Two63F64, Two63F32,
-    MinusOneF64, MinusOneF32,
-    SignF64x2, AbsF64x2, SignF32x4, AbsF32x4,
-    SignI8x16, SignI16x8, SignI32x4, SignI64x2,
-    Byte0f, Byte70,
+    Two63F64,
+    Two63F32,
+    MinusOneF64,
+    MinusOneF32,
+    SignF64x2,
+    AbsF64x2,
+    SignF32x4,
+    AbsF32x4,
+    SignI8x16,
+    SignI16x8,
+    SignI32x4,
+    SignI64x2,
+    Byte0f,
+    Byte70,
     GuestFlags,                  ///< 64 bytes: sticky flags of FpEnv by those of MXCSR
     HostFlags = GuestFlags + 4,  ///< 32 bytes: the other way round
     Count_ = HostFlags + 2
 };
 static_assert(static_cast<unsigned>(Const::Count_) <= kFpConsts);
 inline x86::Mem constant(Const c, unsigned size) {
-    return gs(static_cast<i32>(offsetof(VcpuState, consts) + 16 * static_cast<unsigned>(c)), size);
+    return state_mem(static_cast<i32>(offsetof(VcpuState, consts) + 16 * static_cast<unsigned>(c)), size);
 }
 
 using Label = u32;
@@ -145,15 +158,25 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
         Label label;
     };
     // AsmJit sorts its ids by name, so the order of conditions needs a table.
-    static constexpr u32 kSet[16] = {
-        0, HInst::kIdSetno - HInst::kIdSeto, HInst::kIdSetb - HInst::kIdSeto, HInst::kIdSetae - HInst::kIdSeto,
-        HInst::kIdSete - HInst::kIdSeto, HInst::kIdSetne - HInst::kIdSeto, HInst::kIdSetbe - HInst::kIdSeto,
-        HInst::kIdSeta - HInst::kIdSeto, HInst::kIdSets - HInst::kIdSeto, HInst::kIdSetns - HInst::kIdSeto,
-        HInst::kIdSetp - HInst::kIdSeto, HInst::kIdSetnp - HInst::kIdSeto, HInst::kIdSetl - HInst::kIdSeto,
-        HInst::kIdSetge - HInst::kIdSeto, HInst::kIdSetle - HInst::kIdSeto, HInst::kIdSetg - HInst::kIdSeto};
-    static constexpr u32 kCmov[16] = {HInst::kIdCmovo, HInst::kIdCmovno, HInst::kIdCmovb, HInst::kIdCmovae,
+    static constexpr u32 kSet[16] = {0,
+                                     HInst::kIdSetno - HInst::kIdSeto,
+                                     HInst::kIdSetb - HInst::kIdSeto,
+                                     HInst::kIdSetae - HInst::kIdSeto,
+                                     HInst::kIdSete - HInst::kIdSeto,
+                                     HInst::kIdSetne - HInst::kIdSeto,
+                                     HInst::kIdSetbe - HInst::kIdSeto,
+                                     HInst::kIdSeta - HInst::kIdSeto,
+                                     HInst::kIdSets - HInst::kIdSeto,
+                                     HInst::kIdSetns - HInst::kIdSeto,
+                                     HInst::kIdSetp - HInst::kIdSeto,
+                                     HInst::kIdSetnp - HInst::kIdSeto,
+                                     HInst::kIdSetl - HInst::kIdSeto,
+                                     HInst::kIdSetge - HInst::kIdSeto,
+                                     HInst::kIdSetle - HInst::kIdSeto,
+                                     HInst::kIdSetg - HInst::kIdSeto};
+    static constexpr u32 kCmov[16] = {HInst::kIdCmovo, HInst::kIdCmovno, HInst::kIdCmovb,  HInst::kIdCmovae,
                                       HInst::kIdCmove, HInst::kIdCmovne, HInst::kIdCmovbe, HInst::kIdCmova,
-                                      HInst::kIdCmovs, HInst::kIdCmovns, HInst::kIdCmovp, HInst::kIdCmovnp,
+                                      HInst::kIdCmovs, HInst::kIdCmovns, HInst::kIdCmovp,  HInst::kIdCmovnp,
                                       HInst::kIdCmovl, HInst::kIdCmovge, HInst::kIdCmovle, HInst::kIdCmovg};
 
     void reserve() {

@@ -17,7 +17,8 @@ HostFeatures HostFeatures::detect() {
     f.avx = __builtin_cpu_supports("avx");
     f.fma = f.avx && __builtin_cpu_supports("fma");
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    f.cx16 = __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);  // Clang knows no name for this one
+    f.cx16 =
+        __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);  // Clang knows no name for this one
     return f;
 }
 

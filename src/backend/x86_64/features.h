@@ -4,7 +4,8 @@
 namespace vm::backend::x86_64 {
 
 struct HostFeatures {
-    bool sse41 = false, ssse3 = false, popcnt = false, lzcnt = false, bmi1 = false, bmi2 = false, pclmul = false;
+    bool sse41 = false, ssse3 = false, popcnt = false, lzcnt = false, bmi1 = false, bmi2 = false,
+         pclmul = false;
     bool avx = false, fma = false, cx16 = true;
     /// What cpuid says; `avx` and `fma` only where the OS saves the registers.
     static HostFeatures detect();

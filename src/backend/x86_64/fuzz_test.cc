@@ -30,7 +30,8 @@ struct Config {
     HostFeatures features;
     u64 state_seed = 0;
     bool alone = false;
-    bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it was, but unrolled
+    bool passes = false;  ///< what is compiled went through the passes; the interpreter runs the block as it
+                          ///< was, but unrolled
 };
 
 /// A wild access that would not fault here: the sanitizer keeps its shadow memory where it goes.
@@ -38,7 +39,8 @@ bool hits_shadow([[maybe_unused]] const ir::InterpResult& r) {
 #if defined(__SANITIZE_ADDRESS__)
     return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x7fff'8000 && r.value < 0x1000'7fff'8000;
 #elif defined(__SANITIZE_THREAD__)  // shadow and meta shadow
-    return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x100'0000'0000 && r.value < 0x4000'0000'0000;
+    return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x100'0000'0000 &&
+           r.value < 0x4000'0000'0000;
 #else
     return false;
 #endif
@@ -70,7 +72,9 @@ ir::Block shrink(ir::Block b, const Config& c) {
     for (bool again = true; again;) {
         again = false;
         for (size_t i = b.insts.size() - 1; i-- > 0;) {
-            if (b.insts[i].op == ir::Op::Nop || b.insts[i].op == ir::Op::Insn || b.insts[i].op == ir::Op::Icount) continue;
+            if (b.insts[i].op == ir::Op::Nop || b.insts[i].op == ir::Op::Insn ||
+                b.insts[i].op == ir::Op::Icount)
+                continue;
             const ir::Inst old = b.insts[i];
             b.insts[i] = {.op = ir::Op::Nop};
             if (ir::verify(b, layout_variant(c.layout)) && !check(b, c).empty()) {
@@ -81,7 +85,8 @@ ir::Block shrink(ir::Block b, const Config& c) {
                 b.insts[i] = old;
                 continue;
             }
-            b.insts[i] = {.op = ir::Op::Const, .type = old.type, .imm = 5 & vm::zext(~u64{0}, ir::width(old.type))};
+            b.insts[i] = {
+                .op = ir::Op::Const, .type = old.type, .imm = 5 & vm::zext(~u64{0}, ir::width(old.type))};
             if (old.op != ir::Op::Const && ir::verify(b, layout_variant(c.layout)) && !check(b, c).empty()) {
                 again = true;
             } else {
@@ -97,11 +102,14 @@ void dump_code(const ir::Block& b, const Config& c) {
     CompiledBlock out;
     ir::Block compiled = b;
     if (c.passes) ir::run_tier1_passes(compiled, layout, 0);
-    if (!make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features)->compile(compiled, out)) return;
+    if (!make_compiler(layout, {.disabled_opts = c.disabled, .alone = c.alone}, c.features)
+             ->compile(compiled, out))
+        return;
     if (FILE* f = std::fopen("/tmp/vm-fuzz.bin", "wb")) {
         std::fwrite(out.code.data(), 1, out.code.size(), f);
         std::fclose(f);
-        if (std::system("objdump -D -b binary -mi386:x86-64 -Mintel /tmp/vm-fuzz.bin | tail -n +8") != 0) return;
+        if (std::system("objdump -D -b binary -mi386:x86-64 -Mintel /tmp/vm-fuzz.bin | tail -n +8") != 0)
+            return;
     }
 }
 
@@ -125,9 +133,14 @@ void make_loop(ir::Block& b, Rng& rng) {
     push({.op = ir::Op::SetState, .args = {sum, ir::kNone, ir::kNone}, .imm = slot});
     const ir::Value mask = push({.op = ir::Op::Const, .type = ir::Type::I64, .imm = 15});
     const ir::Value low = push({.op = ir::Op::And, .type = ir::Type::I64, .args = {sum, mask, ir::kNone}});
-    const ir::Value more = push({.op = ir::Op::Icmp, .type = ir::Type::I1, .args = {low, step, ir::kNone},
+    const ir::Value more = push({.op = ir::Op::Icmp,
+                                 .type = ir::Type::I1,
+                                 .args = {low, step, ir::kNone},
                                  .aux = static_cast<u32>(ir::Cond::GtU)});
-    push({.op = ir::Op::ExitIf, .args = {more, ir::kNone, ir::kNone}, .aux = ir::kBackEdge, .imm = b.start_pc});
+    push({.op = ir::Op::ExitIf,
+          .args = {more, ir::kNone, ir::kNone},
+          .aux = ir::kBackEdge,
+          .imm = b.start_pc});
     b.insts.push_back(end);
 }
 
@@ -162,7 +175,8 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         failures++;
         b = shrink(std::move(b), c);
         d = check(b, c);
-        ADD_FAILURE() << "seed " << seed << " layout " << c.layout << " disabled " << c.disabled << " avx " << c.features.avx << "\n"
+        ADD_FAILURE() << "seed " << seed << " layout " << c.layout << " disabled " << c.disabled << " avx "
+                      << c.features.avx << "\n"
                       << d << ir::print(b, layout_variant(c.layout));
         if (std::getenv("VM_FUZZ_DUMP")) dump_code(b, c);
     }
@@ -180,12 +194,16 @@ u64 first_seed() {
 }
 
 TEST(Fuzz, Integer) {
-    fuzz({.floats = false, .vectors = false, .wide = false, .atomics = false, .flags = false, .half = false}, rounds(3000), first_seed());
+    fuzz({.floats = false, .vectors = false, .wide = false, .atomics = false, .flags = false, .half = false},
+         rounds(3000), first_seed());
 }
 TEST(Fuzz, Atomics) {
-    fuzz({.floats = false, .vectors = false, .wide = false, .flags = false, .half = false}, rounds(1500), first_seed());
+    fuzz({.floats = false, .vectors = false, .wide = false, .flags = false, .half = false}, rounds(1500),
+         first_seed());
 }
-TEST(Fuzz, Floats) { fuzz({.vectors = false, .wide = false, .flags = false, .half = false}, rounds(3000), first_seed()); }
+TEST(Fuzz, Floats) {
+    fuzz({.vectors = false, .wide = false, .flags = false, .half = false}, rounds(3000), first_seed());
+}
 TEST(Fuzz, Everything) { fuzz({}, rounds(3000), first_seed()); }
 
 }  // namespace

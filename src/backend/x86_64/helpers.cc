@@ -9,7 +9,9 @@ namespace vm::backend {
 
 HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time) {
     HelperTable t{};
-    const auto set = [&](HelperId id, HelperFn f) { t[static_cast<unsigned>(id)] = reinterpret_cast<const void*>(f); };
+    const auto set = [&](HelperId id, HelperFn f) {
+        t[static_cast<unsigned>(id)] = reinterpret_cast<const void*>(f);
+    };
     set(HelperId::LookupIndirect, lookup_indirect);
     set(HelperId::ReadTime, read_time);
     set(HelperId::SoftFp, helper_soft_fp);
@@ -75,7 +77,8 @@ u64 helper_wide_op(VcpuState* state, u64 a, u64 b, u64) {
     const u128 x = operand(0), y = operand(1), z = operand(2);
     u128 r = 0;
     if (in.op >= ir::Op::FlagsAdd && in.op <= ir::Op::FlagsTest) {
-        r = flags_op(in, ir::width(call.operand), static_cast<u64>(x), static_cast<u64>(y), static_cast<u64>(z));
+        r = flags_op(in, ir::width(call.operand), static_cast<u64>(x), static_cast<u64>(y),
+                     static_cast<u64>(z));
     } else if (in.op >= ir::Op::VAdd && in.op < ir::Op::VFAdd) {
         r = ir::interp_vec(in, x, y);
     } else if (ir::is_interp_fp(in.op)) {

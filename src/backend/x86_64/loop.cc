@@ -1,7 +1,8 @@
-// A block that jumps back to its own start is a loop of which we see everything. The guest registers that it uses most get
-// the host registers for the time it runs, whatever is pinned elsewhere. The block is emitted twice: as any other for the
-// first turn, which often is the only one, and again for the turns that follow. Between the two a prologue exchanges
-// registers; every way out of the second puts them back. Fault recovery knows from DirtySlot entries.
+// A block that jumps back to its own start is a loop of which we see everything. The guest registers that it
+// uses most get the host registers for the time it runs, whatever is pinned elsewhere. The block is emitted
+// twice: as any other for the first turn, which often is the only one, and again for the turns that follow.
+// Between the two a prologue exchanges registers; every way out of the second puts them back. Fault recovery
+// knows from DirtySlot entries.
 #include <algorithm>
 #include <functional>
 #include <utility>
@@ -18,8 +19,8 @@ constexpr u32 kWorthwhile = 2;
 struct SlotCost {
     u32 gets = 0, sets = 0;
     bool read_first = false;
-    /// What it costs an iteration to have the slot in memory: accesses, room in the scratch registers, and, for a value that
-    /// is carried around the loop, the wait for store and load.
+    /// What it costs an iteration to have the slot in memory: accesses, room in the scratch registers, and,
+    /// for a value that is carried around the loop, the wait for store and load.
     u32 cost() const { return std::min(gets, 4u) + sets + (read_first && sets ? 4 : 0); }
 };
 }  // namespace
@@ -31,7 +32,8 @@ void Lowering::choose_swaps() {
     const auto& insts = block_->insts;
     size_t last = 0;
     for (size_t i = 0; i < insts.size(); i++)
-        if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block_->start_pc) last = i + 1;
+        if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block_->start_pc)
+            last = i + 1;
     if (last == 0) return;
     std::vector<SlotCost> costs(layout_.slots.size());
     std::vector<bool> written(layout_.slots.size());
@@ -83,8 +85,8 @@ void Lowering::lower_loop() {
 
 void Lowering::loop_prologue() {
     for (const Swap& s : swaps_) {
-        a.mov(gs(guest_disp(layout_.slots[s.out]), 8), r64(s.reg));
-        a.mov(r64(s.reg), gs(guest_disp(layout_.slots[s.in]), 8));
+        a.mov(state_mem(guest_disp(layout_.slots[s.out]), 8), r64(s.reg));
+        a.mov(r64(s.reg), state_mem(guest_disp(layout_.slots[s.in]), 8));
     }
     loop_head_ = a.pos();
     for (const Swap& s : swaps_) {
@@ -95,8 +97,8 @@ void Lowering::loop_prologue() {
 
 void Lowering::restore_swaps() {
     for (const Swap& s : swaps_) {
-        if (s.written) a.mov(gs(guest_disp(layout_.slots[s.in]), 8), r64(s.reg));
-        a.mov(r64(s.reg), gs(guest_disp(layout_.slots[s.out]), 8));
+        if (s.written) a.mov(state_mem(guest_disp(layout_.slots[s.in]), 8), r64(s.reg));
+        a.mov(r64(s.reg), state_mem(guest_disp(layout_.slots[s.out]), 8));
     }
 }
 
@@ -109,7 +111,8 @@ void Lowering::restore_inline() {
 }
 
 bool Lowering::swapped_reg(u8 r) const {
-    return swaps_active_ && std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
+    return swaps_active_ &&
+           std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
 }
 
 // To the loop head, where registers are as they are now; from the first turn to the prologue before it.
@@ -134,8 +137,8 @@ void Lowering::loop_jump(Cc c, bool always) {
     a.dword(loop_head_ - (a.pos() + 4));
 }
 
-// The helper stub saves caller-saved registers to the homes of the slots that they usually hold: swapped ones must not be
-// among them. Compiles the block again without.
+// The helper stub saves caller-saved registers to the homes of the slots that they usually hold: swapped ones
+// must not be among them. Compiles the block again without.
 void Lowering::forbid_swaps() {
     for (const Swap& s : swaps_) {
         const auto* callee_saved = kPinnedInt.begin() + kPinnedCalleeSaved;

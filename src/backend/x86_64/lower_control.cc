@@ -20,8 +20,8 @@ bool Lowering::lower_control(u32 i) {
 }
 
 // --- links
-// Makes the displacement that follows `opcode_bytes` more bytes 4-aligned. The padding goes before `start`, so that a compare
-// and its jump stay neighbours (they fuse in the processor).
+// Makes the displacement that follows `opcode_bytes` more bytes 4-aligned. The padding goes before `start`,
+// so that a compare and its jump stay neighbours (they fuse in the processor).
 void Lowering::pad_link(unsigned opcode_bytes, u32 start) {
     const u32 n = (0u - (a.pos() + opcode_bytes)) & 3;
     if (n == 0) return;
@@ -73,7 +73,7 @@ void Lowering::cold_jcc(Cc c, Cold cold) {
 
 void Lowering::safepoint(Cold cold) {
     if (!options_.safepoints) return;
-    a.cmp(VM_GS(safepoint_request, 4), 0);
+    a.cmp(VM_STATE(safepoint_request, 4), 0);
     cold_jcc(Cc::Ne, cold);
 }
 
@@ -82,7 +82,8 @@ void Lowering::exit_if(u32 i) {
     const Inst& in = inst(i);
     const Value cond = arg(in, 0);
     const bool poll = (in.aux & ir::kBackEdge) && options_.safepoints;
-    // Where nothing of this guest instruction has happened yet it can simply be executed again after the safepoint.
+    // Where nothing of this guest instruction has happened yet it can simply be executed again after the
+    // safepoint.
     const bool poll_first = poll && clean_insn_;
     if (poll_first) safepoint({.kind = ColdKind::SafepointPc, .imm = pc_});
     u32 start = 0;
@@ -170,8 +171,8 @@ void Lowering::call(u32 i) {
     const Inst& in = inst(i);
     const Value return_pc = arg(in, 0);
     restore_inline();
-    // A cycle of calls, jumps and predicted returns contains a backward edge or an indirect jump, so forward calls need
-    // no safepoint.
+    // A cycle of calls, jumps and predicted returns contains a backward edge or an indirect jump, so forward
+    // calls need no safepoint.
     if (in.imm <= pc_) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
     if (!on(JitOpt::ReturnStack)) return link_jmp(in.imm);
     push_pc(return_pc);
@@ -180,8 +181,8 @@ void Lowering::call(u32 i) {
     landing(const_value(return_pc));
 }
 
-// The register with an indirect target, its low-bit mask left to the cold path: what the tables hold is aligned, so an
-// unaligned target never matches.
+// The register with an indirect target, its low-bit mask left to the cold path: what the tables hold is
+// aligned, so an unaligned target never matches.
 u8 Lowering::target_reg(Value target, u64* mask) {
     *mask = ~u64{0};
     if (an_.info[target].deferred) {
@@ -287,7 +288,8 @@ void Lowering::emit_cold_one(const Cold& c) {
         case ColdKind::Trap: {
             const Value v = arg(*c.inst, 1);
             if (c.n) {
-                inst(v).op == Op::GuestAddr ? load_guest_addr(kRcx, inst(v).imm) : load_const(kRcx, const_value(v));
+                inst(v).op == Op::GuestAddr ? load_guest_addr(kRcx, inst(v).imm)
+                                            : load_const(kRcx, const_value(v));
             } else if (c.r[0] != kRcx) {
                 a.mov(x86::rcx, r64(c.r[0]));
             }
@@ -296,9 +298,7 @@ void Lowering::emit_cold_one(const Cold& c) {
             load_guest_addr(kRdx, static_cast<u64>(c.op.as<asmjit::Imm>().value()));
             return jump_stub(Stub::ExitReason);
         }
-        case ColdKind::SwapExit:
-            restore_swaps();
-            return link_jmp(c.imm);
+        case ColdKind::SwapExit: restore_swaps(); return link_jmp(c.imm);
         case ColdKind::SafepointPc:
             if (c.restore) restore_swaps();
             load_guest_addr(kRdx, c.imm);
@@ -307,7 +307,9 @@ void Lowering::emit_cold_one(const Cold& c) {
             a.mov(x86::rdx, r64(c.r[0]));
             apply_mask(kRdx, c.imm);
             return jump_stub(Stub::Safepoint);
-        case ColdKind::IndirectMiss: case ColdKind::IndirectCall: case ColdKind::ReturnMiss:
+        case ColdKind::IndirectMiss:
+        case ColdKind::IndirectCall:
+        case ColdKind::ReturnMiss:
             if (c.r[0] != kRax) a.mov(x86::rax, r64(c.r[0]));
             apply_mask(kRax, c.imm);
             if (c.kind == ColdKind::ReturnMiss) return jump_stub(Stub::ReturnMiss);

@@ -1,11 +1,13 @@
-// Scalar floating point with the host's SSE/AVX. MXCSR is the guest's, so rounding and sticky flags need no code.
+// Scalar floating point with the host's SSE/AVX. MXCSR is the guest's, so rounding and sticky flags need no
+// code.
 //
-// RISC-V's NaN rule (every NaN result is the canonical one) is kept lazily: results wait in pending_nan_ until somebody could
-// see them (an exit, a store, a move to integer registers …); then one unordered compare tests two of them, and the cold
-// path repairs all. A result that went into a later one needs no test of its own: NaN goes through arithmetic.
+// RISC-V's NaN rule (every NaN result is the canonical one) is kept lazily: results wait in pending_nan_
+// until somebody could see them (an exit, a store, a move to integer registers …); then one unordered compare
+// tests two of them, and the cold path repairs all. A result that went into a later one needs no test of its
+// own: NaN goes through arithmetic.
 //
-// F32 values of a block that boxes any are boxed in their registers at all times; scalar instructions keep the upper bits
-// of their first source, so that is mostly free.
+// F32 values of a block that boxes any are boxed in their registers at all times; scalar instructions keep
+// the upper bits of their first source, so that is mostly free.
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
@@ -25,9 +27,13 @@ bool Lowering::lower_fp(u32 i) {
         case Op::FDiv: f_arith(i, 3); return true;
         case Op::FSqrt: f_sqrt(i); return true;
         case Op::Fma: fma(i); return true;
-        case Op::FMinNum: case Op::FMin: f_minmax(i, false); return true;
-        case Op::FMaxNum: case Op::FMax: f_minmax(i, true); return true;
-        case Op::FNeg: case Op::FAbs: case Op::FCopySign: f_sign(i); return true;
+        case Op::FMinNum:
+        case Op::FMin: f_minmax(i, false); return true;
+        case Op::FMaxNum:
+        case Op::FMax: f_minmax(i, true); return true;
+        case Op::FNeg:
+        case Op::FAbs:
+        case Op::FCopySign: f_sign(i); return true;
         case Op::FCmp: f_cmp(i); return true;
         case Op::FClass: f_class(i); return true;
         case Op::FToIntMod: fp_helper(i); return true;
@@ -167,8 +173,9 @@ void Lowering::nan_mark_dirty(u32 begin) {
 
 // --- arithmetic
 void Lowering::f_arith(u32 i, u32 k) {
-    static constexpr u32 kVex[2][4] = {{HInst::kIdVaddsd, HInst::kIdVsubsd, HInst::kIdVmulsd, HInst::kIdVdivsd},
-                                       {HInst::kIdVaddss, HInst::kIdVsubss, HInst::kIdVmulss, HInst::kIdVdivss}};
+    static constexpr u32 kVex[2][4] = {
+        {HInst::kIdVaddsd, HInst::kIdVsubsd, HInst::kIdVmulsd, HInst::kIdVdivsd},
+        {HInst::kIdVaddss, HInst::kIdVsubss, HInst::kIdVmulss, HInst::kIdVdivss}};
     static constexpr u32 kSse[2][4] = {{HInst::kIdAddsd, HInst::kIdSubsd, HInst::kIdMulsd, HInst::kIdDivsd},
                                        {HInst::kIdAddss, HInst::kIdSubss, HInst::kIdMulss, HInst::kIdDivss}};
     const Inst& in = inst(i);
@@ -178,7 +185,8 @@ void Lowering::f_arith(u32 i, u32 k) {
     const Operand y = use_xsrc(arg(in, 1), single ? 4 : 8);
     consume();
     const u8 yreg = y.isReg() ? static_cast<u8>(y.id() + kXmm0) : kNoReg;
-    const u8 d = define_xmm(i, mask_of(x) | (cpu_.avx ? mask_of(yreg) : 0), cpu_.avx || yreg == x ? 0 : mask_of(yreg));
+    const u8 d =
+        define_xmm(i, mask_of(x) | (cpu_.avx ? mask_of(yreg) : 0), cpu_.avx || yreg == x ? 0 : mask_of(yreg));
     fbin(kVex[single][k], kSse[single][k], d, x, y);
     defined(i, d);
     nan_result(i);
@@ -201,8 +209,8 @@ void Lowering::f_sqrt(u32 i) {
     nan_result(i);
 }
 
-// The NaN test comes at once: infinity times zero plus a quiet NaN is invalid for RISC-V but not for the host, and the
-// cold path wants the factors for that.
+// The NaN test comes at once: infinity times zero plus a quiet NaN is invalid for RISC-V but not for the
+// host, and the cold path wants the factors for that.
 void Lowering::fma(u32 i) {
     const Inst& in = inst(i);
     if (!native_fp(in, in.type) || !cpu_.fma || ir::fp_sem(in.aux) != FpSem::RiscV) return fp_helper(i);
@@ -240,7 +248,8 @@ void Lowering::fma(u32 i) {
 void Lowering::f_minmax(u32 i, bool max) {
     const Inst& in = inst(i);
     const bool single = in.type == Type::F32;
-    if ((in.type != Type::F32 && in.type != Type::F64) || ir::fp_sem(in.aux) != FpSem::RiscV) return fp_helper(i);
+    if ((in.type != Type::F32 && in.type != Type::F64) || ir::fp_sem(in.aux) != FpSem::RiscV)
+        return fp_helper(i);
     const bool number = in.op == Op::FMinNum || in.op == Op::FMaxNum;
     const u8 x = use_xmm(arg(in, 0)), y = use_xmm(arg(in, 1));
     consume();
@@ -251,8 +260,10 @@ void Lowering::f_minmax(u32 i, bool max) {
         cpu_.avx ? a.vucomisd(xr(x), xr(y)) : a.ucomisd(xr(x), xr(y));
     }
     cold_jcc(Cc::E, {.kind = ColdKind::MinMax, .r = {d, x, y, single, static_cast<u8>(max | number << 1)}});
-    const u32 vex = single ? (max ? HInst::kIdVmaxss : HInst::kIdVminss) : (max ? HInst::kIdVmaxsd : HInst::kIdVminsd);
-    const u32 sse = single ? (max ? HInst::kIdMaxss : HInst::kIdMinss) : (max ? HInst::kIdMaxsd : HInst::kIdMinsd);
+    const u32 vex =
+        single ? (max ? HInst::kIdVmaxss : HInst::kIdVminss) : (max ? HInst::kIdVmaxsd : HInst::kIdVminsd);
+    const u32 sse =
+        single ? (max ? HInst::kIdMaxss : HInst::kIdMinss) : (max ? HInst::kIdMaxsd : HInst::kIdMinsd);
     fbin(vex, sse, d, x, xr(y));
     cold_.back().back = a.pos();
     defined(i, d);
@@ -305,8 +316,9 @@ void Lowering::f_cmp(u32 i) {
         e = alloc_gpr(mask_of(d));
         a.xor_(r32(e), r32(e));
     }
-    const u32 ids[2][2][2] = {{{HInst::kIdUcomisd, HInst::kIdVucomisd}, {HInst::kIdUcomiss, HInst::kIdVucomiss}},
-                              {{HInst::kIdComisd, HInst::kIdVcomisd}, {HInst::kIdComiss, HInst::kIdVcomiss}}};
+    const u32 ids[2][2][2] = {
+        {{HInst::kIdUcomisd, HInst::kIdVucomisd}, {HInst::kIdUcomiss, HInst::kIdVucomiss}},
+        {{HInst::kIdComisd, HInst::kIdVcomisd}, {HInst::kIdComiss, HInst::kIdVcomiss}}};
     a.emit(ids[signaling][single][cpu_.avx], xr(p), q);
     switch (c) {
         case ir::FpCond::Lt: a.seta(r8(d)); break;
@@ -324,7 +336,9 @@ void Lowering::f_round(u32 i) {
     const Inst& in = inst(i);
     const Round r = ir::fp_round(in.aux);
     const bool single = in.type == Type::F32;
-    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41 || ir::fp_sem(in.aux) == FpSem::Arm) return fp_helper(i);
+    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41 ||
+        ir::fp_sem(in.aux) == FpSem::Arm)
+        return fp_helper(i);
     constexpr u32 kRc[] = {0, 3, 1, 2};
     const u32 imm = (r == Round::Dyn ? 4 : kRc[static_cast<u8>(r)]) | (in.aux & ir::kFpExact ? 0 : 8);
     const u8 x = use_xmm(arg(in, 0));
@@ -341,9 +355,10 @@ void Lowering::f_round(u32 i) {
 }
 
 // --- conversions
-// Signed: the host's "integer indefinite" is the smallest integer; subtracting 1 from it overflows. Unsigned: what is not
-// below 2^32 or 2^63 by its exponent goes to the cold path before anything could raise a flag.
-// Doubled, the number is without its sign, and three comparisons tell zero, subnormal, normal and infinity apart: 0 to 3, plus
+// Signed: the host's "integer indefinite" is the smallest integer; subtracting 1 from it overflows. Unsigned:
+// what is not below 2^32 or 2^63 by its exponent goes to the cold path before anything could raise a flag.
+// Doubled, the number is without its sign, and three comparisons tell zero, subnormal, normal and infinity
+// apart: 0 to 3, plus
 // 4. With the sign the order is the other way round. NaN: 8, or 9 if quiet.
 void Lowering::f_class(u32 i) {
     const Inst& in = inst(i);
@@ -386,17 +401,21 @@ void Lowering::f_to_int(u32 i) {
     const Inst& in = inst(i);
     const Type from = arg_type(in, 0);
     const Round r = ir::fp_round(in.aux);
-    const bool single = from == Type::F32, is_unsigned = in.aux & ir::kFpUnsigned, wide = in.type == Type::I64;
+    const bool single = from == Type::F32, is_unsigned = in.aux & ir::kFpUnsigned,
+               wide = in.type == Type::I64;
     const bool int_ok = in.type == Type::I32 || wide;
-    const bool round_first = r != Round::Dyn && r != Round::Rtz && r != Round::Rmm && wide && !is_unsigned && cpu_.sse41;
+    const bool round_first =
+        r != Round::Dyn && r != Round::Rtz && r != Round::Rmm && wide && !is_unsigned && cpu_.sse41;
     const bool native = r == Round::Rtz || (r == Round::Dyn && !is_unsigned) || round_first;
     if (from == Type::F16 || !int_ok || !native || ir::fp_sem(in.aux) != FpSem::RiscV) return fp_helper(i);
     u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_gpr(i);
     const u8 t = alloc_xmm();
-    const u32 cvtt = single ? (cpu_.avx ? HInst::kIdVcvttss2si : HInst::kIdCvttss2si) : (cpu_.avx ? HInst::kIdVcvttsd2si : HInst::kIdCvttsd2si);
-    const u32 cvt = single ? (cpu_.avx ? HInst::kIdVcvtss2si : HInst::kIdCvtss2si) : (cpu_.avx ? HInst::kIdVcvtsd2si : HInst::kIdCvtsd2si);
+    const u32 cvtt = single ? (cpu_.avx ? HInst::kIdVcvttss2si : HInst::kIdCvttss2si)
+                            : (cpu_.avx ? HInst::kIdVcvttsd2si : HInst::kIdCvttsd2si);
+    const u32 cvt = single ? (cpu_.avx ? HInst::kIdVcvtss2si : HInst::kIdCvtss2si)
+                           : (cpu_.avx ? HInst::kIdVcvtsd2si : HInst::kIdCvtsd2si);
     if (round_first) {  // a number too large for i64 is integral, so this raises nothing that it should not
         constexpr u32 kRc[] = {0, 3, 1, 2};
         const asmjit::Imm imm(kRc[static_cast<u8>(r)]);
@@ -433,11 +452,13 @@ void Lowering::f_to_int(u32 i) {
 void Lowering::int_to_f(u32 i) {
     const Inst& in = inst(i);
     const Type from = arg_type(in, 0);
-    const bool single = in.type == Type::F32, is_unsigned = in.aux & ir::kFpUnsigned, wide = from == Type::I64;
+    const bool single = in.type == Type::F32, is_unsigned = in.aux & ir::kFpUnsigned,
+               wide = from == Type::I64;
     const bool exact = from == Type::I32 && in.type == Type::F64;
     const Round round = exact ? Round::Dyn : ir::fp_round(in.aux);
     const bool fixed = round != Round::Dyn;
-    if ((!single && in.type != Type::F64) || (from != Type::I32 && !wide) || round == Round::Rmm || (fixed && is_unsigned && wide))
+    if ((!single && in.type != Type::F64) || (from != Type::I32 && !wide) || round == Round::Rmm ||
+        (fixed && is_unsigned && wide))
         return fp_helper(i);
     const u8 x = use_gpr(arg(in, 0));
     const u8 t = fixed ? alloc_gpr() : kNoReg;
@@ -465,7 +486,9 @@ void Lowering::int_to_f(u32 i) {
         a.sar(r64(t), single ? 24 : 53);
         a.inc(r64(t));
         a.cmp(r64(t), 1);
-        cold_jcc(Cc::A, {.kind = ColdKind::IntToF, .n = static_cast<u8>(bits), .r = {d, source, t, single, static_cast<u8>(round)}});
+        cold_jcc(Cc::A, {.kind = ColdKind::IntToF,
+                         .n = static_cast<u8>(bits),
+                         .r = {d, source, t, single, static_cast<u8>(round)}});
     }
     convert_int(d, gpr(source, bits), single);
     if (fixed || (is_unsigned && wide)) cold_.back().back = a.pos();
@@ -485,7 +508,9 @@ void Lowering::f_to_f(u32 i) {
     const Type from = arg_type(in, 0);
     const bool widen = from == Type::F32 && in.type == Type::F64;
     const bool narrow = from == Type::F64 && in.type == Type::F32;
-    if ((!widen && !narrow) || ir::fp_sem(in.aux) == FpSem::Arm || (narrow && ir::fp_round(in.aux) != Round::Dyn)) return fp_helper(i);
+    if ((!widen && !narrow) || ir::fp_sem(in.aux) == FpSem::Arm ||
+        (narrow && ir::fp_round(in.aux) != Round::Dyn))
+        return fp_helper(i);
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, mask_of(x));
@@ -556,7 +581,8 @@ void Lowering::nan_unbox(u32 i) {
     const u8 d = define_xmm(i, mask_of(s));
     copy(d, s);
     if (cpu_.sse41) {
-        cpu_.avx ? a.vptest(xr(s), constant(Const::BoxMask, 16)) : a.ptest(xr(s), constant(Const::BoxMask, 16));
+        cpu_.avx ? a.vptest(xr(s), constant(Const::BoxMask, 16))
+                 : a.ptest(xr(s), constant(Const::BoxMask, 16));
         cold_jcc(Cc::Ae, {.kind = ColdKind::Unbox, .r = {d}});
     } else {
         const u8 t = alloc_gpr();

@@ -1,5 +1,5 @@
-// Integer arithmetic and logic. Registers of I8 and I16 values have undefined upper bits, I1 values are 0 or 1 in the whole
-// register; 32-bit host operations serve every width up to 32.
+// Integer arithmetic and logic. Registers of I8 and I16 values have undefined upper bits, I1 values are 0 or
+// 1 in the whole register; 32-bit host operations serve every width up to 32.
 #include <algorithm>
 
 #include "backend/x86_64/lowering.h"
@@ -28,26 +28,41 @@ bool Lowering::lower_int(u32 i) {
         case Op::Mul: mul(i); break;
         case Op::Neg: unary(i, HInst::kIdNeg); break;
         case Op::Not: unary(i, HInst::kIdNot); break;
-        case Op::MulHiS: case Op::MulHiU: case Op::MulHiSU: narrow ? int_helper(i) : mul_high(i); break;
-        case Op::DivS: case Op::DivU: case Op::RemS: case Op::RemU: narrow ? int_helper(i) : divide(i); break;
-        case Op::Shl: case Op::Lshr: case Op::Ashr: case Op::Rotr: shift(i); break;
-        case Op::Clz: case Op::Ctz: case Op::Popcnt: narrow ? int_helper(i) : count_bits(i); break;
+        case Op::MulHiS:
+        case Op::MulHiU:
+        case Op::MulHiSU: narrow ? int_helper(i) : mul_high(i); break;
+        case Op::DivS:
+        case Op::DivU:
+        case Op::RemS:
+        case Op::RemU: narrow ? int_helper(i) : divide(i); break;
+        case Op::Shl:
+        case Op::Lshr:
+        case Op::Ashr:
+        case Op::Rotr: shift(i); break;
+        case Op::Clz:
+        case Op::Ctz:
+        case Op::Popcnt: narrow ? int_helper(i) : count_bits(i); break;
         case Op::Bswap: narrow ? int_helper(i) : bswap(i); break;
-        case Op::DivWideS: case Op::DivWideU: case Op::RemWideS: case Op::RemWideU:
-        case Op::Bitrev: case Op::OrcB: case Op::ClmulLo: case Op::ClmulHi: case Op::Pdep: case Op::Pext: case Op::Crc32:
-            int_helper(i);
-            break;
-        case Op::Zext: case Op::Sext:
-            extend(i);
-            break;
-        case Op::Trunc:
-            trunc_bit(i);
-            break;
+        case Op::DivWideS:
+        case Op::DivWideU:
+        case Op::RemWideS:
+        case Op::RemWideU:
+        case Op::Bitrev:
+        case Op::OrcB:
+        case Op::ClmulLo:
+        case Op::ClmulHi:
+        case Op::Pdep:
+        case Op::Pext:
+        case Op::Crc32: int_helper(i); break;
+        case Op::Zext:
+        case Op::Sext: extend(i); break;
+        case Op::Trunc: trunc_bit(i); break;
         case Op::Select: select(i); break;
         default: return false;
     }
     // I1 arithmetic works modulo 2.
-    if (in.type == Type::I1 && (in.op == Op::Add || in.op == Op::Sub || in.op == Op::Not || in.op == Op::AndNot)) {
+    if (in.type == Type::I1 &&
+        (in.op == Op::Add || in.op == Op::Sub || in.op == Op::Not || in.op == Op::AndNot)) {
         const u8 d = in_gpr(i);
         if (d != kNoReg) a.and_(r32(d), 1);
     }
@@ -60,11 +75,15 @@ void Lowering::alu(u32 i, u32 id, bool commutative) {
     const unsigned bits = op_bits(in.type);
     Value x = arg(in, 0), y = arg(in, 1);
     if (commutative) {
-        // Constants and what is in memory go to the right; so does what is already where the result is wanted on the left.
+        // Constants and what is in memory go to the right; so does what is already where the result is wanted
+        // on the left.
         const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
-        const bool y_wanted = want != kNoReg && (loc_[y].regs & mask_of(want)) && !(loc_[x].regs & mask_of(want));
-        const bool y_dies = uses_left(y) == 1 && in_gpr(y) != kNoReg && mask_of(in_gpr(y)) & 0x807 && uses_left(x) > 1;
-        if (is_const(x) || (!is_const(y) && (y_wanted || (want == kNoReg && y_dies) || in_gpr(x) == kNoReg))) std::swap(x, y);
+        const bool y_wanted =
+            want != kNoReg && (loc_[y].regs & mask_of(want)) && !(loc_[x].regs & mask_of(want));
+        const bool y_dies =
+            uses_left(y) == 1 && in_gpr(y) != kNoReg && mask_of(in_gpr(y)) & 0x807 && uses_left(x) > 1;
+        if (is_const(x) || (!is_const(y) && (y_wanted || (want == kNoReg && y_dies) || in_gpr(x) == kNoReg)))
+            std::swap(x, y);
     }
     const Operand src = use_src(y, bits);
     if (in_gpr(x) == kNoReg && uses_left(x) > 1 && x != y) use_gpr(x);
@@ -93,7 +112,8 @@ void Lowering::add(u32 i) {
     u8 yreg = in_gpr(y);
     const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
     const bool in_place = want != kNoReg ? want == xreg || (want == yreg && !is_const(y))
-                                         : (uses_left(x) == 1 && (mask_of(xreg) & 0x807)) || (uses_left(y) == 1 && (mask_of(yreg) & 0x807));
+                                         : (uses_left(x) == 1 && (mask_of(xreg) & 0x807)) ||
+                                               (uses_left(y) == 1 && (mask_of(yreg) & 0x807));
     const bool y_imm = is_const(y) && fits_signed(static_cast<i64>(const_value(y)), 32);
     if (!in_place && xreg != kNoReg && yreg == kNoReg && !y_imm && uses_left(y) > 1 && x != y) {
         locked_ |= mask_of(xreg);
@@ -164,8 +184,8 @@ void Lowering::sub(u32 i) {
     const unsigned bits = op_bits(in.type);
     const Value x = arg(in, 0), y = arg(in, 1);
     const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
-    const bool y_there = want != kNoReg && x != y && (loc_[y].regs & mask_of(want)) && !(loc_[x].regs & mask_of(want)) &&
-                         uses_left(y) == 1 && reg_val_[want] == y;
+    const bool y_there = want != kNoReg && x != y && (loc_[y].regs & mask_of(want)) &&
+                         !(loc_[x].regs & mask_of(want)) && uses_left(y) == 1 && reg_val_[want] == y;
     if (!y_there) return alu(i, HInst::kIdSub, false);
     // y is where the difference goes: -y + x
     locked_ |= mask_of(want);
@@ -211,7 +231,8 @@ Value Lowering::other_half(u32 i) const {
         if (in.op == Op::Mul ? !high : other.op != Op::Mul) continue;
         if (other.type != Type::I64 || !an_.info[j].live || an_.info[j].rep != j) continue;
         const Value p = arg(other, 0), q = arg(other, 1);
-        if (((p == x && q == y) || (p == y && q == x)) && std::ranges::find(early_, j) == early_.end()) return j;
+        if (((p == x && q == y) || (p == y && q == x)) && std::ranges::find(early_, j) == early_.end())
+            return j;
     }
     return kNone;
 }
@@ -385,7 +406,11 @@ void Lowering::shift_const(u32 i, unsigned n) {
         return defined(i, d);
     }
     if (d != s || (n == 0 && bits == 32)) a.mov(gpr(d, bits), gpr(s, bits));
-    if (n) a.emit(in.op == Op::Shl ? HInst::kIdShl : in.op == Op::Lshr ? HInst::kIdShr : HInst::kIdSar, gpr(d, bits), asmjit::Imm(n));
+    if (n)
+        a.emit(in.op == Op::Shl    ? HInst::kIdShl
+               : in.op == Op::Lshr ? HInst::kIdShr
+                                   : HInst::kIdSar,
+               gpr(d, bits), asmjit::Imm(n));
     defined(i, d);
 }
 
@@ -415,13 +440,17 @@ void Lowering::shift(u32 i) {
         if (d != s) a.mov(r32(d), r32(s));
         return defined(i, d);
     }
-    if (is_const(y) && width >= 32 && !is_const(x)) return shift_const(i, static_cast<unsigned>(const_value(y) & (width - 1)));
+    if (is_const(y) && width >= 32 && !is_const(x))
+        return shift_const(i, static_cast<unsigned>(const_value(y) & (width - 1)));
     if (width >= 32 && cpu_.bmi2 && in.op != Op::Rotr) {
         const u8 count = use_gpr(y);
         const Operand src = use_src(x, bits, false);
         consume();
-        const u8 d = define_gpr(i, mask_of(src.isReg() ? static_cast<u8>(src.id()) : kNoReg) | mask_of(count));
-        const u32 id = in.op == Op::Shl ? HInst::kIdShlx : in.op == Op::Lshr ? HInst::kIdShrx : HInst::kIdSarx;
+        const u8 d =
+            define_gpr(i, mask_of(src.isReg() ? static_cast<u8>(src.id()) : kNoReg) | mask_of(count));
+        const u32 id = in.op == Op::Shl    ? HInst::kIdShlx
+                       : in.op == Op::Lshr ? HInst::kIdShrx
+                                           : HInst::kIdSarx;
         a.emit(id, gpr(d, bits), src, gpr(count, bits));
         return defined(i, d);
     }
@@ -436,7 +465,10 @@ void Lowering::shift(u32 i) {
     consume();
     if (width < 32) a.and_(x86::ecx, width - 1);
     const x86::Gp operand = in.op == Op::Rotr ? gpr(d, width) : gpr(d, bits);
-    const u32 id = in.op == Op::Shl ? HInst::kIdShl : in.op == Op::Lshr ? HInst::kIdShr : in.op == Op::Ashr ? HInst::kIdSar : HInst::kIdRor;
+    const u32 id = in.op == Op::Shl    ? HInst::kIdShl
+                   : in.op == Op::Lshr ? HInst::kIdShr
+                   : in.op == Op::Ashr ? HInst::kIdSar
+                                       : HInst::kIdRor;
     a.emit(id, operand, x86::cl);
     defined(i, d);
 }
@@ -450,7 +482,10 @@ void Lowering::count_bits(u32 i) {
         const Operand src = use_src(x, bits, false);
         consume();
         const u8 d = define_gpr(i, mask_of(src.isReg() ? static_cast<u8>(src.id()) : kNoReg));
-        a.emit(in.op == Op::Clz ? HInst::kIdLzcnt : in.op == Op::Ctz ? HInst::kIdTzcnt : HInst::kIdPopcnt, gpr(d, bits), src);
+        a.emit(in.op == Op::Clz   ? HInst::kIdLzcnt
+               : in.op == Op::Ctz ? HInst::kIdTzcnt
+                                  : HInst::kIdPopcnt,
+               gpr(d, bits), src);
         return defined(i, d);
     }
     if (in.op == Op::Popcnt) return int_helper(i);
@@ -611,14 +646,16 @@ void Lowering::icmp(u32 i) {
     // The hint's register may be an operand, so zero it only when it is not.
     const ValueInfo& info = an_.info[i];
     u8 d = kNoReg;
-    if (info.hint_ok && reg_val_[info.hint] != arg(in, 0) && reg_val_[info.hint] != arg(in, 1) && !an_.info[arg(in, 0)].deferred &&
+    if (info.hint_ok && reg_val_[info.hint] != arg(in, 0) && reg_val_[info.hint] != arg(in, 1) &&
+        !an_.info[arg(in, 0)].deferred &&
         (reg_val_[info.hint] == kNone || uses_left(reg_val_[info.hint]) == 0)) {
         d = info.hint;
         drop_reg(d);
         locked_ |= mask_of(d);
         // operands first: making them must not come between xor and setcc, but may use flags
         const unsigned width = ir::width(arg_type(in, 0));
-        if (in_gpr(arg(in, 0)) == kNoReg && !is_const(arg(in, 0)) && !in_memory(arg(in, 0))) use_gpr(arg(in, 0));
+        if (in_gpr(arg(in, 0)) == kNoReg && !is_const(arg(in, 0)) && !in_memory(arg(in, 0)))
+            use_gpr(arg(in, 0));
         a.xor_(r32(d), r32(d));
         const Cc c = compare_values(static_cast<ir::Cond>(in.aux), arg(in, 0), arg(in, 1), width, &start);
         consume();
@@ -700,7 +737,7 @@ void Lowering::call_helper(u32 i, HelperId id, u32 code) {
         }
     }
     consume();
-    a.mov(gs(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
+    a.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
     call_stub(Stub::Helper0, static_cast<unsigned>(id));
     if (uses_left(i) == 0) return;
     if (!is_vec(i)) return set_reg(i, kRax);

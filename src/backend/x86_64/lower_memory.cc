@@ -1,12 +1,12 @@
-// Guest memory. Guest address = host address. Every access stands where its guest instruction's other state is still as
-// before it, so a fault needs nothing but the side table.
+// Guest memory. Guest address = host address. Every access stands where its guest instruction's other state
+// is still as before it, so a fault needs nothing but the side table.
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
 
 namespace {
 constexpr i32 kReservation = static_cast<i32>(offsetof(VcpuState, reservation));
-x86::Mem reservation(size_t field) { return gs(kReservation + static_cast<i32>(field), 8); }
+x86::Mem reservation(size_t field) { return state_mem(kReservation + static_cast<i32>(field), 8); }
 u32 mem_bytes(Type t) { return ir::width(t) / 8; }
 x86::Mem sized(x86::Mem m, unsigned bytes) {
     m.setSize(bytes);
@@ -16,8 +16,10 @@ x86::Mem sized(x86::Mem m, unsigned bytes) {
 
 bool Lowering::lower_memory(u32 i) {
     const Inst& in = inst(i);
-    // A load into the register of a result that still waits for its NaN test would hide that one from recovery.
-    if (const u8 hint = an_.info[i].hint; in.op == Op::Load && is_vec(i) && hint != kNoReg && reg_val_[hint] != kNone)
+    // A load into the register of a result that still waits for its NaN test would hide that one from
+    // recovery.
+    if (const u8 hint = an_.info[i].hint;
+        in.op == Op::Load && is_vec(i) && hint != kNoReg && reg_val_[hint] != kNone)
         nan_observed(reg_val_[hint]);
     const u32 begin = a.pos();
     switch (in.op) {
@@ -81,12 +83,11 @@ void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool 
     const unsigned bytes = mem_bytes(mtype);
     const bool to64 = type == Type::I64;
     switch (bytes) {
-        case 1: case 2:
+        case 1:
+        case 2:
             a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), sized(m, bytes));
             break;
-        case 4:
-            sign && to64 ? a.movsxd(r64(d), sized(m, 4)) : a.mov(r32(d), sized(m, 4));
-            break;
+        case 4: sign&& to64 ? a.movsxd(r64(d), sized(m, 4)) : a.mov(r32(d), sized(m, 4)); break;
         default: a.mov(r64(d), sized(m, 8)); break;
     }
 }
@@ -166,7 +167,7 @@ void Lowering::widen_result(u32 i, u8 r, unsigned bits, bool sign) {
     if (bits < 32) {
         a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), gpr(r, bits));
     } else if (bits == 32) {
-        sign && to64 ? a.movsxd(r64(d), r32(r)) : a.mov(r32(d), r32(r));
+        sign&& to64 ? a.movsxd(r64(d), r32(r)) : a.mov(r32(d), r32(r));
     } else if (d != r) {
         a.mov(r64(d), r64(r));
     }
@@ -204,7 +205,10 @@ void Lowering::rmw(u32 i) {
     if (uses_left(i) == 0 && (op == ir::RmwOp::And || op == ir::RmwOp::Or || op == ir::RmwOp::Xor)) {
         const u8 t = use_gpr(v);
         consume();
-        locked().emit(op == ir::RmwOp::And ? HInst::kIdAnd : op == ir::RmwOp::Or ? HInst::kIdOr : HInst::kIdXor, m, gpr(t, bits));
+        locked().emit(op == ir::RmwOp::And  ? HInst::kIdAnd
+                      : op == ir::RmwOp::Or ? HInst::kIdOr
+                                            : HInst::kIdXor,
+                      m, gpr(t, bits));
         return;
     }
     rmw_loop(i, base, bits);
@@ -240,7 +244,10 @@ void Lowering::rmw_loop(u32 i, u8 base, unsigned bits) {
             a.and_(gpr(t, w), gpr(kRax, w));
             break;
         default: {
-            const Cc keep_old = op == ir::RmwOp::MinS ? Cc::L : op == ir::RmwOp::MaxS ? Cc::G : op == ir::RmwOp::MinU ? Cc::B : Cc::A;
+            const Cc keep_old = op == ir::RmwOp::MinS   ? Cc::L
+                                : op == ir::RmwOp::MaxS ? Cc::G
+                                : op == ir::RmwOp::MinU ? Cc::B
+                                                        : Cc::A;
             a.mov(gpr(t, w), gpr(v, w));
             a.cmp(gpr(kRax, bits), gpr(t, bits));
             a.cmovcc(keep_old, gpr(t, w), gpr(kRax, w));

@@ -11,9 +11,10 @@ void Lowering::get_state(u32 i) {
         if (pinned >= 0 && reg_val_[pinned] != kNone) nan_observed(reg_val_[pinned]);
         const u8 d = define_gpr(i);
         if (pinned >= 0) {
-            cpu_.avx ? a.vmovq(r64(d), xr(static_cast<u8>(pinned))) : a.movq(r64(d), xr(static_cast<u8>(pinned)));
+            cpu_.avx ? a.vmovq(r64(d), xr(static_cast<u8>(pinned)))
+                     : a.movq(r64(d), xr(static_cast<u8>(pinned)));
         } else {
-            a.mov(r64(d), gs(guest_disp(s), 8));
+            a.mov(r64(d), state_mem(guest_disp(s), 8));
         }
         return defined(i, d);
     }
@@ -27,7 +28,7 @@ void Lowering::get_state(u32 i) {
     const bool vec = is_vec(i);
     if (inst(i).type == Type::I128) {
         const u8 t = alloc_xmm();
-        a.movups(xr(t), gs(guest_disp(s), 16));
+        a.movups(xr(t), state_mem(guest_disp(s), 16));
         loc_[i].spill = new_spill();
         a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
         return;
@@ -104,7 +105,7 @@ void Lowering::set_home(unsigned slot, Value v) {
             loc_[old].home = -1;
         }
     }
-    const x86::Mem home = gs(guest_disp(s), bits / 8);
+    const x86::Mem home = state_mem(guest_disp(s), bits / 8);
     if (bits == 128) {
         const u8 t = wide_to_xmm(v);
         a.movups(home, xr(t));
@@ -129,7 +130,7 @@ void Lowering::set_home(unsigned slot, Value v) {
 // Nothing to do if no store came since the last locked instruction: then no store can be late.
 void Lowering::fence_full() {
     if (options_.alone || !stored_) return;
-    a.lock().or_(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0);
+    a.lock().or_(state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 24), 4), 0);
     stored_ = false;
 }
 
@@ -152,20 +153,18 @@ x86::Mem Lowering::table_byte(Const table, u8 index) {
 void Lowering::misc_state(u32 i) {
     const Inst& in = inst(i);
     const i32 scratch = static_cast<i32>(offsetof(VcpuState, scratch));
-    const x86::Mem mxcsr = gs(scratch + 16, 4);
+    const x86::Mem mxcsr = state_mem(scratch + 16, 4);
     const i32 rounding = static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, rounding));
     clean_insn_ = false;
     switch (in.op) {
-        case Op::Icount:
-            a.add(VM_GS(icount, 8), static_cast<i32>(in.imm));
-            return;
+        case Op::Icount: a.add(VM_STATE(icount, 8), static_cast<i32>(in.imm)); return;
         case Op::Fence:
             if (static_cast<ir::FenceKind>(in.aux) == ir::FenceKind::Full) fence_full();
             return;
         case Op::ReadIcount: {
             if (an_.counts) {
                 const u8 d = define_gpr(i);
-                a.mov(r64(d), VM_GS(icount, 8));
+                a.mov(r64(d), VM_STATE(icount, 8));
                 return defined(i, d);
             }
             take(kRax);
@@ -184,7 +183,7 @@ void Lowering::misc_state(u32 i) {
         }
         case Op::FpGetRound: {
             const u8 d = define_gpr(i);
-            a.movzx(r32(d), gs(rounding, 1));
+            a.movzx(r32(d), state_mem(rounding, 1));
             return defined(i, d);
         }
         case Op::FpGetFlags: {
@@ -218,7 +217,7 @@ void Lowering::misc_state(u32 i) {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
-            a.mov(gs(rounding, 1), r8(v));
+            a.mov(state_mem(rounding, 1), r8(v));
             a.stmxcsr(mxcsr);
             a.and_(mxcsr, ~0x6000);
             // table of RC by mode, two bits each: 0→0, 1→3, 2→1, 3→2; modes above 3 give 0

@@ -1,4 +1,5 @@
-// 128-bit values. I128 values live in memory (a spill slot or a state slot) only; V128 values in vector registers.
+// 128-bit values. I128 values live in memory (a spill slot or a state slot) only; V128 values in vector
+// registers.
 #include "backend/x86_64/lowering.h"
 #include "ir/eval.h"
 
@@ -93,7 +94,7 @@ void Lowering::wide_helper(u32 i) {
         const i32 at = base + static_cast<i32>(16 * k);
         if (ir::width(t) == 128) {
             const u8 x = wide_to_xmm(v);
-            a.movups(gs(at, 16), xr(x));
+            a.movups(state_mem(at, 16), xr(x));
             locked_ &= ~mask_of(x);
             continue;
         }
@@ -101,25 +102,27 @@ void Lowering::wide_helper(u32 i) {
         load_gpr(r, v);
         switch (t) {
             case Type::I8: a.movzx(r32(r), r8(r)); break;
-            case Type::I16: case Type::F16: a.movzx(r32(r), r16(r)); break;
-            case Type::I32: case Type::F32: a.mov(r32(r), r32(r)); break;
+            case Type::I16:
+            case Type::F16: a.movzx(r32(r), r16(r)); break;
+            case Type::I32:
+            case Type::F32: a.mov(r32(r), r32(r)); break;
             default: break;
         }
-        a.mov(gs(at, 8), r64(r));
-        a.mov(gs(at + 8, 8), 0);
+        a.mov(state_mem(at, 8), r64(r));
+        a.mov(state_mem(at + 8, 8), 0);
         locked_ &= ~mask_of(r);
     }
     evict_scratch();
     consume();
-    const u32 code = static_cast<u32>(in.op) | static_cast<u32>(in.type) << 8 | static_cast<u32>(arg_type(in, 0)) << 12 |
-                     static_cast<u32>(in.mtype) << 16;
-    a.mov(gs(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
+    const u32 code = static_cast<u32>(in.op) | static_cast<u32>(in.type) << 8 |
+                     static_cast<u32>(arg_type(in, 0)) << 12 | static_cast<u32>(in.mtype) << 16;
+    a.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
     a.mov(x86::eax, in.aux);
     a.mov(x86::ecx, static_cast<u32>(in.imm));
     call_stub(Stub::Helper0, static_cast<unsigned>(HelperId::WideOp));
     if (uses_left(i) == 0) return;
     locked_ = mask_of(kRax);
-    const x86::Mem result = gs(base + 48, 16);
+    const x86::Mem result = state_mem(base + 48, 16);
     if (in.type == Type::I128) {
         const u8 t = alloc_xmm();
         a.movups(xr(t), result);
@@ -131,7 +134,7 @@ void Lowering::wide_helper(u32 i) {
         defined(i, d);
     } else if (is_vec(i)) {
         const u8 d = define_xmm(i);
-        xmov(d, gs(base + 48, 8), 8);
+        xmov(d, state_mem(base + 48, 8), 8);
         if (in.type == Type::F32) box(d);
         defined(i, d);
     } else {
@@ -143,8 +146,10 @@ bool Lowering::lower_vec(u32 i) {
     const Inst& in = inst(i);
     switch (in.op) {
         case Op::Make128: in.type == Type::I128 ? make128(i) : make_v128(i); return true;
-        case Op::Lo128: case Op::Hi128: half128(i); return true;
-        case Op::FlagsPack: case Op::FlagsUnpack: {
+        case Op::Lo128:
+        case Op::Hi128: half128(i); return true;
+        case Op::FlagsPack:
+        case Op::FlagsUnpack: {
             const u8 s = use_gpr(arg(in, 0));
             consume();
             const u8 d = define_gpr(i, mask_of(s));
@@ -156,8 +161,10 @@ bool Lowering::lower_vec(u32 i) {
         case Op::Nop: return true;
         default: break;
     }
-    const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest, vec = in.op >= Op::VAdd && in.op <= Op::VFDiv;
-    const bool wide = in.type == Type::I128 || in.type == Type::V128 || (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
+    const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest,
+               vec = in.op >= Op::VAdd && in.op <= Op::VFDiv;
+    const bool wide = in.type == Type::I128 || in.type == Type::V128 ||
+                      (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
     if (!flags && !vec && !(wide && ir::is_eval_int(in.op))) return false;
     for (unsigned k = 0; k < ir::info(in.op).nargs; k++)
         if (ir::width(arg_type(in, k)) > 128) return false;

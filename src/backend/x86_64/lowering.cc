@@ -11,7 +11,12 @@ std::unique_ptr<Compiler> make_compiler(const ir::StateLayout& layout, const Com
 }
 
 Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features)
-    : layout_(layout), all_pins_(layout), pins_(layout), options_(options), cpu_(features), an_(layout_, pins_, options.disabled_opts) {
+    : layout_(layout),
+      all_pins_(layout),
+      pins_(layout),
+      options_(options),
+      cpu_(features),
+      an_(layout_, pins_, options.disabled_opts) {
     if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
     if (!on(JitOpt::Avx)) cpu_.avx = false;
     if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
@@ -92,8 +97,8 @@ void Lowering::finish() {
 void Lowering::unsupported(const Inst& in, std::string_view why) {
     if (failed_) return;
     failed_ = true;
-    error_ = {ErrorKind::Unsupported,
-              fmt::format("x86-64 back end: {} {}{}{}", ir::info(in.op).text, ir::name(in.type), why.empty() ? "" : ": ", why)};
+    error_ = {ErrorKind::Unsupported, fmt::format("x86-64 back end: {} {}{}{}", ir::info(in.op).text,
+                                                  ir::name(in.type), why.empty() ? "" : ": ", why)};
 }
 
 void Lowering::stub_reloc(Stub s, unsigned index) {
@@ -112,9 +117,12 @@ void Lowering::jump_stub(Stub s, unsigned index) {
 void Lowering::lower(u32 i) {
     const Inst& in = inst(i);
     bool known = in.type != Type::V256;
-    for (unsigned k = 0; k < ir::info(in.op).nargs && in.op != Op::Const128; k++) known &= arg_type(in, k) != Type::V256;
+    for (unsigned k = 0; k < ir::info(in.op).nargs && in.op != Op::Const128; k++)
+        known &= arg_type(in, k) != Type::V256;
     if (!known) return unsupported(in);
-    if (lower_special(i) || lower_int(i) || lower_memory(i) || lower_control(i) || lower_fp(i) || lower_vec(i)) return;
+    if (lower_special(i) || lower_int(i) || lower_memory(i) || lower_control(i) || lower_fp(i) ||
+        lower_vec(i))
+        return;
     unsupported(in);
 }
 
@@ -126,11 +134,19 @@ bool Lowering::lower_special(u32 i) {
             pc_ = in.imm;
             clean_insn_ = true;
             return true;
-        case Op::Const: case Op::GuestAddr: case Op::Const128: return true;  // made where they are used
+        case Op::Const:
+        case Op::GuestAddr:
+        case Op::Const128: return true;  // made where they are used
         case Op::GetState: get_state(i); return true;
         case Op::SetState: set_state(i); return true;
-        case Op::Icount: case Op::ReadIcount: case Op::ReadTime: case Op::Fence: case Op::FpGetFlags: case Op::FpSetFlags:
-        case Op::FpGetRound: case Op::FpSetRound: misc_state(i); return true;
+        case Op::Icount:
+        case Op::ReadIcount:
+        case Op::ReadTime:
+        case Op::Fence:
+        case Op::FpGetFlags:
+        case Op::FpSetFlags:
+        case Op::FpGetRound:
+        case Op::FpSetRound: misc_state(i); return true;
         default: return false;
     }
 }

@@ -1,6 +1,7 @@
-// The tier 1 compiler: one forward walk over the analysed block that keeps values in registers and emits host code.
-// allocation.cc: where values are. lower_*.cc: one family of ops each. Vocabulary: use = operand made available (and locked)
-// for this instruction; consume = operands are read, dead ones free their registers; define = register for the result.
+// The tier 1 compiler: one forward walk over the analysed block that keeps values in registers and emits host
+// code. allocation.cc: where values are. lower_*.cc: one family of ops each. Vocabulary: use = operand made
+// available (and locked) for this instruction; consume = operands are read, dead ones free their registers;
+// define = register for the result.
 #pragma once
 
 #include "backend/x86_64/analysis.h"
@@ -26,21 +27,26 @@ class Lowering final : public Compiler {
   private:
     /// Where a value is; several places may hold it at once.
     struct Loc {
-        u32 regs = 0;     ///< host registers
-        i16 home = -1;    ///< unpinned slot whose memory holds it
-        i16 spill = -1;   ///< spill slot
+        u32 regs = 0;    ///< host registers
+        i16 home = -1;   ///< unpinned slot whose memory holds it
+        i16 spill = -1;  ///< spill slot
     };
     /// Out-of-line piece of code, reached by the jump whose displacement field is `from`.
     enum class ColdKind : u8 {
-        Trap,           ///< imm = exit reason, op = exit value, pc = current instruction
-        SafepointPc,    ///< imm = guest PC to leave with
-        SafepointReg,   ///< r[0] = register with the guest PC, imm = mask to apply
-        IndirectMiss,   ///< r[0] = PC register, imm = mask
-        IndirectCall,   ///< the same for a call: comes back to `back`
-        ReturnMiss,     ///< r[0] = PC register, imm = mask
-        SwapExit,       ///< imm = target: puts back swapped registers, then an ordinary exit
-        CanonNan,       ///< registers in canon_ [imm, imm + n): Stub numbers
-        FmaNan, MinMax, FToInt, IntToF, U64ToF, Unbox
+        Trap,          ///< imm = exit reason, op = exit value, pc = current instruction
+        SafepointPc,   ///< imm = guest PC to leave with
+        SafepointReg,  ///< r[0] = register with the guest PC, imm = mask to apply
+        IndirectMiss,  ///< r[0] = PC register, imm = mask
+        IndirectCall,  ///< the same for a call: comes back to `back`
+        ReturnMiss,    ///< r[0] = PC register, imm = mask
+        SwapExit,      ///< imm = target: puts back swapped registers, then an ordinary exit
+        CanonNan,      ///< registers in canon_ [imm, imm + n): Stub numbers
+        FmaNan,
+        MinMax,
+        FToInt,
+        IntToF,
+        U64ToF,
+        Unbox
     };
     struct Cold {
         ColdKind kind;
@@ -78,7 +84,8 @@ class Lowering final : public Compiler {
     void finish();
 
     // --- loop.cc: registers of a block that is its own loop
-    /// Within the block host register `reg` is slot `in`'s; slot `out`, whose it is elsewhere, is in its home.
+    /// Within the block host register `reg` is slot `in`'s; slot `out`, whose it is elsewhere, is in its
+    /// home.
     struct Swap {
         u8 reg;
         u16 in, out;
@@ -291,9 +298,9 @@ class Lowering final : public Compiler {
     unsigned cur_count_ = 0;
     bool consumed_ = false;
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
-    u64 pc_ = 0;               ///< of the current guest instruction
-    bool stored_ = true;       ///< a guest store may be in the store buffer
-    bool clean_insn_ = true;   ///< nothing visible happened since it began
+    u64 pc_ = 0;              ///< of the current guest instruction
+    bool stored_ = true;      ///< a guest store may be in the store buffer
+    bool clean_insn_ = true;  ///< nothing visible happened since it began
     std::vector<Swap> swaps_;
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
@@ -301,13 +308,14 @@ class Lowering final : public Compiler {
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;
     std::vector<PendingLink> links_;
-    std::vector<u8> canon_;            ///< lists of registers for ColdKind::CanonNan
+    std::vector<u8> canon_;  ///< lists of registers for ColdKind::CanonNan
     /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
     struct PendingNan {
         Value value, root;
     };
     std::vector<PendingNan> pending_nan_;
-    std::array<i32, kHostRegs> dirty_open_{};  ///< index of the DirtySlot that says so for a pinned register, -1 = none
+    std::array<i32, kHostRegs>
+        dirty_open_{};  ///< index of the DirtySlot that says so for a pinned register, -1 = none
 };
 
 }  // namespace vm::backend::x86_64

@@ -1,5 +1,5 @@
-// Every operation with edge operands, native against the interpreter: pinned and unpinned slots, constants, host features on
-// and off, and for floating point every rounding mode.
+// Every operation with edge operands, native against the interpreter: pinned and unpinned slots, constants,
+// host features on and off, and for floating point every rounding mode.
 #include <gtest/gtest.h>
 
 #include "backend/x86_64/native_harness.h"
@@ -86,9 +86,14 @@ struct Maker {
     Value operand(u16 slot, Type t, u64 bits) {
         if (s.constants) return b.emit({.op = Op::Const, .type = t, .imm = vm::zext(bits, ir::width(t))});
         const Type have = l.slots[slot].type;
-        b.emit({.op = Op::SetState, .args = {b.emit({.op = Op::Const, .type = have, .imm = bits}), ir::kNone, ir::kNone}, .imm = slot});
-        b.emit({.op = Op::TrapIf, .args = {never(), b.c64(0), ir::kNone}, .aux = static_cast<u32>(ir::ExitReason::Misaligned)});
-        return b.emit({.op = Op::GetState, .type = have == Type::F64 && t == Type::F32 ? Type::F64 : t, .imm = slot});
+        b.emit({.op = Op::SetState,
+                .args = {b.emit({.op = Op::Const, .type = have, .imm = bits}), ir::kNone, ir::kNone},
+                .imm = slot});
+        b.emit({.op = Op::TrapIf,
+                .args = {never(), b.c64(0), ir::kNone},
+                .aux = static_cast<u32>(ir::ExitReason::Misaligned)});
+        return b.emit(
+            {.op = Op::GetState, .type = have == Type::F64 && t == Type::F32 ? Type::F64 : t, .imm = slot});
     }
     Value never() {  // a condition that nobody folds
         const Value x = b.emit({.op = Op::GetState, .type = Type::I64, .imm = 7});
@@ -101,7 +106,10 @@ struct Maker {
         } else if (t == Type::F32) {
             result(b.emit({.op = Op::NanBox, .type = Type::F64, .args = {v, ir::kNone, ir::kNone}}));
         } else {
-            const Value wide = t == Type::I64 ? v : b.emit({.op = Op::Zext, .type = Type::I64, .args = {v, ir::kNone, ir::kNone}});
+            const Value wide =
+                t == Type::I64
+                    ? v
+                    : b.emit({.op = Op::Zext, .type = Type::I64, .args = {v, ir::kNone, ir::kNone}});
             b.emit({.op = Op::SetState, .args = {wide, ir::kNone, ir::kNone}, .imm = 3});
         }
     }
@@ -116,7 +124,8 @@ struct Maker {
     ir::Builder b;
 };
 
-constexpr u64 kInts[] = {0, 1, 63, 0x7f, 0x80, 0x80000000, 0x7fffffffffffffff, 0x8000000000000000, ~u64{0}, 0x123456789abcdef0};
+constexpr u64 kInts[] = {
+    0, 1, 63, 0x7f, 0x80, 0x80000000, 0x7fffffffffffffff, 0x8000000000000000, ~u64{0}, 0x123456789abcdef0};
 
 TEST(Lowering, IntegerOps) {
     for (const Machine& s : machines()) {
@@ -148,21 +157,52 @@ TEST(Lowering, CompareAndSelect) {
                     for (u64 y : {u64{0}, x, u64{1}, ~u64{0}, u64{0x80000000}}) {
                         Maker m(s);
                         const Value p = m.operand(0, t, x), q = m.operand(6, t, y);
-                        const Value less = m.b.emit({.op = Op::Icmp, .type = Type::I1, .args = {p, q, ir::kNone}, .aux = c});
+                        const Value less =
+                            m.b.emit({.op = Op::Icmp, .type = Type::I1, .args = {p, q, ir::kNone}, .aux = c});
                         m.result(m.b.emit({.op = Op::Select, .type = t, .args = {less, q, p}}));
-                        m.b.emit({.op = Op::ExitIf, .args = {m.b.emit({.op = Op::Icmp, .type = Type::I1, .args = {p, q, ir::kNone}, .aux = c}), ir::kNone, ir::kNone}, .imm = 0x2000});
+                        m.b.emit({.op = Op::ExitIf,
+                                  .args = {m.b.emit({.op = Op::Icmp,
+                                                     .type = Type::I1,
+                                                     .args = {p, q, ir::kNone},
+                                                     .aux = c}),
+                                           ir::kNone, ir::kNone},
+                                  .imm = 0x2000});
                         ASSERT_EQ(m.finish(), "");
                     }
 }
 
-constexpr u64 kDoubles[] = {0, 0x8000000000000000, 1, 0x000fffffffffffff, 0x3ff0000000000000, 0xbff0000000000000, 0xbfe0000000000000,
-                            0x3ff8000000000000, 0x4008000000000000, 0x41dfffffffc00000, 0x41dfffffffe00000, 0x41e0000000000000, 0xc1e0000000200000,
-                            0x41efffffffe00000, 0x41efffffffffffff, 0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000, 0xc3e0000000000000,
-                            0x43efffffffffffff, 0x43f0000000000000, 0x7fefffffffffffff, 0x7ff0000000000000, 0xfff0000000000000,
-                            0x7ff8000000000000, 0xfff8000000001234, 0x7ff0000000000001, 0xffffffff3f800000};
-constexpr u64 kFloats[] = {0, 0x80000000, 1, 0x007fffff, 0x3f800000, 0xbf800000, 0xbf000000, 0x3fc00000, 0x40400000, 0x4effffff,
-                           0x4f000000, 0xcf000000, 0x4f7fffff, 0x4f800000, 0x5effffff, 0x5f000000, 0xdf000000, 0x5f7fffff, 0x5f800000,
-                           0x7f7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f800001, 0x33800000};
+constexpr u64 kDoubles[] = {0,
+                            0x8000000000000000,
+                            1,
+                            0x000fffffffffffff,
+                            0x3ff0000000000000,
+                            0xbff0000000000000,
+                            0xbfe0000000000000,
+                            0x3ff8000000000000,
+                            0x4008000000000000,
+                            0x41dfffffffc00000,
+                            0x41dfffffffe00000,
+                            0x41e0000000000000,
+                            0xc1e0000000200000,
+                            0x41efffffffe00000,
+                            0x41efffffffffffff,
+                            0x41f0000000000000,
+                            0x43dfffffffffffff,
+                            0x43e0000000000000,
+                            0xc3e0000000000000,
+                            0x43efffffffffffff,
+                            0x43f0000000000000,
+                            0x7fefffffffffffff,
+                            0x7ff0000000000000,
+                            0xfff0000000000000,
+                            0x7ff8000000000000,
+                            0xfff8000000001234,
+                            0x7ff0000000000001,
+                            0xffffffff3f800000};
+constexpr u64 kFloats[] = {0,          0x80000000, 1,          0x007fffff, 0x3f800000, 0xbf800000, 0xbf000000,
+                           0x3fc00000, 0x40400000, 0x4effffff, 0x4f000000, 0xcf000000, 0x4f7fffff, 0x4f800000,
+                           0x5effffff, 0x5f000000, 0xdf000000, 0x5f7fffff, 0x5f800000, 0x7f7fffff, 0x7f800000,
+                           0xff800000, 0x7fc00000, 0xffc01234, 0x7f800001, 0x33800000};
 
 /// A float operand: f32 comes boxed in its slot, or as a number that is not boxed.
 Value float_operand(Maker& m, u16 slot, Type t, u64 bits) {
@@ -184,13 +224,19 @@ void for_floats(F&& f) {
 
 TEST(Lowering, FloatBinary) {
     for_floats([](const Machine& s, Type t, u64 x) {
-        if (s.rounding && (s.constants || s.features.avx)) return;  // rounding is MXCSR's: once over is enough
+        if (s.rounding && (s.constants || s.features.avx))
+            return;  // rounding is MXCSR's: once over is enough
         const auto all = t == Type::F64 ? std::span<const u64>(kDoubles) : std::span<const u64>(kFloats);
-        for (Op op : {Op::FAdd, Op::FSub, Op::FMul, Op::FDiv, Op::FMinNum, Op::FMaxNum, Op::FMin, Op::FMax, Op::FCopySign})
+        for (Op op : {Op::FAdd, Op::FSub, Op::FMul, Op::FDiv, Op::FMinNum, Op::FMaxNum, Op::FMin, Op::FMax,
+                      Op::FCopySign})
             for (u64 y : all) {
                 Maker m(s);
                 const Value p = float_operand(m, kF, t, x), q = float_operand(m, kF + 2, t, y);
-                m.result(m.b.emit({.op = op, .type = t, .args = {p, q, ir::kNone}, .aux = op == Op::FCopySign ? 0 : ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)}));
+                m.result(m.b.emit(
+                    {.op = op,
+                     .type = t,
+                     .args = {p, q, ir::kNone},
+                     .aux = op == Op::FCopySign ? 0 : ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)}));
                 ASSERT_EQ(m.finish(), "");
             }
     });
@@ -203,7 +249,10 @@ TEST(Lowering, FloatUnaryAndConversions) {
             const u32 aux = ir::fp_aux(r, ir::FpSem::RiscV);
             const auto one = [&](Op op, Type to, u32 a) {
                 Maker m(s);
-                m.result(m.b.emit({.op = op, .type = to, .args = {float_operand(m, kF, t, x), ir::kNone, ir::kNone}, .aux = a}));
+                m.result(m.b.emit({.op = op,
+                                   .type = to,
+                                   .args = {float_operand(m, kF, t, x), ir::kNone, ir::kNone},
+                                   .aux = a}));
                 ASSERT_EQ(m.finish(), "");
             };
             one(Op::FSqrt, t, aux);
@@ -245,8 +294,12 @@ TEST(Lowering, FusedMultiplyAdd) {
             for (size_t j = 0; j < all.size(); j += 2) {
                 const u32 signs = static_cast<u32>((i + j) % 4) << 8;
                 Maker m(s);
-                const Value p = float_operand(m, kF, t, x), q = float_operand(m, kF + 1, t, all[i]), z = float_operand(m, kF + 2, t, all[j]);
-                m.result(m.b.emit({.op = Op::Fma, .type = t, .args = {p, q, z}, .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV, signs)}));
+                const Value p = float_operand(m, kF, t, x), q = float_operand(m, kF + 1, t, all[i]),
+                            z = float_operand(m, kF + 2, t, all[j]);
+                m.result(m.b.emit({.op = Op::Fma,
+                                   .type = t,
+                                   .args = {p, q, z},
+                                   .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV, signs)}));
                 ASSERT_EQ(m.finish(), "");
             }
     });
@@ -258,13 +311,18 @@ TEST(Lowering, IntToFloat) {
             for (Type from : {Type::I32, Type::I64})
                 for (Type to : {Type::F32, Type::F64})
                     for (u32 u : {0u, ir::kFpUnsigned})
-                        for (u64 x : {u64{0}, u64{1}, u64{0x7fffffff}, u64{0x80000000}, u64{0xffffffff}, u64{0x1000001}, u64{0x20000000000001},
-                                      u64{0x7fffffffffffffff}, u64{0x8000000000000000}, u64{0x8000000000000401}, ~u64{0}}) {
+                        for (u64 x : {u64{0}, u64{1}, u64{0x7fffffff}, u64{0x80000000}, u64{0xffffffff},
+                                      u64{0x1000001}, u64{0x20000000000001}, u64{0x7fffffffffffffff},
+                                      u64{0x8000000000000000}, u64{0x8000000000000401}, ~u64{0}}) {
                             s.rounding = rounding;
-                            for (ir::Round fixed : {ir::Round::Dyn, ir::Round::Rne, ir::Round::Rtz, ir::Round::Rdn, ir::Round::Rup, ir::Round::Rmm}) {
+                            for (ir::Round fixed : {ir::Round::Dyn, ir::Round::Rne, ir::Round::Rtz,
+                                                    ir::Round::Rdn, ir::Round::Rup, ir::Round::Rmm}) {
                                 Maker m(s);
                                 const u32 aux = ir::fp_aux(fixed, ir::FpSem::RiscV, u);
-                                m.result(m.b.emit({.op = Op::IntToF, .type = to, .args = {m.operand(0, from, x), ir::kNone, ir::kNone}, .aux = aux}));
+                                m.result(m.b.emit({.op = Op::IntToF,
+                                                   .type = to,
+                                                   .args = {m.operand(0, from, x), ir::kNone, ir::kNone},
+                                                   .aux = aux}));
                                 ASSERT_EQ(m.finish(), "");
                             }
                         }
@@ -277,7 +335,11 @@ TEST(Lowering, NotBoxedIsNan) {
             Maker m(s);
             const Value raw = m.operand(kF, Type::F64, 0x3ff00000c0000000);
             const Value x = m.b.emit({.op = Op::NanUnbox, .type = t, .args = {raw, ir::kNone, ir::kNone}});
-            m.b.emit({.op = Op::SetState, .args = {m.b.emit({.op = Op::NanBox, .type = Type::F64, .args = {x, ir::kNone, ir::kNone}}), ir::kNone, ir::kNone}, .imm = kF + 3});
+            m.b.emit(
+                {.op = Op::SetState,
+                 .args = {m.b.emit({.op = Op::NanBox, .type = Type::F64, .args = {x, ir::kNone, ir::kNone}}),
+                          ir::kNone, ir::kNone},
+                 .imm = kF + 3});
             ASSERT_EQ(m.finish(), "");
         }
 }
@@ -290,15 +352,20 @@ TEST(Lowering, LateNans) {
                 Maker m(s);
                 const u32 aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV);
                 const Value p = m.operand(kF, Type::F64, x), q = m.operand(kF + 2, Type::F64, y);
-                const auto op = [&](Op o, Value a, Value b) { return m.b.emit({.op = o, .type = Type::F64, .args = {a, b, ir::kNone}, .aux = aux}); };
-                const auto set = [&](u16 slot, Value v) { m.b.emit({.op = Op::SetState, .args = {v, ir::kNone, ir::kNone}, .imm = slot}); };
+                const auto op = [&](Op o, Value a, Value b) {
+                    return m.b.emit({.op = o, .type = Type::F64, .args = {a, b, ir::kNone}, .aux = aux});
+                };
+                const auto set = [&](u16 slot, Value v) {
+                    m.b.emit({.op = Op::SetState, .args = {v, ir::kNone, ir::kNone}, .imm = slot});
+                };
                 const Value sum = op(Op::FAdd, p, q);
                 set(kF, sum);
                 const Value product = op(Op::FMul, sum, sum);
                 set(kF + 1, product);
                 m.b.store(Type::F64, m.b.c64(TestMemory::kBase + 64), 0, product);
                 set(kF + 2, op(Op::FSub, q, q));
-                const Value copy = m.b.emit({.op = Op::FCopySign, .type = Type::F64, .args = {p, sum, ir::kNone}});
+                const Value copy =
+                    m.b.emit({.op = Op::FCopySign, .type = Type::F64, .args = {p, sum, ir::kNone}});
                 set(kF + 3, copy);
                 // faults: recovery must find canonical values
                 m.b.insn(0x1004, 4);
@@ -315,14 +382,22 @@ TEST(Lowering, SpillPressure) {
         std::vector<Value> ints, floats;
         for (u64 k = 0; k < 24; k++) {
             const Value x = m.b.emit({.op = Op::GetState, .type = Type::I64, .imm = k % 8});
-            ints.push_back(m.b.emit({.op = Op::Mul, .type = Type::I64, .args = {x, m.b.c64(k * k + 3), ir::kNone}}));
-            const Value f = m.b.emit({.op = Op::IntToF, .type = Type::F64, .args = {ints.back(), ir::kNone, ir::kNone}, .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)});
+            ints.push_back(
+                m.b.emit({.op = Op::Mul, .type = Type::I64, .args = {x, m.b.c64(k * k + 3), ir::kNone}}));
+            const Value f = m.b.emit({.op = Op::IntToF,
+                                      .type = Type::F64,
+                                      .args = {ints.back(), ir::kNone, ir::kNone},
+                                      .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)});
             floats.push_back(f);
         }
         Value sum = ints[0], fsum = floats[0];
         for (size_t k = 1; k < ints.size(); k++) {
-            sum = m.b.emit({.op = Op::Xor, .type = Type::I64, .args = {sum, ints[ints.size() - k], ir::kNone}});
-            fsum = m.b.emit({.op = Op::FAdd, .type = Type::F64, .args = {fsum, floats[k], ir::kNone}, .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)});
+            sum =
+                m.b.emit({.op = Op::Xor, .type = Type::I64, .args = {sum, ints[ints.size() - k], ir::kNone}});
+            fsum = m.b.emit({.op = Op::FAdd,
+                             .type = Type::F64,
+                             .args = {fsum, floats[k], ir::kNone},
+                             .aux = ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV)});
         }
         m.result(sum);
         m.result(fsum);

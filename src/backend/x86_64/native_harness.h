@@ -1,4 +1,5 @@
-// For tests: runs one block natively, outside of jit and engine, and compares what it did with the interpreter.
+// For tests: runs one block natively, outside of jit and engine, and compares what it did with the
+// interpreter.
 #pragma once
 
 #include <asm/prctl.h>
@@ -39,8 +40,8 @@ inline void seeded_state(u64 seed, std::vector<u8>& guest, std::vector<u8>& memo
     memory = m;
 }
 
-/// A machine that can run one compiled block at a time: code memory, guest memory at TestMemory::kBase, a vCPU state, and a
-/// fault handler. One instance per process.
+/// A machine that can run one compiled block at a time: code memory, guest memory at TestMemory::kBase, a
+/// vCPU state, and a fault handler. One instance per process.
 class NativeMachine {
   public:
     static constexpr size_t kCode = 1 << 20, kStack = 1 << 16;
@@ -82,7 +83,8 @@ class NativeMachine {
         return run_program({&block}, layout, {.seed = seed, .fp = fp});
     }
     /// Starts the first of several blocks, which find each other by the PC of their first instruction.
-    Outcome run_program(const std::vector<const CompiledBlock*>& blocks, const ir::StateLayout& layout, const Start& start) {
+    Outcome run_program(const std::vector<const CompiledBlock*>& blocks, const ir::StateLayout& layout,
+                        const Start& start) {
         install(blocks, layout, start.link);
         Outcome o;
         VcpuState& s = *state_;
@@ -111,7 +113,8 @@ class NativeMachine {
         o.result.value = s.exit_value;
         if (s.exit_site) link_exit(o);
         o.guest.assign(s.guest, s.guest + guest.size());
-        o.memory.assign(reinterpret_cast<u8*>(TestMemory::kBase), reinterpret_cast<u8*>(TestMemory::kBase) + TestMemory::kSize);
+        o.memory.assign(reinterpret_cast<u8*>(TestMemory::kBase),
+                        reinterpret_cast<u8*>(TestMemory::kBase) + TestMemory::kSize);
         fpenv_from_mxcsr(s.guest_mxcsr, s.fp);
         o.fp = s.fp;
         o.reservation = s.reservation;
@@ -125,14 +128,15 @@ class NativeMachine {
 
   private:
     struct Free {
-        void operator()(VcpuState* s) const { operator delete(s, std::align_val_t{64}); }
+        void operator()(VcpuState* s) const { operator delete (s, std::align_val_t{64}); }
     };
     static NativeMachine*& self() {
         static NativeMachine* m = nullptr;
         return m;
     }
     static void* map(void* at, size_t size) {
-        void* p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0), -1, 0);
+        void* p = mmap(at, size, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0), -1, 0);
         if (p == MAP_FAILED) throw std::runtime_error("mmap failed");
         return p;
     }
@@ -168,7 +172,8 @@ class NativeMachine {
                 if (l.disp_offset % 4) throw std::runtime_error("link site is not aligned");
                 for (const Placed& to : placed_)
                     if (link && to.pc() == l.target_pc)
-                        store_raw<u32>(write_ + p.at + l.disp_offset, to.at + to.block->entry_offset - (p.at + l.disp_offset + 4));
+                        store_raw<u32>(write_ + p.at + l.disp_offset,
+                                       to.at + to.block->entry_offset - (p.at + l.disp_offset + 4));
             }
         }
     }
@@ -177,7 +182,8 @@ class NativeMachine {
         for (const Placed& p : placed_) {
             if (p.pc() != pc) continue;
             const u64 entry = reinterpret_cast<u64>(code_) + p.at + p.block->entry_offset;
-            state_->lookup[lookup_index(pc, layout_->pc_alignment)] = {pc, reinterpret_cast<const void*>(entry)};
+            state_->lookup[lookup_index(pc, layout_->pc_alignment)] = {pc,
+                                                                       reinterpret_cast<const void*>(entry)};
             return entry;
         }
         return 0;
@@ -185,7 +191,8 @@ class NativeMachine {
     void link_exit(Outcome& o) const {
         for (const Placed& p : placed_)
             for (const LinkSite& l : p.block->links)
-                if (reinterpret_cast<u64>(code_) + p.at + l.stub_return == state_->exit_site) o.result.pc = l.target_pc;
+                if (reinterpret_cast<u64>(code_) + p.at + l.stub_return == state_->exit_site)
+                    o.result.pc = l.target_pc;
     }
     static void on_fault(int sig, siginfo_t* info, void* uc) {
         NativeMachine& m = *self();
@@ -197,7 +204,8 @@ class NativeMachine {
             if (in_code - c.at < c.block->code.size()) p = &c;
         if (!p) {
             char text[96];
-            const int n = std::snprintf(text, sizeof text, "fault outside the block: code%+lld\n", static_cast<long long>(in_code));
+            const int n = std::snprintf(text, sizeof text, "fault outside the block: code%+lld\n",
+                                        static_cast<long long>(in_code));
             if (write(2, text, static_cast<size_t>(n)) < 0) _exit(2);
             signal(sig, SIG_DFL);
             return;
@@ -234,9 +242,10 @@ class NativeMachine {
     std::optional<PinMap> pins_;
 };
 
-/// Interprets `block` from the state that `seed` gives; as long as it goes on at its own start, again. False if that does
-/// not end soon.
-inline bool interpret_loop(const ir::Block& block, const ir::StateLayout& layout, u64 seed, Outcome& o, ir::FpEnv fp = {}) {
+/// Interprets `block` from the state that `seed` gives; as long as it goes on at its own start, again. False
+/// if that does not end soon.
+inline bool interpret_loop(const ir::Block& block, const ir::StateLayout& layout, u64 seed, Outcome& o,
+                           ir::FpEnv fp = {}) {
     TestMemory memory;
     o.fp = fp;
     o.guest.resize(layout.size + 16u);
@@ -265,7 +274,8 @@ inline std::string difference(const Outcome& want, const Outcome& got, const ir:
     say("reason", static_cast<u64>(want.result.reason), static_cast<u64>(got.result.reason));
     say("pc", want.result.pc, got.result.pc);
     const auto r = want.result.reason;
-    if (r != ir::ExitReason::MemoryFault && r != ir::ExitReason::Next) say("value", want.result.value, got.result.value);
+    if (r != ir::ExitReason::MemoryFault && r != ir::ExitReason::Next)
+        say("value", want.result.value, got.result.value);
     for (const ir::StateSlot& s : layout.slots) {
         for (unsigned at = 0; at < std::max(1u, ir::width(s.type) / 8); at += 8) {
             const unsigned n = std::min(8u, ir::width(s.type) / 8);
@@ -280,7 +290,8 @@ inline std::string difference(const Outcome& want, const Outcome& got, const ir:
     say("icount", want.icount, got.icount);
     say("reservation", want.reservation.size, got.reservation.size);
     for (size_t i = 0; want.memory != got.memory && i < want.memory.size(); i++)
-        if (want.memory[i] != got.memory[i]) say(fmt::format("memory[{:#x}]", i), want.memory[i], got.memory[i]);
+        if (want.memory[i] != got.memory[i])
+            say(fmt::format("memory[{:#x}]", i), want.memory[i], got.memory[i]);
     return d;
 }
 

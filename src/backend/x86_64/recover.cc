@@ -19,14 +19,17 @@ void store_slot(VcpuState& state, const ir::StateSlot& slot, const HostContext& 
 
 }  // namespace
 
-void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap& pins, const HostContext& ctx,
-                   std::span<const DirtySlot> dirty, u32 host_offset) {
-    const auto covers = [&](const DirtySlot& d) { return host_offset >= d.host_begin && host_offset < d.host_end; };
+void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap& pins,
+                   const HostContext& ctx, std::span<const DirtySlot> dirty, u32 host_offset) {
+    const auto covers = [&](const DirtySlot& d) {
+        return host_offset >= d.host_begin && host_offset < d.host_end;
+    };
     u32 elsewhere = 0;
     for (const DirtySlot& d : dirty)
         if (covers(d) && d.host_reg == kDirtyInHome) elsewhere |= u32{1} << pins.reg_of[d.slot];
     for (unsigned r = 0; r < kHostRegs; r++)
-        if (!(elsewhere >> r & 1) && pins.slot_of[r] >= 0) store_slot(state, layout.slots[static_cast<unsigned>(pins.slot_of[r])], ctx, r);
+        if (!(elsewhere >> r & 1) && pins.slot_of[r] >= 0)
+            store_slot(state, layout.slots[static_cast<unsigned>(pins.slot_of[r])], ctx, r);
     for (const DirtySlot& d : dirty) {
         if (!covers(d) || d.host_reg == kDirtyInHome) continue;
         const ir::StateSlot& slot = layout.slots[d.slot];

@@ -12,7 +12,8 @@ constexpr u32 reason(ir::ExitReason r) { return static_cast<u32>(r); }
 /// Emits the stubs one after the other; the order is theirs to fall through.
 class StubEmitter {
   public:
-    StubEmitter(const ir::StateLayout& layout, StubTable& table) : layout_(layout), pins_(layout), table_(table) {}
+    StubEmitter(const ir::StateLayout& layout, StubTable& table)
+        : layout_(layout), pins_(layout), table_(table) {}
 
     void emit_all(std::vector<u8>& code) {
         for (auto& l : labels_) l = a_.label();
@@ -42,11 +43,14 @@ class StubEmitter {
         if (slot < 0) return;
         const auto& s = layout_.slots[static_cast<unsigned>(slot)];
         if (reg < kXmm0) {
-            load ? a_.mov(r64(reg), gs(guest_disp(s), 8)) : a_.mov(gs(guest_disp(s), 8), r64(reg));
+            load ? a_.mov(r64(reg), state_mem(guest_disp(s), 8))
+                 : a_.mov(state_mem(guest_disp(s), 8), r64(reg));
         } else if (s.type == ir::Type::V128) {
-            load ? a_.movups(xr(reg), gs(guest_disp(s), 16)) : a_.movups(gs(guest_disp(s), 16), xr(reg));
+            load ? a_.movups(xr(reg), state_mem(guest_disp(s), 16))
+                 : a_.movups(state_mem(guest_disp(s), 16), xr(reg));
         } else {
-            load ? a_.movq(xr(reg), gs(guest_disp(s), 8)) : a_.movq(gs(guest_disp(s), 8), xr(reg));
+            load ? a_.movq(xr(reg), state_mem(guest_disp(s), 8))
+                 : a_.movq(state_mem(guest_disp(s), 8), xr(reg));
         }
     }
     void move_all_pinned(bool load) {
@@ -62,15 +66,15 @@ class StubEmitter {
         for (u8 r : kCalleeSaved) a_.push(r64(r));
         a_.sub(x86::rsp, 8);
         a_.lea(x86::rbp, x86::ptr(x86::rdi, kStateBias));
-        a_.mov(VM_GS(host_sp, 8), x86::rsp);
-        a_.ldmxcsr(VM_GS(guest_mxcsr, 4));
-        a_.mov(VM_GS(in_guest, 4), 1);
+        a_.mov(VM_STATE(host_sp, 8), x86::rsp);
+        a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
+        a_.mov(VM_STATE(in_guest, 4), 1);
         // A guest return to kNoPc finds the sentinel: it must lead somewhere.
         lea_label(kRax, no_pc_return_);
-        a_.mov(x86::rcx, VM_GS(return_top, 8));
+        a_.mov(x86::rcx, VM_STATE(return_top, 8));
         a_.mov(x86::ptr(x86::rcx), x86::rax);
         a_.mov(x86::rax, x86::rsi);
-        a_.mov(x86::rsp, VM_GS(return_sp, 8));
+        a_.mov(x86::rsp, VM_STATE(return_sp, 8));
         move_all_pinned(true);
         a_.jmp(x86::rax);
     }
@@ -85,8 +89,8 @@ class StubEmitter {
     void exits() {
         begin(Stub::ExitLink);
         a_.pop(x86::rax);
-        a_.mov(VM_GS(exit_site, 8), x86::rax);
-        a_.mov(VM_GS(exit_reason, 8), reason(ir::ExitReason::Next));
+        a_.mov(VM_STATE(exit_site, 8), x86::rax);
+        a_.mov(VM_STATE(exit_reason, 8), reason(ir::ExitReason::Next));
         a_.jump(exit_common_);
 
         begin(Stub::Safepoint);
@@ -94,19 +98,19 @@ class StubEmitter {
         a_.xor_(x86::ecx, x86::ecx);
         a_.jump(to(Stub::ExitReason));
         begin(Stub::ExitReason);
-        a_.mov(VM_GS(exit_reason, 8), x86::rax);
-        a_.mov(VM_GS(exit_value, 8), x86::rcx);
-        a_.mov(VM_GS(pc, 8), x86::rdx);
-        a_.mov(VM_GS(exit_site, 8), 0);
+        a_.mov(VM_STATE(exit_reason, 8), x86::rax);
+        a_.mov(VM_STATE(exit_value, 8), x86::rcx);
+        a_.mov(VM_STATE(pc, 8), x86::rdx);
+        a_.mov(VM_STATE(exit_site, 8), 0);
 
         a_.place(exit_common_);
         move_all_pinned(false);
-        a_.stmxcsr(VM_GS(guest_mxcsr, 4));
-        a_.mov(VM_GS(return_sp, 8), x86::rsp);
+        a_.stmxcsr(VM_STATE(guest_mxcsr, 4));
+        a_.mov(VM_STATE(return_sp, 8), x86::rsp);
         table_.fault_exit = a_.pos();
-        a_.ldmxcsr(VM_GS(host_mxcsr, 4));
-        a_.mov(VM_GS(in_guest, 4), 0);
-        a_.mov(x86::rsp, VM_GS(host_sp, 8));
+        a_.ldmxcsr(VM_STATE(host_mxcsr, 4));
+        a_.mov(VM_STATE(in_guest, 4), 0);
+        a_.mov(x86::rsp, VM_STATE(host_sp, 8));
         a_.add(x86::rsp, 8);
         for (unsigned i = std::size(kCalleeSaved); i-- > 0;) a_.pop(r64(kCalleeSaved[i]));
         a_.ret();
@@ -123,15 +127,15 @@ class StubEmitter {
         move_caller_saved(false);
         a_.mov(x86::rsi, x86::rax);
         a_.xchg(x86::rcx, x86::rdx);
-        a_.mov(x86::rdi, VM_GS(self, 8));
-        a_.stmxcsr(VM_GS(guest_mxcsr, 4));
-        a_.ldmxcsr(VM_GS(host_mxcsr, 4));
-        a_.mov(VM_GS(return_sp, 8), x86::rsp);
-        a_.mov(x86::rsp, VM_GS(host_sp, 8));
-        a_.mov(x86::rax, VM_GS(helpers, 8));
+        a_.mov(x86::rdi, VM_STATE(self, 8));
+        a_.stmxcsr(VM_STATE(guest_mxcsr, 4));
+        a_.ldmxcsr(VM_STATE(host_mxcsr, 4));
+        a_.mov(VM_STATE(return_sp, 8), x86::rsp);
+        a_.mov(x86::rsp, VM_STATE(host_sp, 8));
+        a_.mov(x86::rax, VM_STATE(helpers, 8));
         a_.call(x86::qword_ptr(x86::rax, x86::r11));
-        a_.mov(x86::rsp, VM_GS(return_sp, 8));
-        a_.ldmxcsr(VM_GS(guest_mxcsr, 4));
+        a_.mov(x86::rsp, VM_STATE(return_sp, 8));
+        a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
         move_caller_saved(true);
         a_.ret();
     }
@@ -153,15 +157,16 @@ class StubEmitter {
 
     void indirect() {
         begin(Stub::IndirectMiss);
-        a_.mov(gs(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8), x86::rax);
-        a_.call_label(labels_[static_cast<unsigned>(Stub::Helper0) + static_cast<unsigned>(HelperId::LookupIndirect)]);
+        a_.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8), x86::rax);
+        a_.call_label(
+            labels_[static_cast<unsigned>(Stub::Helper0) + static_cast<unsigned>(HelperId::LookupIndirect)]);
         a_.test(x86::rax, x86::rax);
         const u32 none = a_.jcc_short(Cc::E);
         a_.jmp(x86::rax);
         a_.land(none);
         a_.mov(x86::eax, reason(ir::ExitReason::Next));
         a_.xor_(x86::ecx, x86::ecx);
-        a_.mov(x86::rdx, gs(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8));
+        a_.mov(x86::rdx, state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8));
         a_.jump(to(Stub::ExitReason));
 
         // The sentinel was popped: put it back, and go where a jump to kNoPc goes.
@@ -171,7 +176,7 @@ class StubEmitter {
         a_.jump(to(Stub::IndirectMiss));
 
         begin(Stub::ReturnMiss);
-        a_.cmp(VM_GS(safepoint_request, 4), 0);
+        a_.cmp(VM_STATE(safepoint_request, 4), 0);
         const u32 go = a_.jcc_short(Cc::E);
         a_.mov(x86::rdx, x86::rax);
         a_.jump(to(Stub::Safepoint));

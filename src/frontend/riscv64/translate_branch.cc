@@ -19,13 +19,17 @@ bool Translator::go(u64 target) {
     return true;
 }
 
-// A branch over one or two register instructions becomes selects: nothing in there can fault, and where the branch goes
-// either way the host predicts nothing. False, with nothing done: it is not such a branch.
+// A branch over one or two register instructions becomes selects: nothing in there can fault, and where the
+// branch goes either way the host predicts nothing. False, with nothing done: it is not such a branch.
 bool Translator::predicate(u64 target, Value taken) {
     constexpr u64 kMostBytes = 8;
     const u64 begin = pc_;
-    if (!request_.if_convert || request_.count_instructions || target <= begin || target - begin > kMostBytes) return false;
-    struct Skipped { u32 bits; unsigned length; } skipped[kMostBytes / 2];
+    if (!request_.if_convert || request_.count_instructions || target <= begin || target - begin > kMostBytes)
+        return false;
+    struct Skipped {
+        u32 bits;
+        unsigned length;
+    } skipped[kMostBytes / 2];
     unsigned n = 0;
     u64 fault = 0;
     for (; pc_ < target; n++) {

@@ -159,8 +159,8 @@ class Translator {
     ir::Builder b;
     const TranslateRequest& request_;
     ir::Block& out_;
-    u64 pc_;             ///< of the next instruction to translate
-    u32 known_reg_ = 0;  ///< register that holds the constant known_value_ (from auipc), 0 = none
+    u64 pc_;                  ///< of the next instruction to translate
+    u32 known_reg_ = 0;       ///< register that holds the constant known_value_ (from auipc), 0 = none
     Value skip_ = ir::kNone;  ///< i1: writes of the current instruction do not happen (predicate())
     u64 known_value_ = 0;
     u64 window_pc_ = 0;  ///< guest code bytes read ahead

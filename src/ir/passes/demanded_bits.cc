@@ -64,7 +64,9 @@ class DemandedBits {
             case Op::And: {
                 const Inst& y = insts_[in.args[1]];
                 demand(in, 1, bits);
-                return demand(in, 0, y.op == Op::Const ? std::min(bits, static_cast<u32>(std::bit_width(y.imm))) : bits);
+                return demand(
+                    in, 0,
+                    y.op == Op::Const ? std::min(bits, static_cast<u32>(std::bit_width(y.imm))) : bits);
             }
             case Op::Trunc:
             case Op::Zext:

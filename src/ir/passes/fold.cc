@@ -240,7 +240,9 @@ Value Folder::local_rules(Value i, Inst& in) {
         case Op::And: {
             if (insts_[in.args[0]].op == Op::Not) std::swap(in.args[0], in.args[1]);
             if (insts_[in.args[1]].op == Op::Not) {
-                in = {.op = Op::AndNot, .type = in.type, .args = {in.args[0], insts_[in.args[1]].args[0], kNone}};
+                in = {.op = Op::AndNot,
+                      .type = in.type,
+                      .args = {in.args[0], insts_[in.args[1]].args[0], kNone}};
                 return kNone;
             }
             if (!constant(in.args[1])) return kNone;

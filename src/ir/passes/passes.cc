@@ -4,9 +4,9 @@
 
 namespace vm::ir {
 namespace {
-constexpr Pass kPasses[] = {
-    {"unroll", unroll},         {"forward-state", forward_state}, {"fold", fold},
-    {"dead-state", dead_state}, {"dce", dce},                     {"demanded-bits", demanded_bits}};
+constexpr Pass kPasses[] = {{"unroll", unroll}, {"forward-state", forward_state},
+                            {"fold", fold},     {"dead-state", dead_state},
+                            {"dce", dce},       {"demanded-bits", demanded_bits}};
 }
 
 void reset_replacement(PassScratch& scratch, size_t insts) {

@@ -1,6 +1,6 @@
 // Passes of tier 1. Each works in place on one block in linear time; what it removes becomes Nop, nothing is
-// renumbered (but by unroll), and the observable behaviour (guest state and memory at every exit, fault and end)
-// stays the same; an unrolled block may just go on where it would have left for its own start.
+// renumbered (but by unroll), and the observable behaviour (guest state and memory at every exit, fault and
+// end) stays the same; an unrolled block may just go on where it would have left for its own start.
 #pragma once
 
 #include <span>

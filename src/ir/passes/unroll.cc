@@ -1,8 +1,8 @@
 // unroll: several turns of a short loop in one block.
 // Input: any block. Output: if the block ends a turn of itself with a jump to its own start, after few guest
 // instructions, the turn is repeated before it; the earlier turns leave the block where the loop would end.
-// Invariant: every turn does what it did, and only the last one asks for a safepoint, so a request waits for at
-// most kMaxTurns turns. Cost: one copy of the block, O(instructions).
+// Invariant: every turn does what it did, and only the last one asks for a safepoint, so a request waits for
+// at most kMaxTurns turns. Cost: one copy of the block, O(instructions).
 #include <algorithm>
 
 #include "ir/passes/passes.h"
@@ -15,8 +15,8 @@ constexpr unsigned kMaxTurns = 4;
 constexpr unsigned kMaxInsns = 32;
 
 struct Loop {
-    Value jump = kNone;     ///< the last jump to the start
-    u64 after = 0;          ///< guest PC where a conditional one goes otherwise
+    Value jump = kNone;  ///< the last jump to the start
+    u64 after = 0;       ///< guest PC where a conditional one goes otherwise
     unsigned turns = 1;
 };
 
@@ -24,7 +24,8 @@ Loop find_loop(const Block& block) {
     Loop loop;
     const auto& insts = block.insts;
     for (Value i = static_cast<Value>(insts.size()); i-- > 0 && loop.jump == kNone;)
-        if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block.start_pc) loop.jump = i;
+        if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block.start_pc)
+            loop.jump = i;
     if (loop.jump == kNone) return loop;
     if (insts[loop.jump].op == Op::ExitIf) {
         Value next = loop.jump + 1;
@@ -32,7 +33,8 @@ Loop find_loop(const Block& block) {
         if (next == insts.size() || (insts[next].op != Op::Insn && insts[next].op != Op::Goto)) return loop;
         loop.after = insts[next].imm;
     }
-    const auto n = std::count_if(insts.begin(), insts.begin() + loop.jump, [](const Inst& in) { return in.op == Op::Insn; });
+    const auto n = std::count_if(insts.begin(), insts.begin() + loop.jump,
+                                 [](const Inst& in) { return in.op == Op::Insn; });
     if (n != 0) loop.turns = std::clamp(kMaxInsns / static_cast<unsigned>(n), 1u, kMaxTurns);
     return loop;
 }
