@@ -19,6 +19,9 @@ using Operand = asmjit::Operand;
 
 constexpr u32 mask_of(unsigned reg) { return reg == kNoReg ? 0 : u32{1} << reg; }
 
+/// Width of the host operation that serves an integer type.
+constexpr unsigned op_bits(Type t) { return ir::width(t) == 64 ? 64 : 32; }
+
 class Lowering final : public Compiler {
   public:
     Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features);
@@ -163,6 +166,8 @@ class Lowering final : public Compiler {
     void mul(u32 i);
     void mul_high(u32 i);
     Value other_half(u32 i) const;
+    void or_bytes(u32 i);
+    void carryless(u32 i);
     void mul_both(u32 i, Value j);
     void divide(u32 i);
     void divide_emit(u8 d, unsigned bits, bool is_signed);

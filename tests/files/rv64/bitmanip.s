@@ -40,11 +40,10 @@ entry:
     cmp $a1, $a2
     cmovg $s1, $a1
 ; 10001c clmul s2,a1,a2
-    mov rax, $a1
-    mov rcx, $a2
-    mov qword ptr state[scratch], 0x5523
-    call Helper IntOp
-    mov $s2, rax
+    movq xmm0, $a1
+    movq xmm1, $a2
+    pclmulqdq xmm0, xmm1, 0
+    movq $s2, xmm0
 ; 100020 ecall
     mov eax, 2
     xor ecx, ecx
