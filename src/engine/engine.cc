@@ -7,11 +7,7 @@
 namespace vm::engine {
 namespace {
 
-/// The guest's time base: 10 MHz for `time`, nanoseconds for `cycle`.
-u64 read_time_helper(backend::VcpuState*, u64 which, u64, u64) {
-    const u64 ns = osal::monotonic_ns();
-    return which == 0 ? ns / 100 : ns;
-}
+u64 read_time_helper(backend::VcpuState*, u64 which, u64, u64) { return read_time(static_cast<u32>(which)); }
 
 jit::Options jit_options(const EngineOptions& o) {
     jit::Options j;

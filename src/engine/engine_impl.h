@@ -19,6 +19,9 @@ namespace vm::engine {
 
 class VcpuImpl;
 
+/// What ir::Op::ReadTime gives: 0 = the guest's time base, 10 MHz; else nanoseconds (`cycle`).
+u64 read_time(u32 which);
+
 /// Which guest pages code was read from (hashed): lets the interpreter's caches ignore changes of data.
 class CodePageFilter {
   public:

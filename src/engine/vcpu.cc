@@ -24,11 +24,6 @@ Result<void> need_signal_stack() {
     return {};
 }
 
-u64 read_time(u32 which) {
-    const u64 ns = osal::monotonic_ns();
-    return which == 0 ? ns / 100 : ns;
-}
-
 /// An instruction of `block` reads and writes memory as one (AMO, compare-and-exchange).
 bool updates_memory(const ir::Block& block) {
     constexpr u16 kBoth = ir::kEffectRM | ir::kEffectWM;
@@ -37,6 +32,11 @@ bool updates_memory(const ir::Block& block) {
 }
 
 }  // namespace
+
+u64 read_time(u32 which) {
+    const u64 ns = osal::monotonic_ns();
+    return which == 0 ? ns / 100 : ns;
+}
 
 bool fault_hook(const osal::Fault& fault, osal::MachineContext& context) {
     VcpuImpl* v = current_vcpu;

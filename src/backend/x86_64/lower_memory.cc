@@ -186,9 +186,10 @@ void Lowering::rmw(u32 i) {
         const u8 t = alloc_gpr();
         load_gpr(t, v);
         consume();
-        if (op == ir::RmwOp::Xchg && options_.alone && bits >= 32) {  // xchg with memory always locks
-            const u8 old = alloc_gpr();
+        if (options_.alone && bits >= 32 && (op == ir::RmwOp::Xchg || uses_left(i) > 0)) {
+            const u8 old = alloc_gpr();  // xchg with memory always locks, xadd is slow without
             a.mov(gpr(old, bits), m);
+            if (op == ir::RmwOp::Add) a.add(gpr(t, bits), gpr(old, bits));
             a.mov(m, gpr(t, bits));
             return widen_result(i, old, bits, sign);
         }
@@ -254,8 +255,12 @@ void Lowering::rmw_loop(u32 i, u8 base, unsigned bits) {
             break;
         }
     }
-    locked().cmpxchg(m, gpr(t, bits), gpr(kRax, bits));
-    a.jcc_back(Cc::Ne, loop);
+    if (options_.alone) {
+        a.mov(m, gpr(t, bits));
+    } else {
+        locked().cmpxchg(m, gpr(t, bits), gpr(kRax, bits));
+        a.jcc_back(Cc::Ne, loop);
+    }
     widen_result(i, kRax, bits, ir::mem_signed(in.aux));
 }
 
@@ -330,11 +335,20 @@ void Lowering::store_cond(u32 i) {
     a.cmp(reservation(offsetof(ir::Reservation, addr)), r64(base));
     const u32 other = a.jcc_short(Cc::Ne);
     a.mov(x86::rax, reservation(offsetof(ir::Reservation, value)));
-    const bool stored = stored_;  // the failing path has no barrier
-    locked().cmpxchg(sized(x86::ptr(r64(base)), bits / 8), gpr(v, bits), gpr(kRax, bits));
-    stored_ = stored;
+    const x86::Mem m = sized(x86::ptr(r64(base)), bits / 8);
+    u32 changed = 0;
+    if (options_.alone) {
+        a.cmp(m, gpr(kRax, bits));
+        changed = a.jcc_short(Cc::Ne);
+        a.mov(m, gpr(v, bits));
+    } else {
+        const bool stored = stored_;  // the failing path has no barrier
+        locked().cmpxchg(m, gpr(v, bits), gpr(kRax, bits));
+        stored_ = stored;
+    }
     a.land(none);
     a.land(other);
+    if (options_.alone) a.land(changed);
     a.sete(x86::al);
     a.mov(reservation(offsetof(ir::Reservation, size)), 0);
     a.movzx(x86::eax, x86::al);

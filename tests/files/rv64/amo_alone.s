@@ -18,19 +18,19 @@ alone: on
 ; 100000 amoadd.d a0,a1,(a2)
 entry:
     test $a2.8, 7
-    jne L3
+    jne L2
     mov rax, $a1
-    xadd qword ptr [$a2], rax
-    mov $a0, rax
+    mov rcx, qword ptr [$a2]
+    add rax, rcx
+    mov qword ptr [$a2], rax
+    mov $a0, rcx
 ; 100004 amoxor.w a3,a1,(a2)
     test $a2.8, 3
-    jne L4
+    jne L3
     mov eax, dword ptr [$a2]
-L1:
     mov ecx, $a1.32
     xor ecx, eax
-    cmpxchg dword ptr [$a2], ecx
-    jne L1
+    mov dword ptr [$a2], ecx
     movsxd $a3, eax
 ; 100008 lr.w a4,(a2)
     mov eax, dword ptr [$a2]
@@ -40,12 +40,14 @@ L1:
     movsxd $a4, eax
 ; 10000c sc.w a5,a1,(a2)
     cmp qword ptr state[reservation.size], 4
-    jne L2
+    jne L1
     cmp qword ptr state[reservation.addr], $a2
-    jne L2
+    jne L1
     mov rax, qword ptr state[reservation.value]
-    cmpxchg dword ptr [$a2], $a1.32
-L2:
+    cmp dword ptr [$a2], eax
+    jne L1
+    mov dword ptr [$a2], $a1.32
+L1:
     sete al
     mov qword ptr state[reservation.size], 0
     movzx eax, al
@@ -56,12 +58,12 @@ L2:
     xor ecx, ecx
     mov edx, 0x100018                        ; guest address 100018
     jmp ExitReason
-L3:
+L2:
     mov rcx, $a2
     mov eax, 7
     mov edx, 0x100000                        ; guest address 100000
     jmp ExitReason
-L4:
+L3:
     mov rcx, $a2
     mov eax, 7
     mov edx, 0x100004                        ; guest address 100004
