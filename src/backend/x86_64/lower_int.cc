@@ -37,7 +37,7 @@ bool Lowering::lower_int(u32 i) {
         case Op::Bswap: narrow ? int_helper(i) : bswap(i); break;
         case Op::OrcB: narrow ? int_helper(i) : or_bytes(i); break;
         case Op::ClmulLo:
-        case Op::ClmulHi: in.type == Type::I64 && cpu_.pclmul ? carryless(i) : int_helper(i); break;
+        case Op::ClmulHi: in.type == Type::I64&& cpu_.pclmul ? carryless(i) : int_helper(i); break;
         case Op::DivWideS:
         case Op::DivWideU:
         case Op::RemWideS:
