@@ -14,17 +14,27 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
     const_cache_.fill(kNone);
 }
 
-Value Builder::append(const Inst& inst) {
+// Inlined, and written field by field in its place: a copy of what was written in small pieces would wait for the stores.
+[[gnu::always_inline]] inline Value Builder::append(const Inst& inst) {
     const auto v = static_cast<Value>(b_.insts.size());
-    b_.insts.push_back(inst);
+    b_.insts.emplace_back() = inst;
     return v;
 }
 
-Value Builder::fold(Inst inst) {
+[[gnu::always_inline]] inline Value Builder::fold(const Inst& inst) {
     assert(!terminated_);
-    const Value same = simplify(b_.insts.data(), inst);
-    if (same != kNone) return same;
-    return inst.op == Op::Const ? constant(inst.type, inst.imm) : append(inst);
+    append(inst);
+    const Value same = simplify(b_.insts.data(), b_.insts.back());
+    if (same != kNone) {
+        b_.insts.pop_back();
+        return same;
+    }
+    const Inst& made = b_.insts.back();
+    if (made.op != Op::Const) return static_cast<Value>(b_.insts.size() - 1);
+    const Type type = made.type;
+    const u64 imm = made.imm;
+    b_.insts.pop_back();
+    return constant(type, imm);
 }
 
 Value Builder::emit(const Inst& inst) {

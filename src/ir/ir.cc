@@ -4,17 +4,14 @@ namespace vm::ir {
 namespace {
 constexpr unsigned P = kEffectP, RS = kEffectRS, WS = kEffectWS, RM = kEffectRM, WM = kEffectWM,
                    FP = kEffectFP, X = kEffectX, T = kEffectT, S = kEffectS;
-constexpr OpInfo kOps[] = {
+}  // namespace
+
+const OpInfo kOps[] = {
 #define OP(Name, text, nargs, result, effects, doc) \
     {#Name, text, nargs, #result[0], static_cast<u16>(effects), doc},
 #include "ir/ir_ops.def"
 #undef OP
 };
-}  // namespace
-
-const OpInfo& info(Op op) { return kOps[static_cast<u16>(op)]; }
-
-bool removable(const Inst& i) { return (info(i.op).effects & ~(kEffectRS)) == 0; }
 
 std::string_view name(Type t) {
     constexpr std::string_view n[] = {"void", "i1",  "i8",  "i16",  "i32",  "i64",  "i128",

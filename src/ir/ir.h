@@ -105,10 +105,11 @@ struct OpInfo {
     u16 effects;
     std::string_view doc;
 };
-const OpInfo& info(Op op);
+extern const OpInfo kOps[];
+inline const OpInfo& info(Op op) { return kOps[static_cast<u16>(op)]; }
 /// True if the instruction may be removed when its result is unused (sticky FP flags count as an effect
 /// unless the caller proved them dead).
-bool removable(const Inst& i);
+inline bool removable(const Inst& i) { return (info(i.op).effects & ~kEffectRS) == 0; }
 
 // --- aux packing shared by front ends, passes, interpreter and back ends
 constexpr u32 mem_aux(bool sign, MemOrder o = MemOrder::Plain) {
