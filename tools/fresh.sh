@@ -23,4 +23,4 @@ mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 chroot "$root" /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin CI=true \
-    sh -c 'cd /work && time ./dev demo && time ./dev test'
+    bash -c 'cd /work && time ./dev demo && time ./dev test'
