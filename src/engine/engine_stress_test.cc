@@ -161,12 +161,14 @@ TEST(Stress, PatchedCodeShowsInARunningThread) {
     f.ret();
     TestMemory::put(kFunctions, f.words);
     std::atomic<Vcpu*> runner{nullptr};
+    std::atomic<bool> requested{false};
     std::thread thread([&] {
         const auto v = g.make_vcpu();
         v->set_reg(rv::x_offset(s0), kData);
         v->set_pc(kCode);
         runner = v.get();
         EXPECT_EQ(v->run().reason, ExitReason::Safepoint);
+        while (!requested) std::this_thread::yield();  // whoever asks still holds the vCPU
     });
     const std::atomic_ref<u64> shown(*reinterpret_cast<u64*>(kData));
     for (u32 version = 1; version < 150; version++) {
@@ -175,6 +177,7 @@ TEST(Stress, PatchedCodeShowsInARunningThread) {
         while (shown.load() != version) std::this_thread::yield();
     }
     runner.load()->request_safepoint();
+    requested = true;
     thread.join();
 }
 
@@ -191,6 +194,7 @@ TEST(Stress, AtomicsSignalsOfSafepointsAndInvalidation) {
     constexpr u64 kAdds = 300000;
     std::atomic<Vcpu*> cpus[2] = {};
     std::atomic<int> running{2};
+    std::atomic<bool> requesting{true};
     std::vector<std::thread> threads;
     std::atomic<u64> stops{0};
     for (auto& slot : cpus)
@@ -203,7 +207,7 @@ TEST(Stress, AtomicsSignalsOfSafepointsAndInvalidation) {
             v->set_pc(kCode);
             while (v->run().reason == ExitReason::Safepoint) stops++;
             running--;
-            while (running != 0) std::this_thread::yield();  // the vCPU must outlive the requests
+            while (requesting) std::this_thread::yield();  // the vCPU must outlive the requests
         });
     while (running == 2) {
         for (auto& slot : cpus)
@@ -211,6 +215,7 @@ TEST(Stress, AtomicsSignalsOfSafepointsAndInvalidation) {
         g.engine->invalidate(kCode, kCode + 16);
         std::this_thread::sleep_for(std::chrono::microseconds(50));
     }
+    requesting = false;
     for (auto& t : threads) t.join();
     EXPECT_EQ(load_raw<u64>(reinterpret_cast<void*>(kData)), 2 * kAdds);
 }
