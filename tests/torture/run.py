@@ -63,7 +63,7 @@ def one(job):
         text = src.read_text(errors="replace")
         extra = re.findall(r"dg-(?:additional-)?options\s+\"([^\"]*)\"", text)
         flags = [f for e in extra for f in e.split() if not f.startswith("-m")]
-        cc = subprocess.run([f"{isa}-linux-gnu-gcc", opt, "-w", "-std=gnu17", "-static", *flags, str(src), "-o", str(exe), "-lm"],
+        cc = subprocess.run([f"{isa}-linux-gnu-gcc", *opt.split(), "-w", "-std=gnu17", "-static", *flags, str(src), "-o", str(exe), "-lm"],
                             capture_output=True)
         if cc.returncode:
             verdict.write_text(json.dumps({"built": False}))
