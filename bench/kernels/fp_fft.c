@@ -30,7 +30,7 @@ static u64 run(long scale) {
         s = s * dc + c * ds, c = t;
     }
     for (int i = 0; i < N; i++) re[i] = (double)(next_random(&seed) % 1000) / 500 - 1, im[i] = 0;
-    for (long r = 0; r < 100 * scale; r++) {
+    for (long r = 0; r < 350 * scale; r++) {
         fft();
         for (int i = 0; i < N; i++) re[i] /= 90, im[i] /= 91;
     }

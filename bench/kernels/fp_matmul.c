@@ -7,7 +7,7 @@ static u64 run(long scale) {
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) a[i][j] = (double)(next_random(&seed) % 1000) / 999, b[i][j] = (double)(next_random(&seed) % 1000) / 999;
     double sum = 0;
-    for (long r = 0; r < 8 * scale; r++) {
+    for (long r = 0; r < 20 * scale; r++) {
         for (int i = 0; i < N; i++)
             for (int j = 0; j < N; j++) {
                 double s = 0;

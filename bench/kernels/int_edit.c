@@ -7,7 +7,7 @@ static int row[N + 1];
 static u64 run(long scale) {
     u64 seed = 43, sum = 0;
     for (int i = 0; i < N; i++) a[i] = (char)('a' + next_random(&seed) % 4), b[i] = (char)('a' + next_random(&seed) % 4);
-    for (long r = 0; r < 8 * scale; r++) {
+    for (long r = 0; r < 30 * scale; r++) {
         for (int j = 0; j <= N; j++) row[j] = j;
         for (int i = 1; i <= N; i++) {
             int diag = row[0];

@@ -7,7 +7,7 @@ static u64 run(long scale) {
     u64 seed = 47, alive = 0;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) grid[0][y][x] = next_random(&seed) % 3 == 0;
-    for (long g = 0; g < 120 * scale; g++) {
+    for (long g = 0; g < 360 * scale; g++) {
         u8(*from)[W] = grid[g & 1], (*to)[W] = grid[~g & 1];
         for (int y = 0; y < H; y++) {
             const u8 *up = from[(y + H - 1) % H], *mid = from[y], *down = from[(y + 1) % H];

@@ -7,7 +7,7 @@ static u64 run(long scale) {
     u64 seed = 3, sum = 0;
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++) a[i][j] = (int)next_random(&seed), b[i][j] = (int)next_random(&seed);
-    for (long r = 0; r < 12 * scale; r++) {
+    for (long r = 0; r < 48 * scale; r++) {
         for (int i = 0; i < N; i++)
             for (int j = 0; j < N; j++) {
                 unsigned s = 0;

@@ -3,7 +3,7 @@
 #include "kernel.h"
 static u64 run(long scale) {
     u64 total = 0;
-    for (long r = 0; r < 20 * scale; r++) {
+    for (long r = 0; r < 60 * scale; r++) {
         enum { N = 11 };
         u32 all = (1u << N) - 1, cols[N + 1] = {0}, left[N + 1] = {0}, right[N + 1] = {0}, open[N + 1];
         int d = 0;

@@ -4,7 +4,7 @@
 static u8 composite[4000000];
 static u64 run(long scale) {
     u64 sum = 0;
-    for (long r = 0; r < 4 * scale; r++) {
+    for (long r = 0; r < 12 * scale; r++) {
         memset(composite, 0, sizeof composite);
         for (u64 i = 2; i < sizeof composite; i++) {
             if (composite[i]) continue;

@@ -19,7 +19,7 @@ static u64 run(long scale) {
     u64 seed = 31, sum = 0;
     for (int i = 0; i < N; i++) text[i] = (char)('a' + next_random(&seed) % 26);
     memcpy(text + N - 20, "needle", 6);
-    for (long r = 0; r < 300 * scale; r++) {
+    for (long r = 0; r < 700 * scale; r++) {
         upper(copy, text);
         sum += length(copy) + (u64)find(text, "needle") + (u64)copy[r];
         text[r] = (char)('a' + r % 26);
