@@ -48,7 +48,7 @@ FileView::~FileView() {
 
 std::string FileView::host_path(const std::string& path, bool follow) const {
     const std::string& root = root_;
-    if (root.empty() || path.empty() || path[0] != '/') return path;
+    if (root.empty() || path.empty() || path[0] != '/' || left_.load(std::memory_order_acquire)) return path;
     // A path that already leads into the sysroot, e.g. from getcwd or /proc/self/fd, means itself.
     if (path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/')) return path;
     int root_fd = root_fd_.load(std::memory_order_acquire);
@@ -78,7 +78,7 @@ std::string FileView::host_path(const std::string& path, bool follow) const {
 
 std::string FileView::guest_path(const std::string& host) const {
     const std::string& root = root_;
-    if (root.empty() || !host.starts_with(root)) return host;
+    if (root.empty() || !host.starts_with(root) || left_.load(std::memory_order_acquire)) return host;
     if (host.size() == root.size()) return "/";
     return host[root.size()] == '/' ? host.substr(root.size()) : host;
 }

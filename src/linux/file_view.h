@@ -21,10 +21,13 @@ class FileView {
     /// Host path → how the guest names it: without the sysroot in front.
     std::string guest_path(const std::string& host) const;
     const std::string& root() const { return root_; }
+    /// From now on paths are the host's: after chroot they begin where the sysroot is out of sight.
+    void leave() { left_.store(true, std::memory_order_release); }
 
   private:
     std::string root_;
     mutable std::atomic<int> root_fd_{-1};
+    std::atomic<bool> left_{false};
 };
 
 }  // namespace vm::linux

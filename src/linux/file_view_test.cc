@@ -39,6 +39,13 @@ TEST_F(FileViewTest, ExistingPathsLeadIntoTheSysroot) {
     EXPECT_EQ(v.host_path("/usr/lib/"), root + "/usr/lib/");
 }
 
+TEST_F(FileViewTest, NothingIsTranslatedOnceItIsLeft) {
+    FileView v(root);
+    v.leave();
+    EXPECT_EQ(v.host_path("/usr/lib/libx.so.1"), "/usr/lib/libx.so.1");
+    EXPECT_EQ(v.guest_path(root + "/etc"), root + "/etc");
+}
+
 TEST_F(FileViewTest, SymlinksStayInside) {
     const FileView v(root);
     EXPECT_EQ(v.host_path("/lib/libx.so"), root + "/usr/lib/libx.so.1");

@@ -95,6 +95,8 @@ class Process {
     const RunOptions& options() const { return options_; }
     /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a
     /// symlink at the end is followed, inside the sysroot.
+    /// The process has another root now (chroot).
+    void leave_sysroot() { files_.leave(); }
     std::string host_path(const std::string& guest_path, bool follow = true) const {
         return files_.host_path(guest_path, follow);
     }

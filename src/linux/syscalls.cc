@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <cerrno>
+#include <climits>
 
 #include "base/format.h"
 
@@ -201,9 +202,14 @@ bool is_own_exe(const std::string& path) {
     return mid == "self" || mid == "thread-self" || mid == fmt::format("{}", getpid());
 }
 
+i64 read_path(Call& c, u64 addr, std::string* out) {
+    if (c.mm().read_string(addr, out, PATH_MAX - 1)) return 0;
+    return out->size() >= PATH_MAX ? -ENAMETOOLONG : -EFAULT;
+}
+
 i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out) {
     (void)dirfd;  // a relative path names the same file on the host, whatever descriptor it starts from
-    if (!c.mm().read_string(addr, out, 1 << 16)) return -EFAULT;
+    if (const i64 r = read_path(c, addr, out); r < 0) return r;
     if (out->empty() || out->front() != '/') return 0;
     if (follow && is_own_exe(*out)) {
         *out = c.t.process().exe_path;

@@ -118,6 +118,8 @@ struct Call {
 };
 inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the registers itself
 
+/// The path at `addr`: 0, -EFAULT, or -ENAMETOOLONG where it does not end within PATH_MAX bytes, as the kernel has it.
+i64 read_path(Call& c, u64 addr, std::string* out);
 /// Guest path at `addr` → host path for a call relative to `dirfd`. 0 or -EFAULT, -ENAMETOOLONG.
 i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out);
 /// Does `path` name /proc/…/exe of this very process?

@@ -171,5 +171,13 @@ int main(void) {
     show(rmdir(dir));
     stat("/dev/null", &st);
     say("%d %d %o\n", major(st.st_rdev), minor(st.st_rdev), st.st_mode);
+    // paths as long as they may be, and longer
+    static char far[5000];
+    for (int n = 4093; n < 4099; n++) {
+        memset(far, '/', n);
+        far[n - 1] = '.', far[n] = 0;
+        show(access(far, F_OK));
+    }
+    show(chdir((char *)8));
     return 0;
 }

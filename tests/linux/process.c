@@ -121,6 +121,22 @@ int main(int argc, char **argv) {
     l.iov_base = (void *)8;
     show(process_vm_readv(getpid(), &l, 1, &r, 1, 0));
     fflush(stdout);
+    if (fork() == 0) {  // another root
+        char dir[] = "/tmp/vm-root-XXXXXX", here[100] = "";
+        mkdtemp(dir);
+        works(chroot("/no/such/root"));
+        works(chroot(dir));
+        works(chdir("/"));
+        works(open("made-here", O_CREAT | O_RDWR, 0600));
+        show(access("/made-here", F_OK));
+        getcwd(here, sizeof here);
+        say("%s\n", here);
+        unlink("/made-here");
+        _exit(0);
+    }
+    wait(&st);
+    status("chroot", st);
+    fflush(stdout);
     if (fork() == 0) return 9;
     wait(&st);
     status("last", st);

@@ -26,7 +26,7 @@ i64 put_stat(Call& c, u64 addr, const struct stat& s) {
 /// Opens with the guest's rules; `how` replaces flags and mode for openat2.
 i64 open_file(Call& c, int dirfd, u64 path_addr, u32 guest_flags, u64 mode, const u64* how) {
     std::string guest_path;
-    if (!c.mm().read_string(path_addr, &guest_path, 1 << 16)) return -EFAULT;
+    if (const i64 r = read_path(c, path_addr, &guest_path); r < 0) return r;
     const u32 flags = host_open_flags(c.abi(), guest_flags);
     if (guest_path.starts_with("/proc/"))
         if (const auto fd = open_emulated_proc(c.t, guest_path, static_cast<int>(flags))) return *fd;
@@ -73,7 +73,7 @@ i64 sys_vmsplice(Call& c) { return vector_io(c, true); }  // the direction is th
 
 i64 sys_readlinkat(Call& c) {
     std::string guest_path, path;
-    if (!c.mm().read_string(c.a[1], &guest_path, 1 << 16)) return -EFAULT;
+    if (const i64 r = read_path(c, c.a[1], &guest_path); r < 0) return r;
     if (static_cast<i32>(c.a[3]) <= 0) return -EINVAL;
     const u64 room = static_cast<u32>(c.a[3]);
     if (is_own_exe(guest_path)) {
@@ -100,6 +100,12 @@ i64 sys_fstat(Call& c) {
     struct stat s;
     const i64 r = c.host(c.a[0], ptr(&s));
     return r < 0 ? r : put_stat(c, c.a[1], s);
+}
+
+i64 sys_chroot(Call& c) {
+    const i64 r = pass(c);
+    if (r == 0) c.t.process().leave_sysroot();
+    return r;
 }
 
 i64 sys_fcntl(Call& c) {

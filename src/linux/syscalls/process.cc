@@ -52,13 +52,13 @@ i64 sys_exit_group(Call& c) {
 
 i64 sys_execve(Call& c) {
     std::string path;
-    if (!c.mm().read_string(c.a[0], &path, 1 << 16)) return -EFAULT;
+    if (const i64 r = read_path(c, c.a[0], &path); r < 0) return r;
     return execute(c, std::move(path), c.a[1], c.a[2]);
 }
 
 i64 sys_execveat(Call& c) {
     std::string path;
-    if (!c.mm().read_string(c.a[1], &path, 1 << 16)) return -EFAULT;
+    if (const i64 r = read_path(c, c.a[1], &path); r < 0) return r;
     const int dirfd = static_cast<int>(c.a[0]);
     if (c.a[4] & ~u64{AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW}) return -EINVAL;
     if (path.empty()) {
