@@ -20,7 +20,7 @@ struct EngineOptions {
     bool exact_icount = false;
     u64 cpu_features = ~u64{0};
     u64 disabled_opts = 0;  ///< optimizations switched off: low half backend::JitOpt, high half IR passes
-    unsigned hot_threshold = 4;  ///< Tier::Auto: executions in the interpreter before tier 1
+    unsigned hot_threshold = 2;  ///< Tier::Auto: executions in the interpreter before tier 1
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
