@@ -121,9 +121,9 @@ int main(int argc, char **argv) {
     l.iov_base = (void *)8;
     show(process_vm_readv(getpid(), &l, 1, &r, 1, 0));
     fflush(stdout);
+    char dir[] = "/tmp/vm-root-XXXXXX", here[100] = "";
+    mkdtemp(dir);
     if (fork() == 0) {  // another root
-        char dir[] = "/tmp/vm-root-XXXXXX", here[100] = "";
-        mkdtemp(dir);
         works(chroot("/no/such/root"));
         works(chroot(dir));
         works(chdir("/"));
@@ -136,6 +136,7 @@ int main(int argc, char **argv) {
     }
     wait(&st);
     status("chroot", st);
+    show(rmdir(dir));
     fflush(stdout);
     if (fork() == 0) return 9;
     wait(&st);
