@@ -37,11 +37,7 @@ void Lowering::count_bits(u32 i) {
     defined(i, d);
 }
 
-void Lowering::bswap(u32 i) {
-    const Inst& in = inst(i);
-    unary(i, HInst::kIdBswap);
-    (void)in;
-}
+void Lowering::bswap(u32 i) { unary(i, HInst::kIdBswap); }
 
 // not (bytes == 0), in a vector register.
 void Lowering::or_bytes(u32 i) {

@@ -87,7 +87,7 @@ void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool 
         case 2:
             a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), sized(m, bytes));
             break;
-        case 4: sign&& to64 ? a.movsxd(r64(d), sized(m, 4)) : a.mov(r32(d), sized(m, 4)); break;
+        case 4: (sign && to64) ? a.movsxd(r64(d), sized(m, 4)) : a.mov(r32(d), sized(m, 4)); break;
         default: a.mov(r64(d), sized(m, 8)); break;
     }
 }
@@ -167,7 +167,7 @@ void Lowering::widen_result(u32 i, u8 r, unsigned bits, bool sign) {
     if (bits < 32) {
         a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign && to64 ? r64(d) : r32(d), gpr(r, bits));
     } else if (bits == 32) {
-        sign&& to64 ? a.movsxd(r64(d), r32(r)) : a.mov(r32(d), r32(r));
+        (sign && to64) ? a.movsxd(r64(d), r32(r)) : a.mov(r32(d), r32(r));
     } else if (d != r) {
         a.mov(r64(d), r64(r));
     }
