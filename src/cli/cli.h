@@ -24,11 +24,14 @@ struct RunCommand {
 /// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.
 Result<RunCommand> parse_run(const std::vector<std::string>& args);
 int run_command(const std::vector<std::string>& args);
+int cache_command(const std::vector<std::string>& args);
 int info_command(const std::vector<std::string>& args);
 int completion_command(const std::vector<std::string>& args);
 
 /// Number with an optional suffix K, M, G or T (powers of 1024) in bytes.
 Result<u64> parse_size(const std::string& text);
+/// $XDG_CACHE_HOME/vm or $HOME/.cache/vm; empty if neither is set.
+std::string default_cache_dir();
 /// One line on stderr: "vm: …".
 void complain(const std::string& message);
 int exit_status(const Error& e);

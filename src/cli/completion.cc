@@ -10,19 +10,20 @@ namespace {
 constexpr const char* kBash = R"sh(_vm() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "run info version completion" -- "$cur")); return
+        COMPREPLY=($(compgen -W "run cache info version completion" -- "$cur")); return
     fi
     case ${COMP_WORDS[1]} in
         run) case $prev in
                  --tier) COMPREPLY=($(compgen -W "auto interp 1" -- "$cur")); return ;;
                  --perf) COMPREPLY=($(compgen -W "map jitdump" -- "$cur")); return ;;
                  --dump) COMPREPLY=($(compgen -W "guest ir host guest,ir,host" -- "$cur")); return ;;
-                 -L|--sysroot|-w|--workdir) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+                 -L|--sysroot|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
              esac
              case $cur in
-                 -*) COMPREPLY=($(compgen -W "-L --sysroot -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --icount --ignore-env --help" -- "$cur")) ;;
+                 -*) COMPREPLY=($(compgen -W "-L --sysroot -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
+        cache) COMPREPLY=($(compgen -W "ls verify prune --cache --size -o" -- "$cur")) ;;
         info) COMPREPLY=($(compgen -f -W "-o --jit-opts" -- "$cur")) ;;
         completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
@@ -32,13 +33,14 @@ complete -o filenames -F _vm vm
 
 constexpr const char* kZsh = R"sh(#compdef vm
 _vm() {
-    local -a commands=(run info version completion)
+    local -a commands=(run cache info version completion)
     if (( CURRENT == 2 )); then _describe command commands; return; fi
     case $words[2] in
         run) _arguments '-L[sysroot]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
-                 '--memory-limit[size]:size' '--code-cache[size]:size' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
+                 '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
+        cache) _values what ls verify prune ;;
         completion) _values shell bash zsh fish ;;
         *) _files ;;
     esac
@@ -46,8 +48,9 @@ _vm() {
 _vm "$@"
 )sh";
 
-constexpr const char* kFish = R"sh(complete -c vm -n __fish_use_subcommand -a 'run info version completion' -f
+constexpr const char* kFish = R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache info version completion' -f
 complete -c vm -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish' -f
+complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune' -f
 complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1'
 complete -c vm -n '__fish_seen_subcommand_from run' -l perf -x -a 'map jitdump'
 complete -c vm -n '__fish_seen_subcommand_from run' -l dump -x -a 'guest ir host'
@@ -55,8 +58,9 @@ complete -c vm -n '__fish_seen_subcommand_from run' -s L -l sysroot -r
 complete -c vm -n '__fish_seen_subcommand_from run' -s e -l env -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s u -l unset -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s w -l workdir -r
-complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l jit-opt -x
-complete -c vm -n '__fish_seen_subcommand_from run' -l strace -l icount -l ignore-env
+complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l cache-size -l jit-opt -x
+complete -c vm -n '__fish_seen_subcommand_from run' -l cache -r
+complete -c vm -n '__fish_seen_subcommand_from run' -l strace -l icount -l no-cache -l ignore-env
 complete -c vm -n '__fish_seen_subcommand_from run' -l stats -r
 )sh";
 

@@ -13,6 +13,7 @@ constexpr const char* kHelp =
     "usage: vm COMMAND [ARG...]\n"
     "\n"
     "  run         run a program built for another processor (vm run --help)\n"
+    "  cache       translations kept between runs: ls, verify, prune\n"
     "  info        what this build and host can do, or what a program file is\n"
     "  version     print the version\n"
     "  completion  print shell completions for bash, zsh or fish\n"
@@ -85,6 +86,7 @@ int main(int argc, char** argv) {
     const std::string command = argv[1];
     const std::vector<std::string> args(argv + 2, argv + argc);
     if (command == "run") return run_command(args);
+    if (command == "cache") return cache_command(args);
     if (command == "info") return info_command(args);
     if (command == "version" || command == "--version") return version_command(args);
     if (command == "completion") return completion_command(args);

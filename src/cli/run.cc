@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/jit_options.h"
 #include "frontend/riscv64/riscv64.h"
+#include "osal/private_dir.h"
 
 extern char** environ;
 
@@ -23,10 +24,10 @@ namespace {
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
     std::string sysroot, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit,
-                                  cache_limit = "256M";
+                                  cache_limit = "256M", cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
-    bool ignore_env = false, icount = false;
+    bool ignore_env = false, icount = false, no_cache = false;
 };
 
 std::vector<std::string> split(const std::string& text, char sep) {
@@ -76,6 +77,12 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("--code-cache", raw.cache_limit, "limit of generated code")
         ->type_name("SIZE")
         ->envname("VM_CODE_CACHE");
+    CLI::Option* cache = app.add_option("--cache", raw.cache, "where translations are kept between runs")
+                             ->type_name("DIR");
+    app.add_option("--cache-size", raw.cache_size, "limit of all translations kept there")
+        ->type_name("SIZE")
+        ->envname("VM_CACHE_SIZE");
+    app.add_flag("--no-cache", raw.no_cache, "keep no translations (env VM_NO_CACHE=1)")->excludes(cache);
     app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)");
     app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
     for (CLI::Option* option : app.get_options()) {
@@ -156,6 +163,31 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
     return {};
 }
 
+/// Where translations are kept: what was asked for, else the user's cache directory if there is one.
+Result<void> apply_cache(const Raw& raw, engine::EngineOptions& e) {
+    auto limit = size_of("--cache-size", raw.cache_size);
+    if (!limit) return std::unexpected(limit.error());
+    e.image_limit = *limit;
+    if (raw.no_cache) return {};
+    // What was typed goes before the environment.
+    const char* no = raw.cache.empty() && !raw.ignore_env ? std::getenv("VM_NO_CACHE") : nullptr;
+    if (no != nullptr && *no != 0 && std::string_view(no) != "0") return {};
+    std::string dir = raw.cache;
+    if (const char* named = std::getenv("VM_CACHE"); dir.empty() && !raw.ignore_env && named != nullptr) dir = named;
+    if (dir.empty()) {
+        e.image_dir = default_cache_dir();
+        return {};
+    }
+    if (e.tier == engine::Tier::Interp || !raw.dump.empty() || !raw.perf.empty())
+        return fail(ErrorKind::InvalidArgument,
+                    "--cache: translations are not kept with --tier interp, --dump or --perf");
+    std::error_code ec;
+    e.image_dir = std::filesystem::absolute(dir, ec).string();
+    if (auto r = osal::PrivateDir(e.image_dir).create(); !r)
+        return fail(ErrorKind::InvalidArgument, fmt::format("--cache {}", r.error().message));
+    return {};
+}
+
 /// The guest's environment: ours, without the -u names, with the -e settings, in that order.
 Result<std::vector<std::string>> guest_environment(const Raw& raw) {
     std::vector<std::string> env;
@@ -196,6 +228,12 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     pass("--stack", raw.stack);
     pass("--memory-limit", raw.memory_limit);
     pass("--code-cache", raw.cache_limit);
+    if (o.engine.image_dir.empty()) {
+        v.push_back("--no-cache");
+    } else {
+        pass("--cache", o.engine.image_dir);
+        pass("--cache-size", raw.cache_size);
+    }
     if (raw.icount) v.push_back("--icount");
     return v;
 }
@@ -263,6 +301,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
                     fmt::format("--strace is text or json, not '{}'", raw.strace));
     if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
+    if (auto r = apply_cache(raw, o.engine); !r) return r;
     o.reexec_args = reexec_arguments(raw, o);
     return {};
 }
@@ -289,6 +328,12 @@ size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
 }
 
 }  // namespace
+
+std::string default_cache_dir() {
+    if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/') return fmt::format("{}/vm", xdg);
+    if (const char* home = std::getenv("HOME"); home && *home == '/') return fmt::format("{}/.cache/vm", home);
+    return {};
+}
 
 Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)",

@@ -43,6 +43,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
     void memory_is_shared() override { jit_->memory_is_shared(); }
+    void save_translations() override { jit_->save_images(); }
     void fork_prepare() override;
     void fork_parent() override;
     Result<void> fork_child(Vcpu& survivor) override;
@@ -53,6 +54,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     friend class VcpuImpl;
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     void note_code(u64 begin, u64 end) override;
+    bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
     /// How often the block was met before (saturating; blocks may share a counter).
     unsigned count_execution(u64 pc);
 

@@ -148,7 +148,13 @@ class TestMemory : public GuestMemory {
     static void put(u64 at, const std::vector<u32>& words) {
         std::memcpy(reinterpret_cast<void*>(at), words.data(), 4 * words.size());
     }
+    bool code_file(u64 pc, frontend::CodeFile& file) override {
+        if (!code_is_file || pc - kCode >= kCodeBytes) return false;
+        file = {kCode, kCode + kCodeBytes, 0, kCodeBytes, 1};
+        return true;
+    }
     std::function<bool(u64, bool)> on_fault;
+    bool code_is_file = false;
 };
 
 /// Engine with one vCPU on the calling thread.

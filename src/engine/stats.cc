@@ -51,6 +51,14 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
     put("evicted_translations", j.evicted);
     put("refused_blocks", j.refused);
     put("retried_translations", j.retried);
+    put("images_loaded", j.images_loaded);
+    put("images_rejected", j.images_rejected);
+    put("images_dropped", j.images_dropped);
+    put("images_saved", j.images_saved);
+    put("image_translations", j.image_blocks);
+    put("image_translations_adopted", j.adopted);
+    put("image_load_ns_total", j.load_ns);
+    put("image_save_ns_total", j.save_ns);
     put("code_bytes_used", used);
     put("code_bytes_limit", limit);
     put("translate_ns_total", j.block_ns.sum());

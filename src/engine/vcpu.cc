@@ -128,6 +128,7 @@ VcpuImpl::Next VcpuImpl::requests(Exit& out) {
 jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     stats_.lookups++;
     jit::Translation* t = jit_.lookup(pc, mode_);
+    if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
     if (t == nullptr) {
         if (engine_.options_.tier == Tier::Auto &&
             engine_.count_execution(pc) < engine_.options_.hot_threshold)
@@ -266,6 +267,7 @@ u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     v.stats_.indirect_lookups++;
     const jit::Translation* t = v.jit_.lookup(pc, v.mode_);
+    if (t == nullptr) t = v.jit_.lookup_on_disk(pc, v.mode_);
     if (t == nullptr) {
         v.stats_.indirect_misses++;
         return 0;
@@ -281,10 +283,10 @@ bool VcpuImpl::host_fault(const osal::Fault& fault, osal::MachineContext& contex
         context.set_sp(sp);
         return true;
     }
-    const jit::Translation* t = jit_.find(fault.pc);
-    if (t == nullptr) return false;
+    jit::CodeSite site;
+    if (!jit_.find(fault.pc, site)) return false;
     fault_ = {fault.addr, fault.signal, fault.code, fault.write};
-    jit_.host().leave_by_fault(*state_, *t, jit_.code_base(), context);
+    jit_.host().leave_by_fault(*state_, site, jit_.code_base(), context);
     state_->exit_reason = static_cast<u64>(ir::ExitReason::MemoryFault);
     state_->exit_value = fault.addr;
     state_->exit_site = 0;

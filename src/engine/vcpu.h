@@ -24,6 +24,8 @@ struct EngineOptions {
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
+    std::string image_dir = {};  ///< translations on disk; empty = none. Not with tier Interp, dumps or perf
+    u64 image_limit = u64{1} << 30;  ///< bytes of all of them
 };
 
 /// The engine's questions about guest memory, answered by its owner (user-mode address space or machine).
@@ -39,6 +41,9 @@ class GuestMemory {
     /// A host fault at `addr` while guest code ran. True: the owner changed something (e.g. unprotected a
     /// code page) and the access is to be repeated. False: it is the guest's fault.
     virtual bool handle_host_fault(u64 addr, bool write) = 0;
+    /// The file mapping that `pc` lies in: its translations may be kept on disk. False: there is none, or its
+    /// bytes may differ from the file's. If such a mapping becomes writable, Engine::invalidate() must follow.
+    virtual bool code_file(u64, frontend::CodeFile&) { return false; }
 };
 
 /// What ended Vcpu::run. pc and value: see ir::ExitReason.
@@ -100,6 +105,9 @@ class Engine {
     /// fences. Returns when no vCPU runs such code any more; not to be called from inside run(). Creating a
     /// second vCPU does it. Not undone; thread-safe.
     virtual void memory_is_shared() = 0;
+    /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth it. At
+    /// the end of the process or before it becomes another program; no vCPU of this thread is inside run().
+    virtual void save_translations() = 0;
     /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's
     /// vCPU lives on.
     virtual void fork_prepare() = 0;

@@ -13,6 +13,14 @@ namespace vm::frontend {
 /// from the front; 0 means a fetch fault there. Must not fault.
 using FetchFn = u64 (*)(void* ctx, u64 pc, void* out, u64 size);
 
+/// A private, unwritable, executable mapping of a file: its bytes are the file's.
+struct CodeFile {
+    u64 begin = 0, end = 0;  ///< guest addresses
+    u64 offset = 0;          ///< of `begin` in the file
+    u64 size = 0, mtime_ns = 0;
+    bool operator==(const CodeFile&) const = default;
+};
+
 struct TranslateRequest {
     u64 pc = 0;
     u32 mode = 0;                     ///< mode bits of the block key, from GuestIsa::mode_of

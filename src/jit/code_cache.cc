@@ -34,7 +34,7 @@ Translation* TranslationIndex::find(u32 offset) const {
     return lo == 0 ? nullptr : at(lo - 1).translation;
 }
 
-Result<void> CodeCache::create(u64 limit, u64 stub_bytes) {
+Result<void> CodeCache::create(u64 limit, u64 stub_bytes, u64 annex) {
     const u64 page = osal::page_size();
     const u64 first = align_up(stub_bytes, page);
     if (limit < first + 4 * kSmallestSegment || limit > kLargestCache)
@@ -43,7 +43,7 @@ Result<void> CodeCache::create(u64 limit, u64 stub_bytes) {
                                 first + 4 * kSmallestSegment, kLargestCache));
     const u64 segment = std::clamp(align_down((limit - first) / 8, page), kSmallestSegment, kSegment);
     const u64 count = (limit - first) / segment;
-    if (auto r = memory_.create(first + count * segment); !r) return r;
+    if (auto r = memory_.create(first + count * segment, annex); !r) return r;
     first_ = static_cast<u32>(first);
     segment_bytes_ = static_cast<u32>(segment);
     for (u64 i = 0; i < count; i++) {

@@ -49,7 +49,8 @@ struct Segment {
 class CodeCache {
   public:
     /// `limit` bytes in all, `stubs` of them for the runtime stubs at offset 0.
-    Result<void> create(u64 limit, u64 stub_bytes);
+    /// `annex`: see osal::CodeMemory.
+    Result<void> create(u64 limit, u64 stub_bytes, u64 annex = 0);
     osal::CodeMemory& memory() { return memory_; }
     const osal::CodeMemory& memory() const { return memory_; }
 

@@ -80,7 +80,10 @@ void Host::place_stubs(const u8* executable) {
     impl_->enter = reinterpret_cast<x64::EnterFn>(impl_->base + impl_->table.enter);
 }
 
-u64 Host::stub_address(u32 target) const { return impl_->base + impl_->table.stub[target]; }
+u32 Host::stub_offset(u32 target) const { return impl_->table.stub[target]; }
+u64 Host::stub_address(u32 target) const { return impl_->base + stub_offset(target); }
+
+u64 Host::features() const { return impl_->features.bits() | u64{osal::host_cpu().shadow_stack} << 63; }
 
 void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(state); }
 
@@ -96,22 +99,22 @@ void Host::enter(backend::VcpuState& state, const u8* entry) const {
     x64::fpenv_from_mxcsr(state.guest_mxcsr, state.fp);
 }
 
-void Host::leave_by_fault(backend::VcpuState& state, const Translation& t, u64 code_base,
+void Host::leave_by_fault(backend::VcpuState& state, const CodeSite& site, u64 code_base,
                           osal::MachineContext& context) const {
-    recover_state(state, *this, t, code_base, context.pc(), context);
+    recover_state(state, *this, site, code_base, context.pc(), context);
     context.set_pc(impl_->base + impl_->table.fault_exit);
 }
 
-void recover_state(backend::VcpuState& state, const Host& host, const Translation& t, u64 code_base,
+void recover_state(backend::VcpuState& state, const Host& host, const CodeSite& site, u64 code_base,
                    u64 host_pc, const osal::MachineContext& context) {
-    const u32 offset = static_cast<u32>(host_pc - code_base - t.code_offset);
-    host.recover_registers(state, t, offset, context);
-    state.pc = side_table_pc(t.side, t.pc, offset);
+    const u32 offset = static_cast<u32>(host_pc - code_base - site.code_offset);
+    host.recover_registers(state, site, offset, context);
+    state.pc = side_table_pc(site.side, site.pc, offset);
 }
 
-void Host::recover_registers(backend::VcpuState& state, const Translation& t, u32 offset,
+void Host::recover_registers(backend::VcpuState& state, const CodeSite& site, u32 offset,
                              const osal::MachineContext& context) const {
-    x64::recover_state(state, impl_->layout, impl_->pins, host_context(context), t.dirty, offset);
+    x64::recover_state(state, impl_->layout, impl_->pins, host_context(context), site.dirty, offset);
 }
 
 }  // namespace vm::jit

@@ -43,8 +43,12 @@ class Host {
     const std::vector<u8>& stub_code() const { return stub_code_; }
     /// Tells where stub_code() was copied to.
     void place_stubs(const u8* executable);
-    /// Executable address of a stub (Relocation::target of kind StubRel32).
+    /// Where a stub (Relocation::target of kind StubRel32) lies in stub_code().
+    u32 stub_offset(u32 target) const;
+    /// Its executable address.
     u64 stub_address(u32 target) const;
+    /// One number for everything about the host processor that decides what the compiler emits.
+    u64 features() const;
 
     /// Prepares a fresh state, all but return stack and helpers.
     void init_state(backend::VcpuState& state) const;
@@ -56,10 +60,10 @@ class Host {
     /// Fault handler: guest state from the interrupted registers of a fault in `t`, and the context
     /// redirected so that enter() returns with MemoryFault. `state.pc` becomes the faulting guest
     /// instruction.
-    void leave_by_fault(backend::VcpuState& state, const Translation& t, u64 code_base,
+    void leave_by_fault(backend::VcpuState& state, const CodeSite& site, u64 code_base,
                         osal::MachineContext& context) const;
-    /// Fault handler: pinned registers, delayed state and flags of a stop at `offset` in `t`'s code.
-    void recover_registers(backend::VcpuState& state, const Translation& t, u32 offset,
+    /// Fault handler: pinned registers, delayed state and flags of a stop at `offset` in the code at `site`.
+    void recover_registers(backend::VcpuState& state, const CodeSite& site, u32 offset,
                            const osal::MachineContext& context) const;
 
   private:
@@ -68,9 +72,9 @@ class Host {
     std::vector<u8> stub_code_;
 };
 
-/// Host registers → guest state and PC for a stop at `host_pc` inside `t` (whose code memory starts at
-/// `code_base`). Async-signal-safe.
-void recover_state(backend::VcpuState& state, const Host& host, const Translation& t, u64 code_base,
+/// Host registers → guest state and PC for a stop at `host_pc` inside the code at `site` (whose code memory starts
+/// at `code_base`). Async-signal-safe.
+void recover_state(backend::VcpuState& state, const Host& host, const CodeSite& site, u64 code_base,
                    u64 host_pc, const osal::MachineContext& context);
 
 }  // namespace vm::jit

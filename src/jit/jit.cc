@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/image_space.h"
 #include "jit/observer.h"
 #include "jit/worker.h"
 #include "osal/guarded.h"
@@ -25,8 +26,14 @@ Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSour
                                          const Options& options) {
     std::unique_ptr<Jit> jit(new Jit(isa, source, options));
     const std::vector<u8>& stubs = jit->host_.stub_code();
-    if (auto r = jit->cache_.create(options.code_cache_bytes, stubs.size()); !r)
-        return std::unexpected(r.error());
+    jit->images_ = ImageSpace::make(jit->host_, isa, options);
+    const u64 annex = jit->images_ ? ImageSpace::kBytes : 0;
+    auto created = jit->cache_.create(options.code_cache_bytes, stubs.size(), annex);
+    if (!created && annex != 0) {  // little address space: do without images
+        jit->images_.reset();
+        created = jit->cache_.create(options.code_cache_bytes, stubs.size(), 0);
+    }
+    if (!created) return std::unexpected(created.error());
     std::memcpy(jit->cache_.memory().rw(), stubs.data(), stubs.size());
     jit->host_.place_stubs(jit->cache_.memory().rx());
     auto observers = make_observers(isa, jit->options_);
@@ -117,19 +124,27 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
     t.guest_bytes = arena.copy<u8>(w.guest_bytes_);
     t.side = arena.copy<u8>(w.side_);
     t.dirty = arena.copy<backend::DirtySlot>(w.code_.dirty);
+    if (images_) {
+        const auto is_stub_call = [](const backend::Relocation& r) {
+            return r.kind == backend::Relocation::Kind::StubRel32;
+        };
+        const auto n = std::ranges::count_if(w.code_.relocations, is_stub_call);
+        const std::span<StubCall> calls = arena.array<StubCall>(static_cast<u64>(n));
+        u64 i = 0;
+        for (const backend::Relocation& r : w.code_.relocations)
+            if (is_stub_call(r)) calls[i++] = {r.offset, r.target};
+        t.stub_calls = calls;
+    }
     t.links = arena.array<Link>(w.code_.links.size());
     for (u64 i = 0; i < t.links.size(); i++) {
         const backend::LinkSite& s = w.code_.links[i];
-        t.links[i] =
-            Link{&t, nullptr, nullptr, nullptr, s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
+        t.links[i] = Link{&t,          nullptr,       nullptr,       nullptr,
+                          s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
     }
     segment.index.append(&t);
     index_pages(t);
-    std::vector<LookupMap::TablePtr> outgrown;
-    map_.insert(&t, outgrown);
-    for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
-    for (Link& l : t.links)
-        if (Translation* to = map_.find(l.target_pc, mode)) set_target(l, to);
+    publish(t);
+    if (images_) note_fresh(t);
 
     stats_.translations++;
     stats_.guest_insns += t.guest_insns;
@@ -141,6 +156,15 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
     stats_.compile_ns += w.compile_ns_;
     for (auto& o : observers_) o->installed(t, cache_.memory().rx() + offset, w.decoded_, w.block_);
     return &t;
+}
+
+/// Into the map, and its exits to what is there already.
+void Jit::publish(Translation& t) {
+    std::vector<LookupMap::TablePtr> outgrown;
+    map_.insert(&t, outgrown);
+    for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
+    for (Link& l : t.links)
+        if (Translation* to = map_.find(l.target_pc, t.mode)) set_target(l, to);
 }
 
 void Jit::relocate(Worker& w, u32 offset) const {
@@ -180,9 +204,23 @@ void Jit::unindex_pages(Translation& t) {
 
 // ---------------------------------------------------------------------------------------------- links
 
-Link* Jit::exit_link(u64 exit_site) const {
+bool Jit::find(u64 host_pc, CodeSite& site) const {
+    if (const Translation* t = cache_.find(host_pc)) {
+        site = {t->pc, t->code_offset, t->side, t->dirty};
+        return true;
+    }
+    return images_ && images_->find(host_pc - code_base(), site);
+}
+
+Link* Jit::exit_link(u64 exit_site) {
     // The return address may be the first byte after the block's code.
     Translation* t = cache_.find(exit_site - 1);
+    if (t == nullptr && images_) {
+        const std::lock_guard lock(mutex_);
+        u32 index = 0;
+        if (LoadedImage* image = images_->find_block(exit_site - 1 - code_base(), &index))
+            t = adopt(*image, index);
+    }
     if (t == nullptr) return nullptr;
     const u32 offset = static_cast<u32>(exit_site - code_base() - t->code_offset);
     for (Link& l : t->links)
@@ -195,8 +233,7 @@ void Jit::link(Link& link, Translation& to) {
     if (link.to == nullptr && link.from->valid && to.valid) set_target(link, &to);
 }
 
-/// Points the exit at `to`'s entry, or at its own stub. One aligned 4-byte store: other threads may be
-/// running it.
+/// Points the exit at `to`'s entry, or at its own stub. One aligned store: other threads may be running it.
 void Jit::set_target(Link& l, Translation* to) {
     if (l.to != nullptr) {
         (l.prev != nullptr ? l.prev->next : l.to->incoming) = l.next;
@@ -214,6 +251,10 @@ void Jit::set_target(Link& l, Translation* to) {
         to->incoming = &l;
         target = static_cast<u32>(reinterpret_cast<u64>(to->entry) - code_base());
         stats_.links++;
+    }
+    if (l.slot != nullptr) {
+        std::atomic_ref<u64>(*l.slot).store(code_base() + target, std::memory_order_release);
+        return;
     }
     std::atomic_ref<u32>(*reinterpret_cast<u32*>(cache_.memory().rw() + field))
         .store(target - (field + 4), std::memory_order_release);

@@ -41,6 +41,8 @@ struct Options {
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;
     bool perf_map = false, jitdump = false;
+    std::string image_dir;  ///< where translations are kept between processes; empty = nowhere
+    u64 image_limit = 0;    ///< bytes of all images together
 };
 
 /// Guest code bytes, from the owner of guest memory; see engine::GuestMemory.
@@ -49,6 +51,8 @@ class CodeSource {
     virtual ~CodeSource() = default;
     virtual u64 fetch(u64 pc, void* out, u64 size) = 0;
     virtual void note_code(u64 begin, u64 end) = 0;
+    /// The file mapping that `pc` lies in. False: there is none, or its bytes may differ from the file's.
+    virtual bool code_file(u64, frontend::CodeFile&) { return false; }
 };
 
 /// One thread that runs generated code. Registered with the jit for as long as it exists.
@@ -63,6 +67,10 @@ struct Executor {
 
 class Worker;
 class Observer;
+class ImageSpace;
+struct LoadedImage;
+struct BlockRef;
+struct ImageKey;
 
 class Jit {
   public:
@@ -74,7 +82,8 @@ class Jit {
 
     // --- lookup: lock-free, async-signal-safe
     Translation* lookup(u64 pc, u32 mode) const { return map_.find(pc, mode); }
-    Translation* find(u64 host_pc) const { return cache_.find(host_pc); }
+    /// What code `host_pc` lies in. False: in none.
+    bool find(u64 host_pc, CodeSite& site) const;
     bool contains(u64 host_pc) const { return cache_.contains(host_pc); }
     const Host& host() const { return host_; }
     u64 code_base() const { return reinterpret_cast<u64>(cache_.memory().rx()); }
@@ -84,9 +93,16 @@ class Jit {
     /// this block must be interpreted (the back end cannot lower it, or its first instruction cannot be
     /// fetched). May wait for other executors, so `self` may have been quiesced.
     Translation* translate(Worker& worker, Executor& self, u64 pc, u32 mode);
-    /// The exit whose stub returns to `exit_site`; nullptr if there is none. Valid until the next quiesce().
-    Link* exit_link(u64 exit_site) const;
+    /// The exit whose stub returns to `exit_site`. Valid until the next quiesce().
+    Link* exit_link(u64 exit_site);
     void link(Link& link, Translation& to);
+
+    // --- translations on disk (jit_images.cc)
+    /// The translation of the block at (pc, mode) from an image, mapping the image that goes with the file at
+    /// `pc` if that was not tried yet; nullptr if there is none.
+    Translation* lookup_on_disk(u64 pc, u32 mode);
+    /// Writes images of the files that enough was translated of since they were read. At the end of a process.
+    void save_images();
 
     // --- changes of guest code, from any thread
     void invalidate(u64 begin, u64 end);
@@ -130,6 +146,7 @@ class Jit {
     Publish install(Worker& w, u64 pc, u32 mode, Translation** out);
     bool still_current(const Worker& w) const;
     Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset);
+    void publish(Translation& t);
     void relocate(Worker& w, u32 offset) const;
     void index_pages(Translation& t);
     void unindex_pages(Translation& t);
@@ -142,6 +159,17 @@ class Jit {
     void free_retired();
     u64 oldest_epoch_in_use() const;
     void make_room(Executor& self);
+
+    // images, under mutex_
+    void attach(const frontend::CodeFile& file);
+    LoadedImage* load_image(const ImageKey& key);
+    bool make_key(const frontend::CodeFile& file, ImageKey& key) const;
+    Translation* adopt(LoadedImage& image, u32 index);
+    void drop_image(LoadedImage& image);
+    void drop_images_in(u64 begin, u64 end);
+    void note_fresh(const Translation& t);
+    void save_all();
+    bool save_image(const ImageKey& key, std::vector<BlockRef>& blocks);
 
     const frontend::GuestIsa& isa_;
     CodeSource& source_;
@@ -164,6 +192,7 @@ class Jit {
     };
     std::vector<OldTable> old_tables_;
     std::vector<std::unique_ptr<Observer>> observers_;
+    std::unique_ptr<ImageSpace> images_;  ///< nullptr: translations are not kept
     Stats stats_;
     bool forked_copy_ = false;
 };

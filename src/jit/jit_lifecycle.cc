@@ -1,6 +1,7 @@
 // How translations end: changed guest code, eviction, epochs, fork. See jit.h for the rules.
 #include <algorithm>
 
+#include "jit/image_space.h"
 #include "jit/jit.h"
 #include "jit/observer.h"
 #include "osal/guarded.h"
@@ -24,6 +25,8 @@ void pause() {
     osal::futex_wait(nobody, 0, kPauseNs);
 }
 
+}  // namespace
+
 bool unchanged(const Translation& t) {
     const u8* bytes = t.guest_bytes.data();
     for (const GuestRange& r : t.ranges) {
@@ -33,8 +36,6 @@ bool unchanged(const Translation& t) {
     return true;
 }
 
-}  // namespace
-
 // ---------------------------------------------------------------------------------------------- changed code
 
 /// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
@@ -42,7 +43,7 @@ bool unchanged(const Translation& t) {
 void Jit::drop(Translation& t) {
     t.valid = false;
     map_.erase(&t);
-    unindex_pages(t);
+    if (t.image == nullptr) unindex_pages(t);
     while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
 }
 
@@ -82,12 +83,14 @@ void Jit::invalidate(u64 begin, u64 end) {
         stats_.invalidated++;
     }
     if (!hit.empty()) announce(false);
+    if (images_) drop_images_in(begin, end);
 }
 
 void Jit::invalidate_all() { invalidate(0, ~u64{0}); }
 
 void Jit::memory_is_shared() {
     if (shared_.load(std::memory_order_acquire)) return;
+    save_images();
     alone_.store(false);
     invalidate_all();
     u64 announced = 0;
@@ -152,6 +155,7 @@ void Jit::free_retired() {
     for (auto& s : cache_.segments())
         if (s->state == Segment::State::Retired && s->retired_epoch <= oldest) cache_.empty(*s);
     std::erase_if(old_tables_, [&](const OldTable& t) { return t.epoch <= oldest; });
+    if (images_) images_->free_dropped(oldest, cache_.memory());
 }
 
 /// Until a segment is free: retires one if none is on its way, then waits for the other executors without
@@ -245,6 +249,7 @@ Result<void> Jit::fork_child(Executor& survivor) {
         for (auto& s : cache_.segments())
             if (s->index.size() != 0) retire(*s);
     for (auto& o : observers_) o->forked();
+    if (images_) images_->forked();
     mutex_.unlock();
     if (!survivor.active.load()) return {};
     quiesce(survivor);

@@ -16,8 +16,16 @@ struct GuestRange {
     u64 begin, end;
 };
 
-/// A direct exit. Its 4-byte displacement reaches either `to`'s entry or its own cold stub. While linked it
-/// stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
+struct LoadedImage;
+
+/// A rel32 field of a block's code that reaches a stub.
+struct StubCall {
+    u32 offset;  ///< of the field
+    u32 stub;    ///< backend::Relocation::target
+};
+
+/// A direct exit. Its 4-byte displacement, or its slot, reaches either `to`'s entry or its own cold stub. While
+/// linked it stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
 struct Link {
     Translation* from = nullptr;
     Translation* to = nullptr;  ///< nullptr: not linked
@@ -25,6 +33,15 @@ struct Link {
     Link* prev = nullptr;
     u64 target_pc = 0;
     u32 disp_offset = 0, stub_offset = 0, stub_return = 0;  ///< as in backend::LinkSite
+    u64* slot = nullptr;  ///< exit of an image: the displacement stays, its thunk jumps to what this holds
+};
+
+/// What the fault handler needs of the translation that it stopped in.
+struct CodeSite {
+    u64 pc = 0;
+    u32 code_offset = 0;
+    std::span<const u8> side;
+    std::span<const backend::DirtySlot> dirty;
 };
 
 /// Lives in the arena of its segment: from install until the segment's memory is used again. Everything but
@@ -40,9 +57,14 @@ struct Translation {
     std::span<Link> links;
     Link* incoming = nullptr;
     std::span<const GuestRange> ranges;
-    std::span<const u8> guest_bytes;  ///< what was translated, ranges one after the other
+    std::span<const u8> guest_bytes;  ///< what was translated, ranges one after the other; empty in an image
     std::span<const u8> side;         ///< side_table.h
     std::span<const backend::DirtySlot> dirty;
+    std::span<const StubCall> stub_calls;
+    LoadedImage* image = nullptr;  ///< its code lies in this image
 };
+
+/// Do the guest bytes of a translation in the code cache still lie in memory? (jit_lifecycle.cc)
+bool unchanged(const Translation& t);
 
 }  // namespace vm::jit

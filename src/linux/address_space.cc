@@ -1,6 +1,7 @@
 #include "linux/address_space.h"
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <atomic>
 #include <cerrno>
 #include <mutex>
+#include <unordered_map>
 
 #include "linux/vma_tree.h"
 #include "osal/guarded.h"
@@ -77,12 +79,24 @@ struct AddressSpace::Impl {
     explicit Impl(const Layout& l) : tree(l.mmap_low, l.mmap_top) {}
     mutable std::mutex lock;
     VmaTree tree;
+    /// What was mapped executable, by Vma::file_id.
+    struct File {
+        u64 size, mtime_ns;
+    };
+    std::unordered_map<u64, File> code_files;
     u64 limit = 0;
     u64 brk_start = 0, brk = 0;
     u64 next_file_id = 1, next_operation = 1;
     std::atomic<u64> generation{1};          ///< changes whenever something executable does
     std::atomic<bool> writable_code{false};  ///< translations were made from something writable
 
+    /// Remembers which contents the mapping has, unless nobody can find the file again.
+    void note_code_file(u64 id, int fd) {
+        struct stat st {};
+        if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink == 0) return;
+        code_files[id] = {static_cast<u64>(st.st_size), static_cast<u64>(st.st_mtim.tv_sec) * 1'000'000'000 +
+                                                            static_cast<u64>(st.st_mtim.tv_nsec)};
+    }
     bool over_limit(u64 more) const { return limit && tree.bytes() + more > limit; }
 };
 
@@ -209,6 +223,7 @@ i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
     if (c.fd >= 0) {
         v.offset = c.offset;
         v.file_id = impl_->next_file_id++;
+        if (c.prot & PROT_EXEC) impl_->note_code_file(v.file_id, c.fd);
     } else if ((c.flags & kMapTypeMask) != MAP_PRIVATE) {
         v.file_id = impl_->next_file_id++;  // shared memory objects are never merged with each other
     }
@@ -288,7 +303,8 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
         for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < stop; ++it) {
             Vma& v = it->second;
             exec_change |= (v.prot ^ wanted) & PROT_EXEC;
-            if (v.has_code && !(wanted & PROT_EXEC)) {
+            // Translations of a file's bytes hold only as long as nobody can write them.
+            if (v.has_code && (!(wanted & PROT_EXEC) || ((wanted & PROT_WRITE) && v.file_id))) {
                 code = true;
                 v.has_code = false;
             }
@@ -648,6 +664,17 @@ void AddressSpace::note_code(u64 begin, u64 end) {
 /// RISC-V guests announce changed code (fence.i), so nothing is ever write-protected behind the guest's back
 /// and every fault is the guest's own.
 bool AddressSpace::handle_host_fault(u64, bool) { return false; }
+
+bool AddressSpace::code_file(u64 pc, frontend::CodeFile& file) {
+    std::lock_guard guard(impl_->lock);
+    const Vma* v = impl_->tree.find(pc);
+    if (!v || v->dying || v->file_id == 0) return false;
+    if (!(v->prot & PROT_EXEC) || (v->prot & PROT_WRITE) || (v->flags & kMapTypeMask) != MAP_PRIVATE) return false;
+    const auto it = impl_->code_files.find(v->file_id);
+    if (it == impl_->code_files.end()) return false;
+    file = {v->begin, v->end, v->offset, it->second.size, it->second.mtime_ns};
+    return true;
+}
 
 void AddressSpace::fork_prepare() { impl_->lock.lock(); }
 void AddressSpace::fork_done() { impl_->lock.unlock(); }

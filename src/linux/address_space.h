@@ -88,6 +88,7 @@ class AddressSpace : public engine::GuestMemory {
     u64 fetch(u64 pc, void* out, u64 size) override;
     void note_code(u64 begin, u64 end) override;
     bool handle_host_fault(u64 addr, bool write) override;
+    bool code_file(u64 pc, frontend::CodeFile& file) override;
 
     /// Around fork(2): no other thread may be in the middle of a change. fork_done in parent and child.
     void fork_prepare();

@@ -109,6 +109,7 @@ i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
     auto image = std::make_shared<Image>();
     if (const i64 r = make_image(t.process(), path, std::move(argv), image.get()); r < 0) return r;
     image->env = std::move(env);
+    t.process().save_translations();
     t.exec_image = std::move(image);
     const i64 r = host_exec(t);
     t.exec_image.reset();

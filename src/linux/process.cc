@@ -36,7 +36,8 @@ int Thread::loop() {
 Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, const frontend::GuestIsa& isa,
                                                  const Abi& abi) {
     std::unique_ptr<Process> p(new Process(options, abi));
-    if (!options.stats_file.empty()) p->stats_owner_ = ::getpid();
+    p->pid = ::getpid();
+    if (!options.stats_file.empty()) p->stats_owner_ = p->pid;
     p->mm_ = std::make_unique<AddressSpace>(abi.task_size, abi.page_size, options.stack_size);
     p->mm_->set_memory_limit(options.memory_limit);
     auto engine = engine::Engine::create(isa, *p->mm_, options.engine);
@@ -74,6 +75,7 @@ int Process::run() {
 }
 
 void Process::finish(int code) {
+    save_translations();
     if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
         const std::string text = engine_->stats_json();
         const int fd = ::open(options_.stats_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -1,6 +1,8 @@
 // A guest process and its threads: what the system-call handlers act on.
 #pragma once
 
+#include <unistd.h>
+
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -102,9 +104,14 @@ class Process {
     }
     /// Host path → how the guest names it: without the sysroot in front.
     std::string guest_path(const std::string& host_path) const { return files_.guest_path(host_path); }
+    /// Keeps translations on disk for the next process. Not in a vfork child, whose engine is its parent's.
+    void save_translations() {
+        if (::getpid() == pid) engine_->save_translations();
+    }
     /// Writes the counters if asked for and ends the host process at once, whatever its other threads do.
     [[noreturn]] void finish(int code);
 
+    int pid = 0;           ///< of the host process whose memory this is
     std::string exe_path;  ///< absolute host path of the program
     std::mutex sig_mutex;
     SigAction actions[65];

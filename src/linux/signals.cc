@@ -235,7 +235,10 @@ bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
     if (tracing(t)) strace_signal(t, sig, info);
     if (a.handler == kSigDfl) {
         if (default_ignored(sig)) return false;
-        if (!default_stops(sig)) die_by_signal(sig);
+        if (!default_stops(sig)) {
+            t.process().save_translations();
+            die_by_signal(sig);
+        }
         stop_by_default(sig);
         return false;
     }

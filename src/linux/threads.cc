@@ -158,6 +158,7 @@ void become_child(Thread& t, u64 flags, u64 stack, u64 child_tid, u64 tls, Vfork
     Process& p = t.process();
     if (pipe.read_end >= 0) ::close(pipe.read_end);
     if (const int inherited = p.vfork_fd.exchange(pipe.write_end); inherited >= 0) ::close(inherited);
+    p.pid = ::getpid();
     t.tid = static_cast<int>(::syscall(SYS_gettid));
     t.robust_list = t.robust_list_len = 0;
     t.clear_child_tid = (flags & CLONE_CHILD_CLEARTID) ? child_tid : 0;

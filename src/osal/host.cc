@@ -1,12 +1,16 @@
 #include "osal/host.h"
 
 #include <cpuid.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+
+#include "base/format.h"
 
 namespace vm::osal {
 namespace {
@@ -45,6 +49,29 @@ std::string host_cpu_model() {
 const HostCpu& host_cpu() {
     static const HostCpu cpu = detect();
     return cpu;
+}
+
+std::string build_id() {
+    std::string id;
+    const auto look = [](dl_phdr_info* info, size_t, void* out) {
+        for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+            const auto& p = info->dlpi_phdr[i];
+            if (p.p_type != PT_NOTE) continue;
+            const u8* at = reinterpret_cast<const u8*>(info->dlpi_addr + p.p_vaddr);
+            for (const u8* end = at + p.p_memsz; at + sizeof(ElfW(Nhdr)) <= end;) {
+                const auto note = load_raw<ElfW(Nhdr)>(at);
+                const u8* desc = at + sizeof note + align_up(note.n_namesz, 4);
+                if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 &&
+                    std::memcmp(at + sizeof note, "GNU", 4) == 0)
+                    for (u32 b = 0; b < note.n_descsz; b++)
+                        *static_cast<std::string*>(out) += fmt::format("{:02x}", desc[b]);
+                at = desc + align_up(note.n_descsz, 4);
+            }
+        }
+        return 1;  // the first object is the program
+    };
+    dl_iterate_phdr(look, &id);
+    return id;
 }
 
 u64 monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }

@@ -1,0 +1,206 @@
+// Translations on disk: images are mapped when code first runs in a file, and written when a process ends.
+#include <algorithm>
+
+#include "jit/image_space.h"
+#include "jit/jit.h"
+#include "osal/guarded.h"
+#include "osal/host.h"
+
+namespace vm::jit {
+namespace {
+
+constexpr u64 kPage = 4096;
+/// Saving costs about what translating a few dozen blocks does; and a file that grows is written as a whole.
+constexpr u32 kFewFresh = 24, kFreshShare = 32;
+
+std::vector<u64> pages_of(std::span<const BlockRef> blocks) {
+    std::vector<u64> pages;
+    for (const BlockRef& b : blocks)
+        for (const GuestRange& r : b.image != nullptr ? b.image->ranges(b.index) : b.live->ranges)
+            for (u64 page = r.begin / kPage; page <= (r.end - 1) / kPage; page++)
+                if (pages.empty() || pages.back() != page) pages.push_back(page);
+    std::ranges::sort(pages);
+    pages.erase(std::ranges::unique(pages).begin(), pages.end());
+    return pages;
+}
+
+bool inside(const Translation& t, const ImageKey& key) {
+    return std::ranges::all_of(
+        t.ranges, [&](const GuestRange& r) { return r.begin >= key.begin && r.end <= key.end; });
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------------------- reading
+
+Translation* Jit::lookup_on_disk(u64 pc, u32 mode) {
+    if (!images_) return nullptr;
+    const std::lock_guard lock(mutex_);
+    Attempt* a = images_->attempt(pc);
+    if (a == nullptr) {
+        frontend::CodeFile file;
+        if (!source_.code_file(pc, file)) return nullptr;
+        attach(file);
+        a = images_->attempt(pc);
+    }
+    if (a == nullptr || a->image == nullptr) return nullptr;
+    const Image& image = a->image->image();
+    const u32 i = image.find(pc, mode);
+    return i != image.block_count() ? adopt(*a->image, i) : nullptr;
+}
+
+bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
+    const u64 first = file.begin / kPage;
+    const auto hash = hash_guest_pages({&first, 1});
+    if (!hash) return false;
+    key = {images_->environment(), *hash,    file.size,   file.mtime_ns,
+           file.begin,             file.end, file.offset, alone_.load()};
+    return true;
+}
+
+/// Notes that `file` was looked up, with its image if there is one.
+void Jit::attach(const frontend::CodeFile& file) {
+    const u64 start = osal::monotonic_ns();
+    // From here on a change of the mapping leads to invalidate(), which waits for our lock; so if the mapping is
+    // still there after this, we hear of its end.
+    source_.note_code(file.begin, file.end);
+    frontend::CodeFile again;
+    Attempt a;
+    if (!source_.code_file(file.begin, again) || again != file || !make_key(file, a.key)) return;
+    images_->forget(file.begin, file.end);
+    if (images_->may_try(a.key)) a.image = load_image(a.key);
+    images_->attempts().insert_or_assign(file.begin, a);
+    stats_.load_ns += osal::monotonic_ns() - start;
+}
+
+LoadedImage* Jit::load_image(const ImageKey& key) {
+    auto stored = images_->store().load(key);
+    if (!stored) {
+        stats_.images_rejected += stored.error().kind != ErrorKind::NotFound;
+        return nullptr;
+    }
+    const Image& image = stored->image;
+    const std::vector<u8>& stubs = host_.stub_code();
+    LoadedImage* loaded = nullptr;
+    if (image.stub_bytes() == stubs.size() &&
+        std::memcmp(stored->file.data() + image.code_at(), stubs.data(), stubs.size()) == 0 &&
+        hash_guest_pages(image.pages()) == image.guest_hash())
+        loaded = images_->map(std::move(*stored), cache_.memory());
+    if (loaded == nullptr) {
+        stats_.images_rejected++;
+        return nullptr;
+    }
+    stats_.images_loaded++;
+    stats_.image_blocks += loaded->image().block_count();
+    return loaded;
+}
+
+/// A translation for the block, so that others can be linked to it. In the map unless the image was dropped.
+Translation* Jit::adopt(LoadedImage& loaded, u32 index) {
+    const Image& image = loaded.image();
+    const ImageBlock& b = image.block(index);
+    if (Translation* t = map_.find(b.pc, b.mode); t != nullptr && t->image == &loaded) return t;
+    Translation& t = loaded.arena.array<Translation>(1)[0];
+    t.pc = b.pc;
+    t.mode = b.mode;
+    t.guest_insns = b.guest_insns;
+    t.code_offset = loaded.code_offset + b.code;
+    t.code_size = image.code_size(index);
+    t.entry = cache_.memory().rx() + t.code_offset + b.entry;
+    t.ranges = image.ranges(index);
+    t.side = image.side(index);
+    t.dirty = image.dirty(index);
+    t.image = &loaded;
+    const std::span<const ImageLink> links = image.links(index);
+    t.links = loaded.arena.array<Link>(static_cast<u64>(
+        std::ranges::count_if(links, [](const ImageLink& l) { return l.slot != kLinked; })));
+    u64 n = 0;
+    for (const ImageLink& l : links)
+        if (l.slot != kLinked)
+            t.links[n++] = Link{&t,           nullptr,       nullptr,       nullptr,               l.target_pc,
+                                l.disp_offset, l.stub_offset, l.stub_return, loaded.slots + l.slot};
+    loaded.adopted.push_back(&t);
+    stats_.adopted++;
+    if (loaded.dropped || map_.find(b.pc, b.mode) != nullptr) {
+        t.valid = false;
+        return &t;
+    }
+    publish(t);
+    return &t;
+}
+
+/// Jumps inside the image stay: who is in it leaves at its next safepoint, and nobody enters it again.
+void Jit::drop_image(LoadedImage& image) {
+    for (Translation* t : image.adopted) {
+        if (t->valid) drop(*t);
+        for (Link& l : t->links)
+            if (l.to != nullptr) set_target(l, nullptr);
+    }
+    image.dropped = true;
+    stats_.images_dropped++;
+    announce(true);
+    image.dropped_epoch = epoch_.load();
+}
+
+void Jit::drop_images_in(u64 begin, u64 end) {
+    for (auto& [at, a] : images_->attempts())
+        if (a.image != nullptr && a.key.begin < end && begin < a.key.end) drop_image(*a.image);
+    images_->forget(begin, end);
+}
+
+// ---------------------------------------------------------------------------------------------- writing
+
+void Jit::note_fresh(const Translation& t) {
+    if (Attempt* a = images_->attempt(t.pc); a != nullptr && inside(t, a->key)) a->fresh++;
+}
+
+void Jit::save_images() {
+    if (!images_) return;
+    const u64 start = osal::monotonic_ns();
+    const std::lock_guard lock(mutex_);
+    save_all();
+    stats_.save_ns += osal::monotonic_ns() - start;
+}
+
+void Jit::save_all() {
+    std::map<const Attempt*, std::vector<BlockRef>> worth;
+    for (const auto& [begin, a] : images_->attempts()) {
+        const u32 had = a.image != nullptr ? a.image->image().block_count() : 0;
+        if (a.fresh >= std::max(kFewFresh, had / kFreshShare)) worth[&a];
+    }
+    if (worth.empty()) return;
+    for (const auto& s : cache_.segments())
+        for (u32 i = 0; i < s->index.size(); i++) {
+            const Translation& t = *s->index[i];
+            const Attempt* a = t.valid ? images_->attempt(t.pc) : nullptr;
+            const auto it = worth.find(a);
+            if (it == worth.end() || !inside(t, a->key) || !unchanged(t)) continue;
+            it->second.push_back({t.pc, t.mode, 0, nullptr, &t});
+        }
+    for (auto& [a, blocks] : worth)
+        if (save_image(a->key, blocks)) images_->attempt(a->key.begin)->fresh = 0;
+}
+
+/// Adds what the file on disk has by now, and puts the image in its place.
+bool Jit::save_image(const ImageKey& key, std::vector<BlockRef>& blocks) {
+    const auto stored = images_->store().load(key);
+    if (stored && hash_guest_pages(stored->image.pages()) == stored->image.guest_hash()) {
+        const Image& image = stored->image;
+        for (u32 i = 0; i < image.block_count(); i++)
+            blocks.push_back({image.block(i).pc, image.block(i).mode, i, &image, nullptr});
+    }
+    std::ranges::stable_sort(blocks, std::less{});
+    blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
+    const std::vector<u64> pages = pages_of(blocks);
+    const auto hash = hash_guest_pages(pages);
+    if (!hash) return false;
+    const ImageHost host{host_.stub_code(),
+                         [](const void* h, u32 stub) { return static_cast<const Host*>(h)->stub_offset(stub); },
+                         &host_, cache_.memory().rx()};
+    const osal::PageBuffer image = build_image(key, host, blocks, pages, *hash);
+    if (image.data() == nullptr || !images_->store().save(key, image.data(), image.size())) return false;
+    stats_.images_saved++;
+    return true;
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,196 @@
+#include "osal/private_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <ctime>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "base/format.h"
+
+namespace vm::osal {
+namespace {
+
+constexpr std::string_view kUnfinished = ".tmp-";
+constexpr i64 kTouchEvery = 86400;  ///< seconds
+
+std::unexpected<Error> io(std::string message) {
+    const int e = errno;
+    return fail(e == ENOENT ? ErrorKind::NotFound : ErrorKind::Io, std::move(message), e);
+}
+
+/// Only this user could have written it.
+bool ours_alone(const struct stat& st) { return st.st_uid == ::geteuid() && (st.st_mode & 022) == 0; }
+
+Result<Fd> open_dir(const std::string& path) {
+    Fd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (dir.get() < 0) return io(fmt::format("{}: cannot be opened", path));
+    struct stat st {};
+    if (::fstat(dir.get(), &st) != 0 || !ours_alone(st))
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("{}: belongs to another user or can be written by others", path));
+    return dir;
+}
+
+bool unfinished(std::string_view name) { return name.starts_with(kUnfinished); }
+
+Result<void> make_dirs(const std::string& path) {
+    for (size_t at = 1; at != std::string::npos;) {
+        at = path.find('/', at + 1);
+        const std::string part = path.substr(0, at);
+        if (::mkdir(part.c_str(), 0700) == 0 || errno == EEXIST) continue;
+        struct stat st {};
+        const int e = errno;
+        if (::stat(part.c_str(), &st) == 0) continue;  // e.g. a read-only file system above it
+        errno = e;
+        return io(fmt::format("{}: the directory cannot be made", part));
+    }
+    return {};
+}
+
+bool write_all(int fd, const u8* data, u64 bytes) {
+    while (bytes != 0) {
+        const ssize_t n = ::write(fd, data, bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        data += n;
+        bytes -= static_cast<u64>(n);
+    }
+    return true;
+}
+
+struct CloseDir {
+    void operator()(DIR* d) const { ::closedir(d); }
+};
+
+/// Calls f(name) for every entry.
+template <class F>
+Result<void> each_name(const std::string& path, int dir, F f) {
+    const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(::fcntl(dir, F_DUPFD_CLOEXEC, 0)));
+    if (!stream) return io(fmt::format("{}: cannot be listed", path));
+    while (const dirent* e = ::readdir(stream.get()))
+        if (e->d_type == DT_REG || e->d_type == DT_UNKNOWN) f(std::string(e->d_name));
+    return {};
+}
+
+}  // namespace
+
+Fd::~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+}
+Fd& Fd::operator=(Fd&& o) noexcept {
+    if (this != &o) {
+        if (fd_ >= 0) ::close(fd_);
+        fd_ = o.release();
+    }
+    return *this;
+}
+
+MappedFile::~MappedFile() {
+    if (data_ != nullptr) ::munmap(const_cast<u8*>(data_), size_);
+}
+MappedFile::MappedFile(MappedFile&& o) noexcept
+    : fd_(std::move(o.fd_)), data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
+MappedFile& MappedFile::operator=(MappedFile&& o) noexcept {
+    std::swap(fd_, o.fd_);
+    std::swap(data_, o.data_);
+    std::swap(size_, o.size_);
+    return *this;
+}
+
+Result<MappedFile> MappedFile::map(Fd fd, u64 bytes) {
+    MappedFile f;
+    void* p = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
+    if (p == MAP_FAILED) return io("a file cannot be mapped");
+    f.fd_ = std::move(fd);
+    f.data_ = static_cast<const u8*>(p);
+    f.size_ = bytes;
+    return f;
+}
+
+Result<void> PrivateDir::create() const {
+    if (auto r = make_dirs(path_); !r) return r;
+    if (auto dir = open_dir(path_); !dir) return std::unexpected(dir.error());
+    return {};
+}
+
+Result<MappedFile> PrivateDir::open(const std::string& name) const {
+    auto dir = open_dir(path_);
+    if (!dir) return std::unexpected(dir.error());
+    Fd fd(::openat(dir->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    if (fd.get() < 0) return io(fmt::format("{}/{}: cannot be opened", path_, name));
+    struct stat st {};
+    if (::fstat(fd.get(), &st) != 0) return io(fmt::format("{}/{}: cannot be examined", path_, name));
+    if (!S_ISREG(st.st_mode) || !ours_alone(st))
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("{}/{}: belongs to another user or can be written by others", path_, name));
+    if (st.st_size == 0)
+        return fail(ErrorKind::InvalidArgument, fmt::format("{}/{}: is empty", path_, name));
+    if (st.st_mtim.tv_sec + kTouchEvery < ::time(nullptr)) ::futimens(fd.get(), nullptr);
+    return MappedFile::map(std::move(fd), static_cast<u64>(st.st_size));
+}
+
+Result<void> PrivateDir::publish(const std::string& name, const void* data, u64 bytes) const {
+    auto dir = open_dir(path_);
+    if (!dir) return std::unexpected(dir.error());
+    static std::atomic<unsigned> serial{0};
+    const std::string temporary = fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
+    Fd fd(::openat(dir->get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (fd.get() < 0) return io(fmt::format("{}/{}: cannot be made", path_, temporary));
+    ::flock(fd.get(), LOCK_EX | LOCK_NB);  // says that its writer lives
+    if (write_all(fd.get(), static_cast<const u8*>(data), bytes) &&
+        ::renameat(dir->get(), temporary.c_str(), dir->get(), name.c_str()) == 0)
+        return {};
+    auto error = io(fmt::format("{}/{}: cannot be written", path_, name));
+    ::unlinkat(dir->get(), temporary.c_str(), 0);
+    return error;
+}
+
+Result<void> PrivateDir::remove(const std::string& name) const {
+    auto dir = open_dir(path_);
+    if (!dir) return std::unexpected(dir.error());
+    if (::unlinkat(dir->get(), name.c_str(), 0) != 0)
+        return io(fmt::format("{}/{}: cannot be removed", path_, name));
+    return {};
+}
+
+Result<std::vector<DirEntry>> PrivateDir::list() const {
+    auto dir = open_dir(path_);
+    if (!dir) return std::unexpected(dir.error());
+    std::vector<DirEntry> all;
+    auto ok = each_name(path_, dir->get(), [&](std::string name) {
+        struct stat st {};
+        if (unfinished(name) || ::fstatat(dir->get(), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) return;
+        if (!S_ISREG(st.st_mode)) return;
+        all.push_back({std::move(name), static_cast<u64>(st.st_size), st.st_mtim.tv_sec, ours_alone(st)});
+    });
+    if (!ok) return std::unexpected(ok.error());
+    return all;
+}
+
+Result<unsigned> PrivateDir::sweep() const {
+    auto dir = open_dir(path_);
+    if (!dir) return std::unexpected(dir.error());
+    unsigned removed = 0;
+    auto ok = each_name(path_, dir->get(), [&](const std::string& name) {
+        if (!unfinished(name)) return;
+        const Fd fd(::openat(dir->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+        struct stat st {};
+        if (fd.get() < 0 || ::fstat(fd.get(), &st) != 0) return;
+        // Between its creation and its lock a file of a living writer is a moment old.
+        if (st.st_ctim.tv_sec + 10 > ::time(nullptr) || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return;
+        if (::unlinkat(dir->get(), name.c_str(), 0) == 0) removed++;
+    });
+    if (!ok) return std::unexpected(ok.error());
+    return removed;
+}
+
+}  // namespace vm::osal
