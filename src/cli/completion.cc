@@ -17,10 +17,10 @@ constexpr const char* kBash = R"sh(_vm() {
                  --tier) COMPREPLY=($(compgen -W "auto interp 1" -- "$cur")); return ;;
                  --perf) COMPREPLY=($(compgen -W "map jitdump" -- "$cur")); return ;;
                  --dump) COMPREPLY=($(compgen -W "guest ir host guest,ir,host" -- "$cur")); return ;;
-                 -L|--sysroot|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+                 -L|--sysroot|--root|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
              esac
              case $cur in
-                 -*) COMPREPLY=($(compgen -W "-L --sysroot -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
+                 -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
         cache) COMPREPLY=($(compgen -W "ls verify prune --cache --size -o" -- "$cur")) ;;
@@ -36,7 +36,7 @@ _vm() {
     local -a commands=(run cache info version completion)
     if (( CURRENT == 2 )); then _describe command commands; return; fi
     case $words[2] in
-        run) _arguments '-L[sysroot]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
+        run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
@@ -55,6 +55,7 @@ complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1
 complete -c vm -n '__fish_seen_subcommand_from run' -l perf -x -a 'map jitdump'
 complete -c vm -n '__fish_seen_subcommand_from run' -l dump -x -a 'guest ir host'
 complete -c vm -n '__fish_seen_subcommand_from run' -s L -l sysroot -r
+complete -c vm -n '__fish_seen_subcommand_from run' -l root -r
 complete -c vm -n '__fish_seen_subcommand_from run' -s e -l env -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s u -l unset -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s w -l workdir -r

@@ -6,8 +6,10 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <system_error>
 
 #include "base/format.h"
@@ -23,11 +25,12 @@ namespace {
 
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
-    std::string sysroot, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit,
+    std::string sysroot, root, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit,
                                   cache_limit = "256M", cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
-    bool ignore_env = false, icount = false, no_cache = false;
+    bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false;
+    int self_fd = -1;
 };
 
 std::vector<std::string> split(const std::string& text, char sep) {
@@ -43,6 +46,9 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
         ->type_name("DIR")
         ->envname("VM_SYSROOT");
+    app.add_option("--root", raw.root, "the directory that the guest sees as /, with the host's /proc, /dev and /sys")
+        ->type_name("DIR")
+        ->envname("VM_ROOT");
     app.add_option("-e,--env", raw.env, "set a variable for the guest")
         ->type_name("K=V")
         ->expected(1)
@@ -51,7 +57,7 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->type_name("K")
         ->expected(1)
         ->take_all();
-    app.add_option("-w,--workdir", raw.workdir, "start in this directory")
+    app.add_option("-w,--workdir", raw.workdir, "start in this directory (under --root: as the guest names it)")
         ->type_name("DIR")
         ->envname("VM_WORKDIR");
     app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
@@ -62,11 +68,15 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->take_all()
         ->envname("VM_JIT_OPT");
     app.add_flag("--strace{text}", raw.strace,
-                 "guest system calls on stderr (--strace=json: one object a line)");
+                 "guest system calls on stderr (--strace=json: one object a line)")
+        ->envname("VM_STRACE");
     app.add_option("--stats", raw.stats, "counters as JSON at exit")->type_name("FILE")->envname("VM_STATS");
-    app.add_option("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr")->type_name("WHAT");
+    app.add_option("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr")
+        ->type_name("WHAT")
+        ->envname("VM_DUMP");
     app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
-        ->type_name("KIND");
+        ->type_name("KIND")
+        ->envname("VM_PERF");
     app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. max,-zfa")
         ->type_name("MODEL")
         ->envname("VM_CPU");
@@ -83,8 +93,12 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->type_name("SIZE")
         ->envname("VM_CACHE_SIZE");
     app.add_flag("--no-cache", raw.no_cache, "keep no translations (env VM_NO_CACHE=1)")->excludes(cache);
-    app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)");
+    app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)")
+        ->envname("VM_ICOUNT");
     app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
+    // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
+    app.add_flag("--by-binfmt", raw.by_binfmt)->group("");
+    app.add_option("--self-fd", raw.self_fd)->group("");
     for (CLI::Option* option : app.get_options()) {
         if (option->get_items_expected_max() == 0 || option->check_name("--argv0")) continue;
         option->check([](const std::string& value) {
@@ -218,7 +232,6 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     auto pass = [&](const char* name, const std::string& value) {
         if (!value.empty()) v.insert(v.end(), {name, value});
     };
-    pass("--sysroot", o.sysroot);
     pass("--tier", raw.tier);
     for (const std::string& j : raw.jit_opt) v.push_back("--jit-opt=" + j);
     if (!raw.strace.empty()) v.push_back("--strace=" + raw.strace);
@@ -255,6 +268,20 @@ Result<void> prepare_stats(const std::string& file, std::string& absolute) {
     return {};
 }
 
+/// A directory of -L or --root, without links and without a slash at the end ("/" is none).
+Result<void> view_directory(const char* option, const std::string& given, std::string& real_path) {
+    if (given.empty()) return {};
+    char* real = ::realpath(given.c_str(), nullptr);
+    if (!real) return fail(ErrorKind::InvalidArgument, fmt::format("{} {}: no such directory", option, given));
+    real_path = real;
+    std::free(real);
+    struct stat st {};
+    if (::stat(real_path.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
+        return fail(ErrorKind::InvalidArgument, fmt::format("{} {}: is not a directory", option, given));
+    if (real_path == "/") real_path.clear();
+    return {};
+}
+
 Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptions& o) {
     if (rest.empty())
         return fail(ErrorKind::InvalidArgument, "run: no program given; vm run [OPTIONS] PROGRAM [ARG...]");
@@ -264,16 +291,13 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     auto env = guest_environment(raw);
     if (!env) return std::unexpected(env.error());
     o.env = std::move(*env);
-    if (!raw.sysroot.empty()) {
-        char* real = ::realpath(raw.sysroot.c_str(), nullptr);
-        if (!real)
-            return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: no such directory", raw.sysroot));
-        o.sysroot = real;
-        std::free(real);
-        struct stat st {};
-        if (::stat(o.sysroot.c_str(), &st) != 0 || !S_ISDIR(st.st_mode))
-            return fail(ErrorKind::InvalidArgument, fmt::format("-L {}: is not a directory", raw.sysroot));
-    }
+    if (!raw.sysroot.empty() && !raw.root.empty())
+        return fail(ErrorKind::InvalidArgument,
+                    "-L and --root exclude each other: under --root there are no files of the host to fall back to");
+    if (auto r = view_directory("-L", raw.sysroot, o.sysroot); !r) return r;
+    if (auto r = view_directory("--root", raw.root, o.root); !r) return r;
+    o.by_binfmt = raw.by_binfmt;
+    o.self_fd = raw.self_fd;
     o.workdir = raw.workdir;
     auto stack = size_of("--stack", raw.stack);
     if (!stack) return std::unexpected(stack.error());
@@ -346,8 +370,18 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     std::vector<std::string> ours(args.begin(), args.begin() + static_cast<std::ptrdiff_t>(split_at));
     std::vector<std::string> rest(args.begin() + static_cast<std::ptrdiff_t>(split_at), args.end());
     if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
-    if (std::find(ours.begin(), ours.end(), "--ignore-env") != ours.end())
+    auto given = [&](std::initializer_list<std::string_view> names) {
+        return std::any_of(ours.begin(), ours.end(), [&](const std::string& word) {
+            return std::any_of(names.begin(), names.end(), [&](std::string_view n) {
+                return word == n || (word.starts_with(n) && (n.size() == 2 || word[n.size()] == '='));
+            });
+        });
+    };
+    if (given({"--ignore-env"}))
         for (CLI::Option* opt : app.get_options()) opt->envname("");
+    // The two exclude each other: a flag beats the other's variable too.
+    if (given({"-L", "--sysroot"})) app.get_option("--root")->envname("");
+    if (given({"--root"})) app.get_option("--sysroot")->envname("");
     RunCommand command;
     try {
         std::vector<std::string> reversed(ours.rbegin(), ours.rend());
@@ -368,6 +402,26 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     return command;
 }
 
+/// Where the guest starts: -w; under --root, where that is not given, the same directory if it lies inside, else "/".
+static Result<void> enter_workdir(const linux::RunOptions& o) {
+    std::string host = o.workdir;
+    if (!o.root.empty()) {
+        const linux::FileView files(o.root, linux::FileView::Kind::Root);
+        std::error_code ec;
+        const std::string cwd = std::filesystem::current_path(ec).string();
+        const bool inside = !ec && files.visible(cwd);
+        const std::string wanted = o.workdir.empty() ? "/" : inside || o.workdir[0] == '/' ? o.workdir : "/" + o.workdir;
+        if (o.workdir.empty() && inside) return {};
+        if (const i64 r = files.resolve(AT_FDCWD, wanted, linux::Look::Follow, &host); r < 0)
+            return fail(ErrorKind::InvalidArgument, fmt::format("-w {}: cannot change to that directory under --root ({})", wanted,
+                                                                std::generic_category().message(static_cast<int>(-r))));
+    }
+    if (host.empty() || ::chdir(host.c_str()) == 0) return {};
+    const bool root = !o.root.empty();
+    return fail(ErrorKind::InvalidArgument, fmt::format("-w {}: cannot change to that directory{}", root && o.workdir.empty() ? "/" : o.workdir,
+                                                        root ? fmt::format(" under --root {}", o.root) : ""));
+}
+
 int run_command(const std::vector<std::string>& args) {
     auto command = parse_run(args);
     if (!command) {
@@ -376,8 +430,8 @@ int run_command(const std::vector<std::string>& args) {
     }
     if (command->help) return 0;
     const linux::RunOptions& o = command->options;
-    if (!o.workdir.empty() && ::chdir(o.workdir.c_str()) != 0) {
-        complain(fmt::format("-w {}: cannot change to that directory", o.workdir));
+    if (auto r = enter_workdir(o); !r) {
+        complain(r.error().message);
         return kExitTool;
     }
     auto process = linux::Process::create(o, frontend::riscv64::kRiscv64, linux::kRiscv64Abi);

@@ -19,8 +19,12 @@ namespace {
 /// Everything that an execve of the host needs. Owned by the Thread: a vfork child that succeeds leaves it to
 /// its parent.
 struct Image {
-    std::string file;
-    std::vector<std::string> argv, env;
+    std::string file;               ///< the program itself, for a kernel that can run it: the host's own, or by binfmt_misc
+    std::vector<std::string> argv;  ///< its arguments
+    bool itself = false;            ///< the kernel is to run it: nothing of ours, or a setuid program under binfmt_misc
+    std::vector<std::string> again;  ///< how this executable is to run it; empty: it is none of the guest's
+    int self_fd = -1;                ///< what to execute for `again`; -1 = /proc/self/exe
+    std::vector<std::string> env;
     std::vector<char*> argv_pointers, env_pointers;
 };
 
@@ -33,12 +37,28 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 
 i64 host_exec(Thread& t) {
     Image& i = *static_cast<Image*>(t.exec_image.get());
-    i.argv_pointers = pointers(i.argv);
     i.env_pointers = pointers(i.env);
+    auto execute = [&](int dirfd, const char* file, std::vector<std::string>& argv, u64 flags) {
+        i.argv_pointers = pointers(argv);
+        return safe_syscall(t, SYS_execveat, static_cast<u64>(static_cast<i64>(dirfd)),
+                            reinterpret_cast<u64>(file), reinterpret_cast<u64>(i.argv_pointers.data()),
+                            reinterpret_cast<u64>(i.env_pointers.data()), flags);
+    };
     signals_prepare_exec(t);
-    const i64 r = safe_syscall(t, SYS_execve, reinterpret_cast<u64>(i.file.c_str()),
-                               reinterpret_cast<u64>(i.argv_pointers.data()),
-                               reinterpret_cast<u64>(i.env_pointers.data()));
+    i64 r = -ENOEXEC;
+    if (i.itself) r = execute(AT_FDCWD, i.file.c_str(), i.argv, 0);
+    if (r == -ENOEXEC && !i.again.empty()) {
+        if (i.self_fd >= 0) {
+            t.process().self().begin_exec();
+            r = execute(i.self_fd, "", i.again, AT_EMPTY_PATH);
+            t.process().self().exec_failed();
+        } else {
+            r = execute(AT_FDCWD, "/proc/self/exe", i.again, 0);
+            // Without /proc, as in a bare chroot, binfmt_misc may still run the program.
+            if ((r == -ENOENT || r == -EACCES) && !i.itself && t.process().files().kind() == FileView::Kind::Host)
+                r = execute(AT_FDCWD, i.file.c_str(), i.argv, 0);
+        }
+    }
     signals_exec_failed(t);
     return r;
 }
@@ -48,7 +68,8 @@ i64 check_guest_elf(Process& p, const Program& prog) {
     auto elf = parse_elf(prog.fd, prog.path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
     if (!elf) return elf.error().kind == ErrorKind::Io ? -EIO : -ENOEXEC;
     if (elf->interpreter.empty()) return 0;
-    const std::string loader = p.host_path(elf->interpreter);
+    std::string loader;
+    if (const i64 r = p.files().resolve(AT_FDCWD, elf->interpreter, Look::Follow, &loader); r < 0) return r;
     return ::access(loader.c_str(), R_OK) == 0 ? 0 : -errno;
 }
 
@@ -64,7 +85,7 @@ std::string lasting_name(const Process& p, const std::string& path, const Progra
                       by_name.st_ino == by_fd.st_ino && by_name.st_dev == by_fd.st_dev;
     std::string name;
     if (same) {
-        name = p.guest_path(real);
+        name = p.files().guest_path(real);
     } else {
         const int fd = ::fcntl(prog.fd, F_DUPFD, 100);
         name = fd < 0 ? prog.path : fmt::format("/proc/self/fd/{}", fd);
@@ -73,36 +94,60 @@ std::string lasting_name(const Process& p, const std::string& path, const Progra
     return name;
 }
 
-}  // namespace
+/// Would the kernel give the program another user or group?
+bool changes_credentials(const Program& prog) {
+    struct stat st {};
+    if (::fstat(prog.fd, &st) != 0) return false;
+    return ((st.st_mode & S_ISUID) && st.st_uid != ::geteuid()) ||
+           ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != ::getegid());
+}
+
+/// The command that makes this executable run the program, with the options it has itself.
+std::vector<std::string> run_again(Process& p, const std::string& path, const Program& prog, int self_fd) {
+    const RunOptions& o = p.options();
+    std::vector<std::string> command = o.reexec_command;
+    command.insert(command.end(), o.reexec_args.begin(), o.reexec_args.end());
+    switch (p.files().kind()) {
+        case FileView::Kind::Host: break;
+        case FileView::Kind::Overlay: command.push_back("--sysroot=" + p.files().root()); break;
+        case FileView::Kind::Root: command.push_back("--root=" + p.files().root()); break;
+    }
+    if (o.by_binfmt) command.emplace_back("--by-binfmt");
+    if (self_fd >= 0) command.push_back(fmt::format("--self-fd={}", self_fd));
+    command.push_back("--argv0=" + prog.argv[0]);
+    command.emplace_back("--");
+    command.push_back(lasting_name(p, path, prog));
+    command.insert(command.end(), prog.argv.begin() + 1, prog.argv.end());
+    return command;
+}
 
 /// Decides what the host is to execute. 0 or -errno.
-static i64 make_image(Process& p, const std::string& path, std::vector<std::string> argv, Image* image) {
+i64 make_image(Process& p, const std::string& path, std::vector<std::string> argv, Image* image) {
     if (argv.empty()) argv.emplace_back();  // as Linux since 5.18
     auto prog = open_program(p, path, std::move(argv));
     if (!prog) return prog.error().os_errno ? -prog.error().os_errno : -ENOEXEC;
     if (prog->head.size() < 20) return -ENOEXEC;
     const bool is_64_little = prog->head[4] == 2 && prog->head[5] == 1;
     const u16 machine = load_raw<u16>(prog->head.data() + 18);
+    image->file = prog->host_path;
+    image->argv = prog->argv;
 
     if (machine == p.abi().elf_machine && is_64_little) {
         if (const i64 r = check_guest_elf(p, *prog); r < 0) return r;
-        std::vector<std::string>& command = image->argv;
-        command = {"vm", "run"};
-        for (const std::string& a : p.options().reexec_args) command.push_back(a);
-        command.push_back("--argv0=" + prog->argv[0]);
-        command.emplace_back("--");
-        command.push_back(lasting_name(p, path, *prog));
-        for (size_t i = 1; i < prog->argv.size(); i++) command.push_back(prog->argv[i]);
-        image->file = "/proc/self/exe";
+        image->self_fd = p.self().fd();
+        image->again = run_again(p, path, *prog, image->self_fd);
+        image->itself = p.options().by_binfmt && p.files().kind() == FileView::Kind::Host && changes_credentials(*prog);
         return 0;
     }
     const bool host_program = (machine == host_machine() && prog->head[5] == 1) ||
                               (host_machine() == kEmX86_64 && machine == kEm386);
-    if (!host_program) return -ENOEXEC;
-    image->file = prog->host_path;
-    image->argv = prog->argv;
+    // Under --root a program of the host would see the host's files in place of the guest's.
+    if (!host_program || p.files().kind() == FileView::Kind::Root) return -ENOEXEC;
+    image->itself = true;
     return 0;
 }
+
+}  // namespace
 
 i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
               std::vector<std::string> env) {

@@ -1,12 +1,17 @@
 #include "linux/file_view.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "base/format.h"
 
 namespace vm::linux {
 namespace {
@@ -20,65 +25,183 @@ class FileViewTest : public testing::Test {
         root = fs::canonical(::mkdtemp(name)).string();
         fs::create_directories(root + "/usr/lib");
         fs::create_directories(root + "/etc");
+        fs::create_directories(root + "/dev");
         fs::create_directory_symlink("usr/lib", root + "/lib");
         std::ofstream(root + "/usr/lib/libx.so.1") << "x";
         fs::create_symlink("/usr/lib/libx.so.1", root + "/usr/lib/libx.so");       // absolute: stays inside
         fs::create_symlink("../../../../../usr/lib/libx.so.1", root + "/etc/up");  // cannot leave
-        fs::create_symlink("/proc/self/mounts", root + "/etc/mtab");               // leads nowhere inside
+        fs::create_symlink("/proc/self/mounts", root + "/etc/mtab");
+        fs::create_symlink("/etc/passwd-of-the-host", root + "/etc/new");
+        fs::create_symlink("loop", root + "/etc/loop");
+        fs::create_directory_symlink("/", root + "/etc/top");
+        before = fs::current_path();
     }
-    void TearDown() override { fs::remove_all(root); }
+    void TearDown() override {
+        fs::current_path(before);
+        fs::remove_all(root);
+    }
+    /// The host's name, or the error's number.
+    static std::string at(const FileView& v, const std::string& path, Look look = Look::Follow, int dirfd = AT_FDCWD) {
+        std::string out;
+        const i64 r = v.resolve(dirfd, path, look, &out);
+        return r < 0 ? fmt::format("error {}", -r) : out;
+    }
     std::string root;
+    fs::path before;
 };
 
 TEST_F(FileViewTest, ExistingPathsLeadIntoTheSysroot) {
-    const FileView v(root);
-    EXPECT_EQ(v.host_path("/usr/lib/libx.so.1"), root + "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.host_path("/lib/libx.so.1"), root + "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.host_path("/lib/../lib/./libx.so.1"), root + "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.host_path("/"), root);
-    EXPECT_EQ(v.host_path("/usr/lib/"), root + "/usr/lib/");
+    const FileView v(root, FileView::Kind::Overlay);
+    EXPECT_EQ(at(v, "/usr/lib/libx.so.1"), root + "/usr/lib/libx.so.1");
+    EXPECT_EQ(at(v, "/lib/libx.so.1"), root + "/usr/lib/libx.so.1");
+    EXPECT_EQ(at(v, "/lib/../lib/./libx.so.1"), root + "/usr/lib/libx.so.1");
+    EXPECT_EQ(at(v, "/"), root);
+    EXPECT_EQ(at(v, "/usr/lib/"), root + "/usr/lib/");
+    EXPECT_EQ(at(v, "/../usr/lib"), root + "/usr/lib");
 }
 
 TEST_F(FileViewTest, NothingIsTranslatedOnceItIsLeft) {
-    FileView v(root);
-    v.leave();
-    EXPECT_EQ(v.host_path("/usr/lib/libx.so.1"), "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.guest_path(root + "/etc"), root + "/etc");
+    for (const auto kind : {FileView::Kind::Overlay, FileView::Kind::Root}) {
+        FileView v(root, kind);
+        v.leave();
+        EXPECT_EQ(at(v, "/usr/lib/libx.so.1"), "/usr/lib/libx.so.1");
+        EXPECT_EQ(at(v, "/usr/../etc"), "/usr/../etc");
+        EXPECT_EQ(v.guest_path(root + "/etc"), root + "/etc");
+    }
 }
 
 TEST_F(FileViewTest, SymlinksStayInside) {
-    const FileView v(root);
-    EXPECT_EQ(v.host_path("/lib/libx.so"), root + "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.host_path("/etc/up"), root + "/usr/lib/libx.so.1");
-    EXPECT_EQ(v.host_path("/lib/libx.so", false), root + "/usr/lib/libx.so");
-    EXPECT_EQ(v.host_path("/lib", false), root + "/lib");
+    for (const auto kind : {FileView::Kind::Overlay, FileView::Kind::Root}) {
+        const FileView v(root, kind);
+        EXPECT_EQ(at(v, "/lib/libx.so"), root + "/usr/lib/libx.so.1");
+        EXPECT_EQ(at(v, "/etc/up"), root + "/usr/lib/libx.so.1");
+        EXPECT_EQ(at(v, "/lib/libx.so", Look::NoFollow), root + "/usr/lib/libx.so");
+        EXPECT_EQ(at(v, "/lib", Look::NoFollow), root + "/lib");
+        EXPECT_EQ(at(v, "/lib/", Look::NoFollow), root + "/usr/lib/");
+        EXPECT_EQ(at(v, "/lib", Look::Entry), root + "/lib");
+        EXPECT_EQ(at(v, "/etc/top/etc/top/../usr/lib/libx.so"), root + "/usr/lib/libx.so.1");
+    }
 }
 
-TEST_F(FileViewTest, OtherPathsAreTheHosts) {
-    const FileView v(root);
-    EXPECT_EQ(v.host_path("/proc/self/maps"), "/proc/self/maps");
-    EXPECT_EQ(v.host_path("/etc/mtab"), "/etc/mtab");
-    EXPECT_EQ(v.host_path("/usr/lib/new-file"), "/usr/lib/new-file");
-    EXPECT_EQ(v.host_path("usr/lib"), "usr/lib");
-    EXPECT_EQ(v.host_path(""), "");
-    EXPECT_EQ(v.host_path(root + "/etc"), root + "/etc");
-    const FileView none("");
-    EXPECT_EQ(none.host_path("/usr/lib"), "/usr/lib");
+TEST_F(FileViewTest, OtherPathsOfASysrootAreTheHosts) {
+    const FileView v(root, FileView::Kind::Overlay);
+    EXPECT_EQ(at(v, "/proc/self/maps"), "/proc/self/maps");
+    EXPECT_EQ(at(v, "/etc/mtab"), fmt::format("/proc/{}/mounts", ::getpid()));
+    EXPECT_EQ(at(v, "/usr/lib/new-file"), "/usr/lib/new-file");
+    EXPECT_EQ(at(v, "usr/lib"), "usr/lib");
+    EXPECT_EQ(at(v, ""), "");
+    EXPECT_EQ(at(v, root + "/etc"), root + "/etc");
+    EXPECT_EQ(at(v, "/etc/loop"), "/etc/loop");
+    const FileView none("", FileView::Kind::Overlay);
+    EXPECT_EQ(at(none, "/usr/lib"), "/usr/lib");
+}
+
+TEST_F(FileViewTest, DirectoriesOfTheHostAreNotShadowed) {
+    std::ofstream(root + "/dev/shadow") << "x";
+    for (const auto kind : {FileView::Kind::Overlay, FileView::Kind::Root}) {
+        const FileView v(root, kind);
+        for (const char* path : {"/dev", "/proc", "/sys", "/dev/null", "/dev/shadow", "/proc/uptime"}) EXPECT_EQ(at(v, path), path);
+        EXPECT_EQ(at(v, "/usr/../dev/null"), "/dev/null");
+        EXPECT_EQ(at(v, "/etc/top/dev/null"), "/dev/null");
+        EXPECT_EQ(at(v, "/dev/../usr/lib"), root + "/usr/lib");
+        fs::current_path(root);
+        EXPECT_EQ(at(v, "dev/null"), "/dev/null");
+        EXPECT_EQ(at(v, "./dev/shadow"), "/dev/shadow");
+        EXPECT_EQ(at(v, "usr"), "usr");
+    }
+}
+
+TEST_F(FileViewTest, UnderARootThereIsNothingElse) {
+    const FileView v(root, FileView::Kind::Root);
+    EXPECT_EQ(at(v, "/"), root);
+    EXPECT_EQ(at(v, "/../../.."), root);
+    EXPECT_EQ(at(v, "/usr/lib/new-file"), root + "/usr/lib/new-file");
+    EXPECT_EQ(at(v, "/etc/new"), root + "/etc/passwd-of-the-host");
+    EXPECT_EQ(at(v, root + "/etc"), root + root + "/etc");
+    EXPECT_EQ(at(v, "/etc/loop"), fmt::format("error {}", ELOOP));
+    EXPECT_EQ(at(v, "/etc/missing/../up"), fmt::format("error {}", ENOENT));
+    EXPECT_EQ(at(v, "/usr/lib/libx.so.1/../.."), fmt::format("error {}", ENOTDIR));
+    EXPECT_EQ(at(v, "/usr/lib/libx.so.1/../libx.so"), fmt::format("error {}", ENOTDIR));
+    EXPECT_EQ(at(v, "/lib/.", Look::Entry), root + "/usr/lib/.");
+    EXPECT_EQ(at(v, "/lib/..", Look::Entry), root + "/usr/lib/..");
+    std::string out;
+    EXPECT_EQ(v.resolve(AT_FDCWD, "/lib/libx.so.1", Look::Follow, &out, RESOLVE_NO_SYMLINKS), -ELOOP);
+    EXPECT_EQ(v.resolve(AT_FDCWD, "/proc/self/cwd", Look::Follow, &out, RESOLVE_NO_MAGICLINKS), -ELOOP);
+    EXPECT_EQ(v.resolve(AT_FDCWD, "/usr/../usr/lib", Look::Follow, &out, RESOLVE_NO_SYMLINKS), 0);
+    EXPECT_EQ(out, root + "/usr/lib");
+}
+
+TEST_F(FileViewTest, RelativePathsStayInside) {
+    const FileView v(root, FileView::Kind::Root);
+    fs::current_path(root + "/usr");
+    EXPECT_EQ(at(v, "../../../etc"), root + "/etc");
+    EXPECT_EQ(at(v, "lib/libx.so"), root + "/usr/lib/libx.so.1");
+    EXPECT_EQ(at(v, "lib/libx.so.1"), "lib/libx.so.1");
+    EXPECT_EQ(at(v, "../proc/uptime"), "/proc/uptime");
+    const int etc = ::open((root + "/etc").c_str(), O_PATH), dev = ::open("/dev", O_PATH), outside = ::open("/usr", O_PATH);
+    EXPECT_EQ(at(v, "top/usr", Look::Follow, etc), root + "/usr");
+    EXPECT_EQ(at(v, "top", Look::Follow, etc), root);
+    EXPECT_EQ(at(v, "top", Look::NoFollow, etc), "top");
+    EXPECT_EQ(at(v, "../../..", Look::Follow, etc), root);
+    EXPECT_EQ(at(v, "..", Look::Follow, dev), root);
+    EXPECT_EQ(at(v, "..", Look::Follow, outside), "..");  // given from outside: as chroot has it
+    ::close(etc);
+    ::close(dev);
+    ::close(outside);
+    EXPECT_EQ(at(v, "..", Look::Follow, 9999), fmt::format("error {}", EBADF));
+}
+
+TEST_F(FileViewTest, LinksOfProcStayInside) {
+    const FileView v(root, FileView::Kind::Root);
+    fs::current_path(root + "/usr");
+    EXPECT_EQ(at(v, "/proc/self/cwd/lib"), root + "/usr/lib");
+    EXPECT_EQ(at(v, "/proc/self/cwd/../etc"), root + "/etc");
+    EXPECT_EQ(at(v, "/proc/self/root"), root);
+    EXPECT_EQ(at(v, "/proc/self/root/etc"), root + "/etc");
+    EXPECT_EQ(at(v, "/proc/thread-self/root/../etc"), root + "/etc");
+    EXPECT_EQ(at(v, "/proc/self/root/proc/self/root/dev/null"), "/dev/null");
+    fs::current_path("/usr");  // as another process has it
+    EXPECT_EQ(at(v, "/proc/self/cwd/lib"), fmt::format("error {}", EACCES));
+    const int etc = ::open((root + "/etc").c_str(), O_PATH), outside = ::open("/usr", O_PATH);
+    EXPECT_EQ(at(v, fmt::format("/dev/fd/{}/top", etc)), root);
+    EXPECT_EQ(at(v, fmt::format("/dev/fd/{}", etc)), fmt::format("/proc/{}/fd/{}", ::getpid(), etc));
+    EXPECT_EQ(at(v, fmt::format("/proc/self/fd/{}/lib", outside)), fmt::format("error {}", EACCES));
+    ::close(etc);
+    ::close(outside);
+}
+
+TEST_F(FileViewTest, MagicLinksAreToldByTheirPlace) {
+    EXPECT_TRUE(is_magic_link("/proc/12/cwd"));
+    EXPECT_TRUE(is_magic_link("/proc/12/task/13/fd/4"));
+    EXPECT_TRUE(is_magic_link("/proc/12/ns/mnt"));
+    EXPECT_FALSE(is_magic_link("/proc/self"));
+    EXPECT_FALSE(is_magic_link("/proc/12/fd"));
+    EXPECT_FALSE(is_magic_link("/proc/12/net/dev"));
+    EXPECT_FALSE(is_magic_link("/proc/driver/root"));
+    EXPECT_FALSE(is_magic_link("/usr/12/cwd"));
 }
 
 TEST_F(FileViewTest, NamesGoBack) {
-    const FileView v(root);
-    EXPECT_EQ(v.guest_path(root + "/usr/lib"), "/usr/lib");
-    EXPECT_EQ(v.guest_path(root), "/");
-    EXPECT_EQ(v.guest_path(root + "x/usr"), root + "x/usr");
-    EXPECT_EQ(v.guest_path("/usr"), "/usr");
+    const FileView overlay(root, FileView::Kind::Overlay), full(root, FileView::Kind::Root);
+    for (const FileView* v : {&overlay, &full}) {
+        EXPECT_EQ(v->guest_path(root + "/usr/lib"), "/usr/lib");
+        EXPECT_EQ(v->guest_path(root), "/");
+        EXPECT_EQ(v->guest_path(root + "x/usr"), root + "x/usr");
+        EXPECT_TRUE(v->visible(root + "/usr"));
+        EXPECT_TRUE(v->visible("/dev/null"));
+    }
+    EXPECT_TRUE(overlay.visible("/usr"));
+    EXPECT_FALSE(full.visible("/usr"));
 }
 
 TEST_F(FileViewTest, SurvivesAGuestThatClosesAllDescriptors) {
-    const FileView v(root);
-    EXPECT_EQ(v.host_path("/usr/lib"), root + "/usr/lib");
+    const FileView v(root, FileView::Kind::Root);
+    const int fd = v.root_fd();
+    EXPECT_GE(fd, 3);
     ::close_range(3, ~0u, 0);
-    EXPECT_EQ(v.host_path("/usr/lib"), root + "/usr/lib");
+    EXPECT_EQ(at(v, "/lib/libx.so"), root + "/usr/lib/libx.so.1");
+    EXPECT_GE(v.root_fd(), 3);
+    EXPECT_EQ(::fcntl(v.root_fd(), F_GETFD), FD_CLOEXEC);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "base/format.h"
 #include "linux/elf.h"
@@ -113,13 +114,18 @@ struct Loaded {
 Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string& name) {
     const std::string& path = program.interpreter;
     auto hint = [&] {
-        return p.options().sysroot.empty() ? std::string("use -L DIR with the root of a system that has it")
-                                           : fmt::format("-L {} has no such file", p.options().sysroot);
+        switch (p.files().kind()) {
+            case FileView::Kind::Host: break;
+            case FileView::Kind::Overlay: return fmt::format("-L {} has no such file", p.files().root());
+            case FileView::Kind::Root: return fmt::format("--root {} has no such file", p.files().root());
+        }
+        return std::string("use -L DIR with the root of a system that has it");
     };
-    const std::string host = p.host_path(path);
-    const int fd = ::open(host.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    std::string host;
+    const i64 resolved = p.files().resolve(AT_FDCWD, path, Look::Follow, &host);
+    const int fd = resolved < 0 ? -1 : ::open(host.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        const int e = errno;
+        const int e = resolved < 0 ? static_cast<int>(-resolved) : errno;
         return fail(e == ENOENT || e == ENOTDIR ? ErrorKind::NotFound : ErrorKind::NotExecutable,
                     fmt::format("{}: needs the loader {}, which cannot be opened ({}); {}", name, path,
                                 std::generic_category().message(e), hint()),
@@ -200,7 +206,7 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
 
 Result<void> load_program(Process& p) {
     RunOptions& o = p.options_;
-    auto prog = open_program(p, o.program, o.argv);
+    auto prog = open_program(p, o.program, o.argv, std::exchange(o.program_fd, -1));
     if (!prog) return std::unexpected(prog.error());
     o.argv = prog->argv;
     const std::string& name = prog->path;

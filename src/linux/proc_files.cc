@@ -120,8 +120,8 @@ std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int fl
     }
     const auto file = own_file(path, p);
     if (!file) return std::nullopt;
-    const std::string& root = p.options().sysroot;
-    if (*file == "maps") return serve(p.mm().maps_text(root), flags);
+    if (*file == "maps")
+        return serve(p.mm().maps_text(p.files().kind() == FileView::Kind::Host ? "" : p.files().root()), flags);
     if (*file == "cmdline") return serve(guest_bytes(p, p.arg_start, p.arg_end), flags);
     if (*file == "environ") return serve(guest_bytes(p, p.env_start, p.env_end), flags);
     if (*file == "auxv") return serve(guest_bytes(p, p.auxv_addr, p.auxv_addr + p.auxv.size() * 8), flags);

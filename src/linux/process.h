@@ -14,6 +14,7 @@
 #include "linux/abi.h"
 #include "linux/address_space.h"
 #include "linux/file_view.h"
+#include "linux/self_exe.h"
 
 namespace vm::linux {
 
@@ -23,13 +24,17 @@ struct RunOptions {
     std::vector<std::string> argv;  ///< argv[0] included
     std::vector<std::string> env;   ///< "K=V"
     std::string sysroot;            ///< -L, empty = none
+    std::string root;               ///< --root, empty = none; at most one of the two
     std::string workdir;
     u64 stack_size = u64{8} << 20;
     u64 memory_limit = 0;
     enum class Strace : u8 { Off, Text, Json } strace = Strace::Off;
     std::string stats_file;
-    std::vector<std::string>
-        reexec_args;  ///< options to hand to `vm run` for children that the guest executes
+    int program_fd = -1;          ///< the program, opened by the kernel (binfmt_misc, flag O); -1 = to be opened by its path
+    bool by_binfmt = false;       ///< binfmt_misc runs this ISA's programs: those with a setuid bit are left to it
+    int self_fd = -1;             ///< this executable, inherited from the one that executed it (see SelfExe)
+    std::vector<std::string> reexec_command{"vm", "run"};  ///< how this executable is told to run a child of the guest …
+    std::vector<std::string> reexec_args;                  ///< … with the same options, but for the file view
     engine::EngineOptions engine;
 };
 
@@ -95,15 +100,10 @@ class Process {
     engine::Engine& engine() { return *engine_; }
     const Abi& abi() const { return abi_; }
     const RunOptions& options() const { return options_; }
-    /// Guest path → host path under the sysroot rules of -L (absolute paths that exist under it). `follow`: a
-    /// symlink at the end is followed, inside the sysroot.
-    /// The process has another root now (chroot).
-    void leave_sysroot() { files_.leave(); }
-    std::string host_path(const std::string& guest_path, bool follow = true) const {
-        return files_.host_path(guest_path, follow);
-    }
-    /// Host path → how the guest names it: without the sysroot in front.
-    std::string guest_path(const std::string& host_path) const { return files_.guest_path(host_path); }
+    /// Where the guest's paths lead (-L, --root).
+    FileView& files() { return files_; }
+    const FileView& files() const { return files_; }
+    SelfExe& self() { return self_; }
     /// Keeps translations on disk for the next process. Not in a vfork child, whose engine is its parent's.
     void save_translations() {
         if (::getpid() == pid) engine_->save_translations();
@@ -130,9 +130,14 @@ class Process {
     friend class Thread;
     friend Result<void> load_program(Process& p);
     Process(const RunOptions& options, const Abi& abi)
-        : options_(options), files_(options.sysroot), abi_(abi) {}
+        : options_(options),
+          files_(options.root.empty() ? options.sysroot : options.root,
+                 options.root.empty() ? FileView::Kind::Overlay : FileView::Kind::Root),
+          self_(options.self_fd),
+          abi_(abi) {}
     RunOptions options_;
     FileView files_;
+    SelfExe self_;
     const Abi& abi_;
     std::unique_ptr<AddressSpace> mm_;
     std::unique_ptr<engine::Engine> engine_;

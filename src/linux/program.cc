@@ -24,15 +24,15 @@ bool shebang_cut(std::string_view head) {
     return from != head.npos && head.find_first_of(std::string_view(" \t\0", 3), from) == head.npos;
 }
 
+Result<int> cannot_open(const std::string& name, int e) {
+    if (e == ENOENT || e == ENOTDIR)
+        return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name.empty() ? "''" : name), e);
+    return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, std::generic_category().message(e)), e);
+}
+
 Result<int> open_file(const std::string& name, const std::string& host) {
     struct stat st {};
-    if (::stat(host.c_str(), &st) != 0) {
-        const int e = errno;
-        if (e == ENOENT || e == ENOTDIR)
-            return fail(ErrorKind::NotFound, fmt::format("{}: no such file", name.empty() ? "''" : name), e);
-        return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, std::generic_category().message(e)),
-                    e);
-    }
+    if (::stat(host.c_str(), &st) != 0) return cannot_open(name, errno);
     if (S_ISDIR(st.st_mode))
         return fail(ErrorKind::NotExecutable, fmt::format("{}: is a directory, not a program", name), EACCES);
     if (!S_ISREG(st.st_mode))
@@ -64,7 +64,8 @@ Program::~Program() {
     if (fd >= 0) ::close(fd);
 }
 
-Result<Program> open_program(const Process& process, const std::string& path, std::vector<std::string> argv) {
+Result<Program> open_program(const Process& process, const std::string& path, std::vector<std::string> argv,
+                             int given) {
     std::string current = path;
     bool script = false;
     for (int depth = 0;; depth++) {
@@ -74,8 +75,12 @@ Result<Program> open_program(const Process& process, const std::string& path, st
                         ELOOP);
         Program prog;
         prog.path = current;
-        prog.host_path = process.host_path(current);
-        auto fd = open_file(current, prog.host_path);
+        const i64 resolved = process.files().resolve(AT_FDCWD, current, Look::Follow, &prog.host_path);
+        Result<int> fd = given;
+        if (resolved < 0)
+            fd = cannot_open(current, static_cast<int>(-resolved));
+        else if (given < 0)
+            fd = open_file(current, prog.host_path);
         if (!fd) {
             Error e = fd.error();
             if (script)
@@ -84,6 +89,7 @@ Result<Program> open_program(const Process& process, const std::string& path, st
             return std::unexpected(std::move(e));
         }
         prog.fd = *fd;
+        given = -1;
         char head[kHeadBytes];
         const ssize_t n = ::pread(prog.fd, head, sizeof head, 0);
         if (n < 0)

@@ -272,6 +272,7 @@ std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::ar
         case ArgKind::Enum: return enum_text(a.param, v);
         case ArgKind::Path:
         case ArgKind::PathNoFollow:
+        case ArgKind::PathEntry:
         case ArgKind::Str: return string_text(t, v);
         case ArgKind::Ptr:
         case ArgKind::Mem:

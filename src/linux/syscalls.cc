@@ -1,6 +1,8 @@
 #include "linux/syscalls.h"
 
 #include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/mount.h>
 #include <unistd.h>
 #include <cerrno>
 #include <climits>
@@ -23,6 +25,7 @@ constexpr KindName kKinds[] = {
     {"sig", ArgKind::Sig},          {"dev", ArgKind::Dev},
     {"flags", ArgKind::Flags},      {"enum", ArgKind::Enum},
     {"path", ArgKind::Path},        {"lpath", ArgKind::PathNoFollow},
+    {"npath", ArgKind::PathEntry},
     {"str", ArgKind::Str},          {"ptr", ArgKind::Ptr},
     {"mem", ArgKind::Mem},          {"in", ArgKind::In},
     {"out", ArgKind::Out},          {"outvar", ArgKind::OutVar},
@@ -127,17 +130,37 @@ u64 length_of(Call& c, const ArgSpec& s) {
     return s.size ? std::min<u64>(static_cast<u32>(n), 1 << 20) * s.size : n;
 }
 
+/// How the call looks at path argument `i`: the row says it, and flags may change it.
+Look look_of(Call& c, unsigned i) {
+    const ArgKind kind = c.d.args[i].kind;
+    if (kind == ArgKind::PathEntry) return Look::Entry;
+    bool follow = kind == ArgKind::Path;
+    for (unsigned j = i + 1; j < c.d.arg_count; j++) {
+        const ArgSpec& s = c.d.args[j];
+        if (s.kind != ArgKind::Flags) continue;
+        const u64 v = c.a[j];
+        constexpr u64 kFspickNoFollow = 2, kMoveMountFromFollow = 1, kMoveMountToFollow = 0x10;
+        if (s.param == "at") follow = follow ? !(v & AT_SYMLINK_NOFOLLOW) : (v & AT_SYMLINK_FOLLOW) != 0;
+        if (s.param == "inotify") follow = !(v & IN_DONT_FOLLOW);
+        if (s.param == "umount") follow = !(v & UMOUNT_NOFOLLOW);
+        if (s.param == "fspick") follow = !(v & kFspickNoFollow);
+        if (s.param == "move_mount") follow = (v & (i == 1 ? kMoveMountFromFollow : kMoveMountToFollow)) != 0;
+    }
+    return follow ? Look::Follow : Look::NoFollow;
+}
+
 /// Checks argument `i` and replaces it by what the host is to see. `text` holds translated paths.
 i64 prepare_argument(Call& c, unsigned i, std::string* text) {
     const ArgSpec& s = c.d.args[i];
     u64& v = c.a[i];
     switch (s.kind) {
         case ArgKind::Path:
-        case ArgKind::PathNoFollow: {
+        case ArgKind::PathNoFollow:
+        case ArgKind::PathEntry: {
             if (!v) return 0;
             const int dirfd =
                 i && c.d.args[i - 1].kind == ArgKind::DirFd ? static_cast<int>(c.a[i - 1]) : AT_FDCWD;
-            const i64 r = resolve_path(c, dirfd, v, s.kind == ArgKind::Path, text);
+            const i64 r = resolve_path(c, dirfd, v, look_of(c, i), text);
             if (r < 0) return r;
             v = reinterpret_cast<u64>(text->c_str());
             return 0;
@@ -207,16 +230,14 @@ i64 read_path(Call& c, u64 addr, std::string* out) {
     return out->size() >= PATH_MAX ? -ENAMETOOLONG : -EFAULT;
 }
 
-i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out) {
-    (void)dirfd;  // a relative path names the same file on the host, whatever descriptor it starts from
-    if (const i64 r = read_path(c, addr, out); r < 0) return r;
-    if (out->empty() || out->front() != '/') return 0;
-    if (follow && is_own_exe(*out)) {
+i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out) {
+    std::string path;
+    if (const i64 r = read_path(c, addr, &path); r < 0) return r;
+    if (look == Look::Follow && is_own_exe(path)) {
         *out = c.t.process().exe_path;
         return 0;
     }
-    *out = c.t.process().host_path(*out, follow);
-    return 0;
+    return c.t.process().files().resolve(dirfd, path, look, out);
 }
 
 i64 copy_iovec(Call& c, u64 addr, u64 count, bool kernel_writes, std::vector<IoVec>* out) {

@@ -40,6 +40,7 @@ enum class ArgKind : u8 {
     Path,
     Str,  ///< NUL-terminated; Path goes through the sysroot rules
     PathNoFollow,
+    PathEntry,  ///< a name to be made, renamed or removed
     Ptr,  ///< an address the kernel does not follow for us
     Mem,  ///< followed by the kernel, size unknown to the table
     In,
@@ -120,8 +121,8 @@ inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the regist
 
 /// The path at `addr`: 0, -EFAULT, or -ENAMETOOLONG where it does not end within PATH_MAX bytes, as the kernel has it.
 i64 read_path(Call& c, u64 addr, std::string* out);
-/// Guest path at `addr` → host path for a call relative to `dirfd`. 0 or -EFAULT, -ENAMETOOLONG.
-i64 resolve_path(Call& c, int dirfd, u64 addr, bool follow, std::string* out);
+/// Guest path at `addr` → what the host is to be given for it, relative to `dirfd`. 0 or -errno.
+i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out);
 /// Does `path` name /proc/…/exe of this very process?
 bool is_own_exe(const std::string& path);
 /// Copies `count` iovecs from the guest and checks every element for reading (or writing) by the kernel. 0 or

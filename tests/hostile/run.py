@@ -158,7 +158,7 @@ def options(vm, guest, d):
     case("unknown letter", "-Z", guest, word="-Z")
     case("abbreviated option", "--sysr", "/", guest, word="--sysr")
     case("option with a line break", "--bad\nopt", guest, word="--bad\\x0aopt")
-    for option in ("--sysroot", "--tier", "--jit-opt", "--env", "--unset", "--workdir", "--stats", "--dump", "--perf", "--cpu", "--stack",
+    for option in ("--sysroot", "--root", "--tier", "--jit-opt", "--env", "--unset", "--workdir", "--stats", "--dump", "--perf", "--cpu", "--stack",
                    "--memory-limit", "--code-cache"):
         case(f"{option} without a value", option, word=option)
         case(f"{option} of an empty value", option, "", guest, word=option)
@@ -175,6 +175,19 @@ def options(vm, guest, d):
             case(f"{option} {size}", option, size, guest, word=f"{option}")
     case("sysroot that is missing", "-L", str(d / "none"), guest, word=str(d / "none"))
     case("sysroot that is a file", "-L", guest, guest, word="not a directory")
+    case("root that is missing", "--root", str(d / "none"), guest, word=str(d / "none"))
+    case("root that is a file", "--root", guest, guest, word="not a directory")
+    case("sysroot and root", "-L", "/usr", "--root", "/usr", guest, word="exclude each other")
+    case("sysroot and root by variables", guest, word="exclude each other", env=[("VM_SYSROOT", "/usr"), ("VM_ROOT", "/usr")])
+    expect(vm, "a flag beats the other's variable", 127, "--root", str(d), "/none", word="/none: no such file", env=[("VM_SYSROOT", "/usr")])
+    case("workdir that is missing under a root", "--root", str(d), "-w", "/usr", guest, word="-w /usr")
+    case("workdir that would lead out of a root", "--root", str(d), "-w", "../../../usr", guest, word="-w ../../../usr")
+    expect(vm, "program outside a root", 127, "--root", str(d), "/bin/true", word="/bin/true: no such file")
+    (d / "etc-of-the-host").symlink_to("/etc/passwd")
+    expect(vm, "link out of a root", 127, "--root", str(d), "/etc-of-the-host", word="no such file")
+    expect(vm, "way up out of a root", 127, "--root", str(d), "/../../bin/true", word="no such file")
+    expect(vm, "link of /proc out of a root", 127, "--root", str(d), "/proc/self/root/bin/true", word="no such file")
+    expect(vm, "another process's root", 126, "--root", str(d), "/proc/1/cwd/bin/true", word="ermission")
     case("workdir that is missing", "-w", str(d / "none"), guest, word=str(d / "none"))
     case("workdir that is a file", "-w", guest, guest, word=guest)
     case("environment without a value", "-e", "novalue", guest, word="novalue")
@@ -188,7 +201,7 @@ def options(vm, guest, d):
         case(f"cpu {cpu}", "--cpu", cpu, guest, word="--cpu")
     case("counters into a missing directory", "--stats", str(d / "none/x"), guest, word=str(d / "none/x"))
     case("counters into a directory", "--stats", str(d), guest, word=str(d))
-    for name, value in (("TIER", "bogus"), ("STACK", "bogus"), ("MEMORY_LIMIT", "1"), ("JIT_OPT", "bogus"), ("SYSROOT", "/none"), ("CPU", "bogus"),
+    for name, value in (("TIER", "bogus"), ("STACK", "bogus"), ("MEMORY_LIMIT", "1"), ("JIT_OPT", "bogus"), ("SYSROOT", "/none"), ("ROOT", "/none"), ("STRACE", "bogus"), ("DUMP", "bogus"), ("PERF", "bogus"), ("CPU", "bogus"),
                         ("WORKDIR", "/none"), ("STATS", "/none/x"), ("CODE_CACHE", "bogus")):
         case(f"VM_{name}", guest, word=value, env=[(f"VM_{name}", value)])
 

@@ -1,6 +1,7 @@
 // Files: opening, status, links, vectors, fcntl and ioctl. What needs no conversion is a Passthrough row.
 #include <asm/ioctl.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -23,18 +24,60 @@ i64 put_stat(Call& c, u64 addr, const struct stat& s) {
     return c.put(addr, x86_stat(s)) ? 0 : -EFAULT;
 }
 
-/// Opens with the guest's rules; `how` replaces flags and mode for openat2.
-i64 open_file(Call& c, int dirfd, u64 path_addr, u32 guest_flags, u64 mode, const u64* how) {
-    std::string guest_path;
-    if (const i64 r = read_path(c, path_addr, &guest_path); r < 0) return r;
+/// The path has been resolved under --root and holds no symlink: one that appears meanwhile must not lead out. -ELOOP then.
+i64 open_without_links(Call& c, const std::string& path, u32 flags, u64 mode) {
+    const bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
+    const u64 how[3] = {u64{flags} | O_LARGEFILE, creates ? mode & 07777 : 0, RESOLVE_NO_SYMLINKS};
+    const i64 r = safe_syscall(c.t, SYS_openat2, static_cast<u64>(AT_FDCWD), ptr(path.c_str()), ptr(how), sizeof how);
+    // Flags that openat ignores and openat2 does not, no openat2, or a refusal that openat repeats.
+    if (r != -EINVAL && r != -ENOSYS && r != -EPERM) return r;
+    return safe_syscall(c.t, SYS_openat, static_cast<u64>(AT_FDCWD), ptr(path.c_str()), flags, mode);
+}
+
+i64 open_file(Call& c, u32 guest_flags) {
+    const int dirfd = static_cast<int>(c.a[0]);
     const u32 flags = host_open_flags(c.abi(), guest_flags);
-    if (guest_path.starts_with("/proc/"))
-        if (const auto fd = open_emulated_proc(c.t, guest_path, static_cast<int>(flags))) return *fd;
+    const FileView& files = c.t.process().files();
+    Look look = flags & O_NOFOLLOW ? Look::NoFollow : Look::Follow;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) look = Look::Entry;
+    for (int attempt = 0;; attempt++) {
+        std::string path;
+        if (const i64 r = resolve_path(c, dirfd, c.a[1], look, &path); r < 0) return r;
+        if (const auto fd = open_emulated_proc(c.t, path, static_cast<int>(flags))) return *fd;
+        if (files.kind() != FileView::Kind::Root || (flags & O_PATH) || !path.starts_with(files.root() + "/"))
+            return safe_syscall(c.t, SYS_openat, c.a[0], ptr(path.c_str()), flags, c.a[3]);
+        const i64 r = open_without_links(c, path, flags, c.a[3]);
+        if (r != -ELOOP || look != Look::Follow || attempt == 8) return r;
+    }
+}
+
+/// openat2's own limits on the way: within `dirfd` they are the kernel's to keep, elsewhere they hold for the guest's view.
+i64 open_file2(Call& c, u64 (&how)[3]) {
+    const int dirfd = static_cast<int>(c.a[0]);
+    const FileView& files = c.t.process().files();
+    const bool nofollow = how[0] & O_NOFOLLOW;
     std::string path;
-    if (const i64 r = resolve_path(c, dirfd, path_addr, !(flags & O_NOFOLLOW), &path); r < 0) return r;
-    const u64 d = static_cast<u64>(static_cast<i64>(dirfd));
-    if (!how) return safe_syscall(c.t, SYS_openat, d, ptr(path.c_str()), flags, mode);
-    return safe_syscall(c.t, SYS_openat2, d, ptr(path.c_str()), ptr(how), 24);
+    u64 from = c.a[0];
+    if (how[2] & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) {
+        if (const i64 r = read_path(c, c.a[1], &path); r < 0) return r;
+    } else {
+        std::string guest;
+        if (const i64 r = read_path(c, c.a[1], &guest); r < 0) return r;
+        if (!how[2] || !is_own_exe(guest)) {
+            if (const i64 r = files.resolve(dirfd, guest, nofollow ? Look::NoFollow : Look::Follow, &path, how[2]); r < 0)
+                return r;
+        } else {
+            path = guest;  // a link of /proc: the kernel knows whether the guest allows that
+        }
+        if (!how[2] && !nofollow && is_own_exe(guest)) path = c.t.process().exe_path;
+        if (const auto fd = open_emulated_proc(c.t, path, static_cast<int>(how[0]))) return *fd;
+        if ((how[2] & RESOLVE_NO_XDEV) && files.kind() == FileView::Kind::Root && path.starts_with('/')) {
+            if (!path.starts_with(files.root())) return -EXDEV;
+            path = "." + path.substr(files.root().size());
+            from = static_cast<u64>(static_cast<i64>(files.root_fd()));
+        }
+    }
+    return safe_syscall(c.t, SYS_openat2, from, ptr(path.c_str()), ptr(how), sizeof how);
 }
 
 i64 vector_io(Call& c, bool kernel_writes) {
@@ -45,9 +88,7 @@ i64 vector_io(Call& c, bool kernel_writes) {
 
 }  // namespace
 
-i64 sys_openat(Call& c) {
-    return open_file(c, static_cast<int>(c.a[0]), c.a[1], static_cast<u32>(c.a[2]), c.a[3], nullptr);
-}
+i64 sys_openat(Call& c) { return open_file(c, static_cast<u32>(c.a[2])); }
 
 i64 sys_openat2(Call& c) {
     u64 how[3];
@@ -58,9 +99,8 @@ i64 sys_openat2(Call& c) {
     if (!rest.empty() && !c.mm().read(c.a[2] + sizeof how, rest.data(), rest.size())) return -EFAULT;
     if (std::any_of(rest.begin(), rest.end(), [](char b) { return b != 0; })) return -E2BIG;
     if (how[0] >> 32) return -EINVAL;
-    const u32 guest_flags = static_cast<u32>(how[0]);
-    how[0] = host_open_flags(c.abi(), guest_flags);
-    return open_file(c, static_cast<int>(c.a[0]), c.a[1], guest_flags, 0, how);
+    how[0] = host_open_flags(c.abi(), static_cast<u32>(how[0]));
+    return open_file2(c, how);
 }
 
 i64 sys_readv(Call& c) { return vector_io(c, true); }
@@ -71,27 +111,12 @@ i64 sys_preadv2(Call& c) { return vector_io(c, true); }
 i64 sys_pwritev2(Call& c) { return vector_io(c, false); }
 i64 sys_vmsplice(Call& c) { return vector_io(c, true); }  // the direction is the pipe's: prepare for both
 
-i64 sys_readlinkat(Call& c) {
-    std::string guest_path, path;
-    if (const i64 r = read_path(c, c.a[1], &guest_path); r < 0) return r;
-    if (static_cast<i32>(c.a[3]) <= 0) return -EINVAL;
-    const u64 room = static_cast<u32>(c.a[3]);
-    if (is_own_exe(guest_path)) {
-        const std::string& exe = c.t.process().exe_path;
-        const u64 n = std::min<u64>(exe.size(), room);
-        return c.out(c.a[2], n) && c.mm().write(c.a[2], exe.data(), n) ? static_cast<i64>(n) : -EFAULT;
-    }
-    if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], false, &path); r < 0) return r;
-    if (!c.out(c.a[2], room)) return -EFAULT;
-    return c.host(c.a[0], ptr(path.c_str()), c.a[2], room);
-}
-
 i64 sys_newfstatat(Call& c) {
     struct stat s;
     std::string path;
-    const bool follow = !(c.a[3] & AT_SYMLINK_NOFOLLOW);
+    const Look look = c.a[3] & AT_SYMLINK_NOFOLLOW ? Look::NoFollow : Look::Follow;
     if (c.a[1])
-        if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], follow, &path); r < 0) return r;
+        if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], look, &path); r < 0) return r;
     const i64 r = c.host(c.a[0], c.a[1] ? ptr(path.c_str()) : 0, ptr(&s), c.a[3]);
     return r < 0 ? r : put_stat(c, c.a[2], s);
 }
@@ -100,12 +125,6 @@ i64 sys_fstat(Call& c) {
     struct stat s;
     const i64 r = c.host(c.a[0], ptr(&s));
     return r < 0 ? r : put_stat(c, c.a[1], s);
-}
-
-i64 sys_chroot(Call& c) {
-    const i64 r = pass(c);
-    if (r == 0) c.t.process().leave_sysroot();
-    return r;
 }
 
 i64 sys_fcntl(Call& c) {

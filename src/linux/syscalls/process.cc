@@ -33,7 +33,7 @@ i64 execute(Call& c, std::string path, u64 argv_addr, u64 envp_addr) {
     std::vector<std::string> argv, env;
     if (const i64 r = read_strings(c, argv_addr, &argv); r < 0) return r;
     if (const i64 r = read_strings(c, envp_addr, &env); r < 0) return r;
-    if (is_own_exe(path)) path = c.t.process().exe_path;
+    if (is_own_exe(path)) path = c.t.process().files().guest_path(c.t.process().exe_path);
     // A signal already noted belongs to this program; its handler runs first.
     if (signal_waiting(c.t)) return -kRestartAlways;
     return do_execve(c.t, path, std::move(argv), std::move(env));
@@ -69,7 +69,7 @@ i64 sys_execveat(Call& c) {
     if (c.a[4] & AT_SYMLINK_NOFOLLOW) {
         char byte;
         std::string host;
-        if (const i64 r = resolve_path(c, dirfd, c.a[1], false, &host); r < 0) return r;
+        if (const i64 r = resolve_path(c, dirfd, c.a[1], Look::NoFollow, &host); r < 0) return r;
         if (::readlinkat(dirfd, host.c_str(), &byte, 1) >= 0) return -ELOOP;
     }
     if (path.front() != '/' && dirfd != AT_FDCWD) {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "linux/structs.h"
+#include "linux/syscalls/unix_names.h"
 #include "linux/syscalls.h"
 
 namespace vm::linux::sys {
@@ -16,6 +17,7 @@ u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
 struct Message {
     MsgHdr hdr;
     std::vector<IoVec> iov;
+    SocketName name;  ///< stands in for the guest's where that must be translated
 };
 i64 load_message(Call& c, u64 addr, bool receive, Message* m) {
     if (!c.get(addr, &m->hdr)) return -EFAULT;
@@ -27,10 +29,31 @@ i64 load_message(Call& c, u64 addr, bool receive, Message* m) {
     if (!ok) return -EFAULT;
     if (const i64 r = copy_iovec(c, h.iov, h.iovlen, receive, &m->iov); r < 0) return r;
     h.iov = ptr(m->iov.data());
+    if (!h.name || !translates_names(c)) return 0;
+    if (receive) {
+        m->name.size = sizeof m->name.bytes;
+    } else if (const i64 r = load_name(c, h.name, h.namelen, Look::Follow, &m->name); r < 0) {
+        return r;
+    }
     return 0;
 }
-/// What receiving changes in the header.
-bool store_message(Call& c, u64 addr, const MsgHdr& h) {
+/// The header as the kernel is to see it; `m` stays where it is.
+MsgHdr host_header(const Message& m) {
+    MsgHdr h = m.hdr;
+    if (m.name.size) {
+        h.name = m.name.address();
+        h.namelen = m.name.size;
+    }
+    return h;
+}
+/// What receiving changes: the header, and the name if it did not come to the guest directly.
+bool store_message(Call& c, u64 addr, Message& m, MsgHdr h) {
+    if (m.name.size) {
+        m.name.size = h.namelen;
+        name_for_guest(c, &m.name);
+        if (store_name(c, m.hdr.name, m.hdr.namelen, m.name) < 0) return false;
+        h.namelen = m.name.size;
+    }
     return c.put(addr + offsetof(MsgHdr, namelen), h.namelen) &&
            c.put(addr + offsetof(MsgHdr, controllen), h.controllen) &&
            c.put(addr + offsetof(MsgHdr, flags), h.flags);
@@ -46,14 +69,14 @@ i64 many(Call& c, bool receive) {
             headers.resize(i);
             break;
         }
-        headers[i].hdr = messages[i].hdr;
+        headers[i].hdr = host_header(messages[i]);
     }
     if (receive && !c.out(c.a[4], 16)) return -EFAULT;
     const i64 r = c.host(c.a[0], ptr(headers.data()), headers.size(), c.a[3], receive ? c.a[4] : 0);
     for (i64 i = 0; i < r; i++) {
         const MmsgHdr& h = headers[static_cast<u64>(i)];
         const u64 at = c.a[1] + static_cast<u64>(i) * sizeof(MmsgHdr);
-        if (receive && !store_message(c, at, h.hdr)) return -EFAULT;
+        if (receive && !store_message(c, at, messages[static_cast<u64>(i)], h.hdr)) return -EFAULT;
         if (!c.put(at + offsetof(MmsgHdr, len), h.len)) return -EFAULT;
     }
     return r;
@@ -64,13 +87,15 @@ i64 many(Call& c, bool receive) {
 i64 sys_sendmsg(Call& c) {
     Message m;
     if (const i64 r = load_message(c, c.a[1], false, &m); r < 0) return r;
-    return c.host(c.a[0], ptr(&m.hdr), c.a[2]);
+    const MsgHdr h = host_header(m);
+    return c.host(c.a[0], ptr(&h), c.a[2]);
 }
 i64 sys_recvmsg(Call& c) {
     Message m;
     if (const i64 r = load_message(c, c.a[1], true, &m); r < 0) return r;
-    const i64 r = c.host(c.a[0], ptr(&m.hdr), c.a[2]);
-    if (r >= 0 && !store_message(c, c.a[1], m.hdr)) return -EFAULT;
+    MsgHdr h = host_header(m);
+    const i64 r = c.host(c.a[0], ptr(&h), c.a[2]);
+    if (r >= 0 && !store_message(c, c.a[1], m, h)) return -EFAULT;
     return r;
 }
 i64 sys_sendmmsg(Call& c) { return many(c, false); }
