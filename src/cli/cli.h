@@ -12,8 +12,11 @@ namespace vm::cli {
 
 inline constexpr int kExitTool = 125, kExitNotExecutable = 126, kExitNotFound = 127;
 
-/// Whole program. Returns the exit status.
+/// Whole programs: vm, vm-user. Return the exit status.
 int main(int argc, char** argv);
+int user_main(int argc, char** argv);
+/// argv[0] of a vm-user that is to run a child of its guest; the arguments of `vm run` follow.
+inline constexpr const char* kRunAgain = "vm run";
 
 /// `vm run` as typed, before anything is touched. `args` is what follows the word `run`.
 struct RunCommand {
@@ -23,8 +26,11 @@ struct RunCommand {
 };
 /// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.
 Result<RunCommand> parse_run(const std::vector<std::string>& args);
+/// Runs it to its end; the exit status.
+int run_parsed(const RunCommand& command);
 int run_command(const std::vector<std::string>& args);
 int cache_command(const std::vector<std::string>& args);
+int version_command(const std::vector<std::string>& args);
 int info_command(const std::vector<std::string>& args);
 int completion_command(const std::vector<std::string>& args);
 

@@ -20,6 +20,8 @@ constexpr const char* kHelp =
     "\n"
     "Guests: riscv64 (Linux programs). Host: Linux x86-64.\n";
 
+}  // namespace
+
 int version_command(const std::vector<std::string>& args) {
     if (!args.empty()) {
         complain(fmt::format("version takes no argument, got '{}'", args[0]));
@@ -28,8 +30,6 @@ int version_command(const std::vector<std::string>& args) {
     fmt::print("vm {}\n", kVersion);
     return 0;
 }
-
-}  // namespace
 
 void complain(const std::string& message) {
     std::string line = "vm: ";

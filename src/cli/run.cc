@@ -31,6 +31,7 @@ struct Raw {
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false;
     int self_fd = -1;
+    std::string self_name;
 };
 
 std::vector<std::string> split(const std::string& text, char sep) {
@@ -99,6 +100,7 @@ void declare_options(CLI::App& app, Raw& raw) {
     // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
     app.add_flag("--by-binfmt", raw.by_binfmt)->group("");
     app.add_option("--self-fd", raw.self_fd)->group("");
+    app.add_option("--self-name", raw.self_name)->group("");
     for (CLI::Option* option : app.get_options()) {
         if (option->get_items_expected_max() == 0 || option->check_name("--argv0")) continue;
         option->check([](const std::string& value) {
@@ -298,6 +300,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (auto r = view_directory("--root", raw.root, o.root); !r) return r;
     o.by_binfmt = raw.by_binfmt;
     o.self_fd = raw.self_fd;
+    o.self_name = raw.self_name;
     o.workdir = raw.workdir;
     auto stack = size_of("--stack", raw.stack);
     if (!stack) return std::unexpected(stack.error());
@@ -428,8 +431,12 @@ int run_command(const std::vector<std::string>& args) {
         complain(command.error().message);
         return exit_status(command.error());
     }
-    if (command->help) return 0;
-    const linux::RunOptions& o = command->options;
+    return run_parsed(*command);
+}
+
+int run_parsed(const RunCommand& command) {
+    if (command.help) return 0;
+    const linux::RunOptions& o = command.options;
     if (auto r = enter_workdir(o); !r) {
         complain(r.error().message);
         return kExitTool;

@@ -114,6 +114,7 @@ std::vector<std::string> run_again(Process& p, const std::string& path, const Pr
     }
     if (o.by_binfmt) command.emplace_back("--by-binfmt");
     if (self_fd >= 0) command.push_back(fmt::format("--self-fd={}", self_fd));
+    if (self_fd >= 0 && !p.self().name().empty()) command.push_back("--self-name=" + p.self().name());
     command.push_back("--argv0=" + prog.argv[0]);
     command.emplace_back("--");
     command.push_back(lasting_name(p, path, prog));

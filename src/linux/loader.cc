@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <system_error>
 #include <utility>
@@ -236,7 +237,13 @@ Result<void> load_program(Process& p) {
 
     char* real = ::realpath(prog->host_path.c_str(), nullptr);
     p.exe_path = real ? real : prog->host_path;
+    const bool named = real != nullptr;
     std::free(real);
+    if (!named) {  // executed by a descriptor: the file may have another name, or none any more
+        char link[PATH_MAX];
+        const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", prog->fd).c_str(), link, sizeof link);
+        if (n > 0) p.exe_path.assign(link, static_cast<size_t>(n));
+    }
     // The name that ps shows; execve sets it from the file name (16 bytes with the NUL).
     ::prctl(PR_SET_NAME, o.program.substr(o.program.rfind('/') + 1).c_str());
     return {};

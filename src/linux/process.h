@@ -32,7 +32,8 @@ struct RunOptions {
     std::string stats_file;
     int program_fd = -1;          ///< the program, opened by the kernel (binfmt_misc, flag O); -1 = to be opened by its path
     bool by_binfmt = false;       ///< binfmt_misc runs this ISA's programs: those with a setuid bit are left to it
-    int self_fd = -1;             ///< this executable, inherited from the one that executed it (see SelfExe)
+    int self_fd = -1;             ///< this executable, inherited from the one that executed it (see SelfExe) …
+    std::string self_name;        ///< … and where it lies, for processes without /proc
     std::vector<std::string> reexec_command{"vm", "run"};  ///< how this executable is told to run a child of the guest …
     std::vector<std::string> reexec_args;                  ///< … with the same options, but for the file view
     engine::EngineOptions engine;
@@ -133,7 +134,7 @@ class Process {
         : options_(options),
           files_(options.root.empty() ? options.sysroot : options.root,
                  options.root.empty() ? FileView::Kind::Overlay : FileView::Kind::Root),
-          self_(options.self_fd),
+          self_(options.self_fd, options.self_name),
           abi_(abi) {}
     RunOptions options_;
     FileView files_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -14,7 +15,7 @@
 
 namespace vm::linux {
 
-SelfExe::SelfExe(int inherited) {
+SelfExe::SelfExe(int inherited, std::string name) : name_(std::move(name)) {
     if (inherited >= 0) remember(inherited);
 }
 
@@ -32,19 +33,30 @@ void SelfExe::keep() {
     if (const int opened = open_hidden("/proc/self/exe", O_PATH); opened >= 0) remember(opened);
 }
 
-int SelfExe::fd() const {
+bool SelfExe::is_it(int fd) const {
     struct stat st {};
-    if (fd_ < 0 || ::fstat(fd_, &st) != 0 || st.st_dev != device_ || st.st_ino != inode_) return -1;
-    return fd_;
+    return fd >= 0 && ::fstat(fd, &st) == 0 && st.st_dev == device_ && st.st_ino == inode_;
+}
+
+int SelfExe::fd() {
+    if (fd_ < 0) return -1;
+    if (is_it(fd_)) return fd_;
+    const int again = name_.empty() ? -1 : open_hidden(name_.c_str(), O_PATH);
+    if (is_it(again)) return fd_ = again;
+    if (again >= 0) ::close(again);
+    return -1;
 }
 
 void SelfExe::begin_exec() { ::fcntl(fd_, F_SETFD, 0); }
 void SelfExe::exec_failed() { ::fcntl(fd_, F_SETFD, FD_CLOEXEC); }
 
-int open_self_by_name() {
-    const auto* name = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
-    if (!name) return -1;
-    const int fd = open_hidden(name, O_RDONLY);
+int open_self_by_name(std::string* name) {
+    const auto* given = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
+    char* real = given ? ::realpath(given, nullptr) : nullptr;
+    if (!real) return -1;
+    *name = real;
+    std::free(real);
+    const int fd = open_hidden(name->c_str(), O_RDONLY);
     if (fd < 0) return -1;
     constexpr u64 kPhoff = 32, kPhnum = 56, kPhentBytes = 56;
     u8 head[64];
