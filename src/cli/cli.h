@@ -32,6 +32,7 @@ int run_command(const std::vector<std::string>& args);
 int cache_command(const std::vector<std::string>& args);
 int version_command(const std::vector<std::string>& args);
 int info_command(const std::vector<std::string>& args);
+int binfmt_command(const std::vector<std::string>& args);
 int completion_command(const std::vector<std::string>& args);
 
 /// Number with an optional suffix K, M, G or T (powers of 1024) in bytes.

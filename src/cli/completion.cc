@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kBash = R"sh(_vm() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "run cache info version completion" -- "$cur")); return
+        COMPREPLY=($(compgen -W "run cache binfmt info version completion" -- "$cur")); return
     fi
     case ${COMP_WORDS[1]} in
         run) case $prev in
@@ -25,6 +25,16 @@ constexpr const char* kBash = R"sh(_vm() {
              esac ;;
         cache) COMPREPLY=($(compgen -W "ls verify prune --cache --size -o" -- "$cur")) ;;
         info) COMPREPLY=($(compgen -f -W "-o --jit-opts" -- "$cur")) ;;
+        binfmt) if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "install remove status" -- "$cur")); return; fi
+             case $prev in
+                 --interpreter) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+                 -o) COMPREPLY=($(compgen -W "json" -- "$cur")); return ;;
+             esac
+             case ${COMP_WORDS[2]} in
+                 install) COMPREPLY=($(compgen -W "--interpreter --setuid riscv64" -- "$cur")) ;;
+                 status) COMPREPLY=($(compgen -W "-o riscv64" -- "$cur")) ;;
+                 *) COMPREPLY=($(compgen -W "riscv64" -- "$cur")) ;;
+             esac ;;
         completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
 }
@@ -33,7 +43,7 @@ complete -o filenames -F _vm vm
 
 constexpr const char* kZsh = R"sh(#compdef vm
 _vm() {
-    local -a commands=(run cache info version completion)
+    local -a commands=(run cache binfmt info version completion)
     if (( CURRENT == 2 )); then _describe command commands; return; fi
     case $words[2] in
         run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
@@ -41,6 +51,7 @@ _vm() {
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         cache) _values what ls verify prune ;;
+        binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(riscv64)' ;;
         completion) _values shell bash zsh fish ;;
         *) _files ;;
     esac
@@ -48,7 +59,11 @@ _vm() {
 _vm "$@"
 )sh";
 
-constexpr const char* kFish = R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache info version completion' -f
+constexpr const char* kFish = R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache binfmt info version completion' -f
+complete -c vm -n '__fish_seen_subcommand_from binfmt' -a 'install remove status riscv64' -f
+complete -c vm -n '__fish_seen_subcommand_from binfmt' -l interpreter -r
+complete -c vm -n '__fish_seen_subcommand_from binfmt' -l setuid -f
+complete -c vm -n '__fish_seen_subcommand_from binfmt' -s o -x -a json
 complete -c vm -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish' -f
 complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune' -f
 complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1'

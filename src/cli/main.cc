@@ -15,6 +15,7 @@ constexpr const char* kHelp =
     "  run         run a program built for another processor (vm run --help)\n"
     "  cache       translations kept between runs: ls, verify, prune\n"
     "  info        what this build and host can do, or what a program file is\n"
+    "  binfmt      let the kernel start such programs like its own (vm binfmt --help)\n"
     "  version     print the version\n"
     "  completion  print shell completions for bash, zsh or fish\n"
     "\n"
@@ -88,6 +89,7 @@ int main(int argc, char** argv) {
     if (command == "run") return run_command(args);
     if (command == "cache") return cache_command(args);
     if (command == "info") return info_command(args);
+    if (command == "binfmt") return binfmt_command(args);
     if (command == "version" || command == "--version") return version_command(args);
     if (command == "completion") return completion_command(args);
     if (command == "help" || command == "--help" || command == "-h") {

@@ -53,11 +53,11 @@ def one_sentence(err):
     return err.startswith("vm: ") and err.endswith("\n") and err.count("\n") == 1 and all(c >= " " for c in err[:-1])
 
 
-def expect(vm, name, status, *args, word, **how):
-    """vm run ARGS must be refused with `status` (or one of several) and one sentence that holds `word`."""
+def expect(vm, name, status, *args, word, command="run", **how):
+    """vm COMMAND ARGS must be refused with `status` (or one of several) and one sentence that holds `word`."""
     global count
     count += 1
-    rc, err = run(vm, "run", *args, **how)
+    rc, err = run(vm, command, *args, **how)
     statuses = status if isinstance(status, tuple) else (status,)
     if rc in statuses and one_sentence(err) and word in err:
         return
@@ -206,6 +206,32 @@ def options(vm, guest, d):
         case(f"VM_{name}", guest, word=value, env=[(f"VM_{name}", value)])
 
 
+def binfmt(vm, guest, d):
+    """What must not reach the kernel. In no case is anything installed; where it could be, only nobody tries."""
+    def case(name, *args, word, **how):
+        expect(vm, "binfmt " + name, 125, *args, word=word, command="binfmt", **how)
+
+    case("without a verb", word="install, remove or status")
+    case("verb", "instal", word="'instal'")
+    case("option", "status", "--frobnicate", word="--frobnicate")
+    case("option of another verb", "remove", "--setuid", word="--setuid")
+    case("interpreter of another verb", "status", "--interpreter", "/x", word="--interpreter")
+    case("interpreter without a value", "install", "--interpreter", word="--interpreter")
+    case("empty interpreter", "install", "--interpreter=", word="--interpreter")
+    case("format", "status", "-o", "xml", word="json")
+    case("ISA that vm does not run", "install", "sparc64", word="'sparc64'")
+    case("ISA with a line break", "remove", "risc\nv", word="risc\\x0av")
+    case("missing interpreter", "install", "--interpreter", str(d / "none"), word=str(d / "none"))
+    case("directory as interpreter", "install", "--interpreter", str(d), word=str(d))
+    case("guest program as interpreter", "install", "--interpreter", guest, word=guest)
+    case("dynamic interpreter", "install", "--interpreter", "/bin/true", word="linked dynamically")
+    user = pathlib.Path(vm).parent / "vm-user"
+    if os.getuid() == 0 and b"/ld-linux" not in user.read_bytes()[:4096]:  # sanitizer builds are not static
+        for name in ("vm", "vm-user"):
+            shutil.copy(pathlib.Path(vm).parent / name, d / name)
+        expect(str(d / "vm"), "binfmt without the right", 125, "install", word="unshare", command="binfmt", user=NOBODY)
+
+
 def mutations(vm, good, number, seed):
     rnd = random.Random(seed)
     tally = {}
@@ -258,6 +284,7 @@ def main():
             return 1
         files(vm, good, d)
         options(vm, str(guest), d)
+        binfmt(vm, str(guest), d)
     print(f"{count} inputs refused with one sentence" if not failures else f"{count} inputs, {len(failures)} not refused as they should be")
     mutations(vm, good, a.mutations, a.seed)
     print(f"hostile: {len(failures)} failed")
