@@ -22,6 +22,7 @@ SUITES = {
     "demo": ("demo guests, both tiers, against native", "./dev test quick"),
     "linux": ("system-call programs, both tiers, against native", "./dev test quick"),
     "programs": ("real programs of a Debian 13 riscv64 system, every tier, against native", "./dev programs"),
+    "containers": ("one script under -L, --root, in a chroot and a podman container, against native", "./dev containers"),
     "torture": ("GCC's C torture tests, -O0 and -O2, every tier", "./dev torture"),
     "fuzz": ("random programs: interpreter, tier 1 and QEMU agree", "./dev fuzz --seconds 3600 --page"),
 }
