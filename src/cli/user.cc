@@ -55,7 +55,8 @@ int user_main(int argc, char** argv) {
             return 0;
         }
         if (!kernel.any() && words.size() == 2 && words[1] == "--version") return version_command({});
-        if (::getauxval(AT_SECURE)) args.emplace_back("--ignore-env");
+        // More rights than the caller: nothing of the caller's says what to do, or where to write.
+        if (::getauxval(AT_SECURE)) args.insert(args.end(), {"--ignore-env", "--no-cache"});
         if (kernel.argv0) args.push_back("--argv0=" + words[2]);
         args.insert(args.end(), {"--", words[program]});
         args.insert(args.end(), words.begin() + static_cast<std::ptrdiff_t>(rest), words.end());

@@ -106,7 +106,12 @@ bool changes_credentials(const Program& prog) {
 std::vector<std::string> run_again(Process& p, const std::string& path, const Program& prog, int self_fd) {
     const RunOptions& o = p.options();
     std::vector<std::string> command = o.reexec_command;
-    command.insert(command.end(), o.reexec_args.begin(), o.reexec_args.end());
+    for (size_t i = 0; i < o.reexec_args.size(); i++) {
+        if (o.reexec_args[i] == "--cache" && p.files().left())
+            command.insert(command.end(), {"--no-cache"}), i++;  // the directory is out of sight since chroot
+        else
+            command.push_back(o.reexec_args[i]);
+    }
     switch (p.files().kind()) {
         case FileView::Kind::Host: break;
         case FileView::Kind::Overlay: command.push_back("--sysroot=" + p.files().root()); break;
