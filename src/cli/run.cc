@@ -30,6 +30,7 @@ struct Raw {
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false;
+    bool cache_optional = false;
     int self_fd = -1;
     std::string self_name;
 };
@@ -98,6 +99,7 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->envname("VM_ICOUNT");
     app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
     // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
+    app.add_flag("--cache-optional", raw.cache_optional)->group("");
     app.add_flag("--by-binfmt", raw.by_binfmt)->group("");
     app.add_option("--self-fd", raw.self_fd)->group("");
     app.add_option("--self-name", raw.self_name)->group("");
@@ -194,13 +196,17 @@ Result<void> apply_cache(const Raw& raw, engine::EngineOptions& e) {
         e.image_dir = default_cache_dir();
         return {};
     }
-    if (e.tier == engine::Tier::Interp || !raw.dump.empty() || !raw.perf.empty())
+    if (e.tier == engine::Tier::Interp || !raw.dump.empty() || !raw.perf.empty()) {
+        if (raw.cache_optional) return {};
         return fail(ErrorKind::InvalidArgument,
                     "--cache: translations are not kept with --tier interp, --dump or --perf");
+    }
     std::error_code ec;
     e.image_dir = std::filesystem::absolute(dir, ec).string();
-    if (auto r = osal::PrivateDir(e.image_dir).create(); !r)
-        return fail(ErrorKind::InvalidArgument, fmt::format("--cache {}", r.error().message));
+    if (auto r = osal::PrivateDir(e.image_dir).create(); !r) {
+        if (!raw.cache_optional) return fail(ErrorKind::InvalidArgument, fmt::format("--cache {}", r.error().message));
+        e.image_dir.clear();
+    }
     return {};
 }
 
@@ -246,6 +252,8 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     if (o.engine.image_dir.empty()) {
         v.push_back("--no-cache");
     } else {
+        // A child may be another user, who cannot write there, and is to run all the same.
+        v.emplace_back("--cache-optional");
         pass("--cache", o.engine.image_dir);
         pass("--cache-size", raw.cache_size);
     }
