@@ -240,6 +240,8 @@ i64 FileView::resolve_root(int dirfd, const std::string& path, Look look, std::s
     const Shape shape = shape_of(path);
     const bool absolute = path[0] == '/';
     bool exists = false;
+    // "/" cannot be made, renamed or removed, which the kernel says best of its own.
+    if (look == Look::Entry && path.find_first_not_of('/') == path.npos) return 0;
     if (!shape.up && !shape.hosts) {
         const std::string host = absolute ? root_ + path : path;
         if (probe(dirfd, host, look, &exists) == Links::None) {

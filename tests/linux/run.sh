@@ -20,18 +20,43 @@ ended() { # command…: output and exit status
     timeout -k 5 60 "$@" < /dev/null 2>&1
     echo "exit status $?"
 }
+# "// Run in a root": the program lies as /test in a directory of its own, which is "/": by chroot natively, by --root as a guest. Both in
+# a mount namespace (and, without privilege, a user namespace), so that they have the same rights.
+namespace=(unshare -m)
+[ "$(id -u)" = 0 ] || namespace=(unshare -Urm)
+make_root() { # program
+    rm -rf --one-file-system "$out/root"
+    mkdir -p "$out/root"/{proc,dev,sys} && cp "$1" "$out/root/test"
+}
+native_root() {
+    make_root "$1"
+    ended "${namespace[@]}" sh -c 'for d in proc dev sys; do mount --rbind /$d "$0/$d" || exit; done; exec chroot "$0" /test' "$out/root"
+}
+guest_root() { # tier, program
+    make_root "$2"
+    ended "${namespace[@]}" "$vm" run --tier "$1" --root "$out/root" /test
+}
 for t in "${tests[@]}"; do
     src=tests/linux/$t.c
+    in_root=0
+    ! head -n 1 "$src" | grep -q '^// Run in a root' || in_root=1
+    if [ $in_root = 1 ] && ! reason=$("${namespace[@]}" true 2>&1); then
+        echo "skipped $t: $reason"
+        continue
+    fi
     for cc in gcc riscv64-linux-gnu-gcc; do
         exe=$out/$t.$cc
         if [ "$exe" -ot "$src" ] || [ "$exe" -ot tests/linux/show.h ] || [ ! -e "$exe" ]; then
             $cc "${flags[@]}" "$src" -o "$exe" -lrt -lutil || { echo "FAIL $t: does not compile"; failed=$((failed + 1)); continue 2; }
         fi
     done
-    ended "$out/$t.gcc" > "$out/$t.native"
+    if [ $in_root = 1 ]; then native_root "$out/$t.gcc" > "$out/$t.native"
+    else ended "$out/$t.gcc" > "$out/$t.native"; fi
     if [ -e "tests/linux/$t.sed" ]; then sed -i -f "tests/linux/$t.sed" "$out/$t.native"; fi
     for tier in "${tiers[@]}"; do
-        if [ "$tier" = qemu ]; then ended qemu-riscv64 "$out/$t.riscv64-linux-gnu-gcc" > "$out/$t.guest"
+        if [ $in_root = 1 ] && [ "$tier" = qemu ]; then continue
+        elif [ $in_root = 1 ]; then guest_root "$tier" "$out/$t.riscv64-linux-gnu-gcc" > "$out/$t.guest"
+        elif [ "$tier" = qemu ]; then ended qemu-riscv64 "$out/$t.riscv64-linux-gnu-gcc" > "$out/$t.guest"
         else ended "$vm" run --tier "$tier" "$out/$t.riscv64-linux-gnu-gcc" > "$out/$t.guest"; fi
         if cmp -s "$out/$t.native" "$out/$t.guest"; then
             echo "ok   $t ($tier)"
