@@ -44,6 +44,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void invalidate_all() override;
     void memory_is_shared() override { jit_->memory_is_shared(); }
     void save_translations() override { jit_->save_images(); }
+    void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }
     void fork_prepare() override;
     void fork_parent() override;
     Result<void> fork_child(Vcpu& survivor) override;
@@ -61,6 +62,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     const frontend::GuestIsa& isa_;
     GuestMemory& memory_;
     EngineOptions options_;
+    QuickCalls quick_calls_;
     std::unique_ptr<jit::Jit> jit_;
     backend::HelperTable helpers_{};
     CodePageFilter code_pages_;

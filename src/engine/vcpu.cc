@@ -224,6 +224,12 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
             }
             break;
         case ir::ExitReason::MemoryFault: return memory_fault(pc, out);
+        case ir::ExitReason::Syscall: {
+            const QuickCalls& quick = engine_.quick_calls_;
+            if (pc - quick.begin < quick.end - quick.begin && quick.answer(quick.owner, state_->guest))
+                return Next::GoOn;
+            break;
+        }
         default: break;
     }
     out = Exit{reason, pc, value};

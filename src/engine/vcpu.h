@@ -87,6 +87,15 @@ class Vcpu {
     void set_reg(u16 slot_offset, u64 v) { store_raw(guest() + slot_offset, v); }
 };
 
+/// System calls that their owner answers inside run(), without an exit: those made by code in [begin, end).
+struct QuickCalls {
+    u64 begin = 0, end = 0;
+    void* owner = nullptr;
+    /// True: done, the result is in the register file `guest`. False: it becomes an ordinary exit. Any
+    /// thread.
+    bool (*answer)(void* owner, u8* guest) = nullptr;
+};
+
 /// Everything that the vCPUs of one guest share: translations, lookup, options, counters.
 class Engine {
   public:
@@ -108,6 +117,8 @@ class Engine {
     /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth it. At
     /// the end of the process or before it becomes another program; no vCPU of this thread is inside run().
     virtual void save_translations() = 0;
+    /// Before the first run().
+    virtual void set_quick_calls(const QuickCalls& calls) = 0;
     /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's
     /// vCPU lives on.
     virtual void fork_prepare() = 0;

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "frontend/guest_isa.h"
+#include "linux/vdso.h"
 
 namespace vm::linux {
 
@@ -35,9 +36,7 @@ struct Abi {
                               u64 old_mask);
     /// rt_sigreturn: restores registers and `*mask` from the frame. False: bad frame.
     bool (*pop_signal_frame)(Thread& t, u64* mask);
-    /// Code bytes of the signal trampoline (rt_sigreturn), placed in the guest's vDSO page.
-    const u8* sigtramp;
-    u32 sigtramp_bytes;
+    const VdsoDescription* vdso;
     /// Structures: true = asm-generic layouts (riscv64, arm64): struct stat 128 bytes, epoll_event 16 bytes,
     /// semid_ds without x86 padding; false = x86-64's.
     bool generic_structs = true;

@@ -14,9 +14,6 @@ constexpr u16 x(unsigned n) {
     return static_cast<u16>(8 * n);
 }  // frontend/riscv64/state.h: x0 at 0, x1 at 8 …
 
-/// li a7, 139 (rt_sigreturn); ecall. Unwinders know these two instructions.
-constexpr u8 kSigtramp[] = {0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00};
-
 /// Does a CPU with `features` have the extension `name`? The bits are the front end's secret; its parser
 /// knows the names.
 bool has(const frontend::GuestIsa& isa, u64 features, std::string_view name) {
@@ -78,8 +75,7 @@ const Abi kRiscv64Abi{
     .syscall_index = syscall_index,
     .push_signal_frame = riscv64_push_signal_frame,
     .pop_signal_frame = riscv64_pop_signal_frame,
-    .sigtramp = kSigtramp,
-    .sigtramp_bytes = sizeof kSigtramp,
+    .vdso = &kRiscv64Vdso,
     .hwprobe = riscv64_hwprobe,
     .cpuinfo = cpuinfo,
 };

@@ -34,6 +34,8 @@ struct RtSigframe {
 };
 static_assert(sizeof(UserRegs) == 256 && sizeof(FpState) == 528 && sizeof(RtSigframe) == 1088);
 static_assert(offsetof(Ucontext, sigmask) == 40 && offsetof(Ucontext, regs) == 176);
+static_assert(offsetof(RtSigframe, uc) + offsetof(Ucontext, regs) == kRiscv64FrameRegs &&
+              offsetof(RtSigframe, uc) + offsetof(Ucontext, fp) == kRiscv64FrameFp);
 
 constexpr const char* kIntNames[31] = {"ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0", "a1",
                                        "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5", "s6",
@@ -89,7 +91,7 @@ bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 hand
     t.mm().prepare_kernel_write(at, sizeof frame);
     if (!t.mm().write(at, &frame, sizeof frame)) return false;
     disarm_altstack(t);
-    v.set_reg(o.x[kRa], t.process().vdso_base);
+    v.set_reg(o.x[kRa], t.process().sigreturn);
     v.set_reg(o.x[kSp], at);
     v.set_reg(o.x[kA0], static_cast<u64>(sig));
     v.set_reg(o.x[kA0 + 1], at + offsetof(RtSigframe, info));

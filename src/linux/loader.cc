@@ -26,7 +26,7 @@ namespace {
 
 constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9,
               kAtUid = 11, kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17,
-              kAtSecure = 23, kAtMinsigstksz = 51;
+              kAtSecure = 23, kAtSysinfoEhdr = 33, kAtMinsigstksz = 51;
 constexpr u32 kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 std::unexpected<Error> no_room(const std::string& name, i64 r, u64 at, u64 bytes) {
@@ -148,18 +148,6 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
     return Loaded{e->entry + *bias, align_down(e->low, p.mm().page_size()) + *bias};
 }
 
-Result<void> map_vdso(Process& p) {
-    AddressSpace& mm = p.mm();
-    const u64 page = mm.page_size();
-    const i64 r = mm.mmap(0, page, PROT_READ | PROT_WRITE, kAnonymous, -1, 0, "[vdso]");
-    if (r < 0) return no_room("vDSO", r, 0, page);
-    p.vdso_base = static_cast<u64>(r);
-    if (!mm.write(p.vdso_base, p.abi().sigtramp, p.abi().sigtramp_bytes))
-        return fail(ErrorKind::Resource, "the vDSO page cannot be written; is there enough memory?", ENOMEM);
-    mm.mprotect(p.vdso_base, page, PROT_READ | PROT_EXEC);
-    return {};
-}
-
 Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, const Loaded& loader) {
     AddressSpace& mm = p.mm();
     StackRequest r;
@@ -175,7 +163,8 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
     r.platform = p.abi().platform;
     if (::getrandom(r.random.data(), r.random.size(), 0) != static_cast<ssize_t>(r.random.size()))
         return fail(ErrorKind::Io, "the host gives no random numbers", errno);
-    r.auxv = {{kAtHwcap, p.abi().hwcap(p.engine().isa(), o.engine.cpu_features)},
+    r.auxv = {{kAtSysinfoEhdr, p.vdso_base},
+              {kAtHwcap, p.abi().hwcap(p.engine().isa(), o.engine.cpu_features)},
               {kAtPagesz, mm.page_size()},
               {kAtClktck, static_cast<u64>(::sysconf(_SC_CLK_TCK))},
               {kAtPhdr, e.phdr_vaddr ? e.phdr_vaddr + bias : 0},

@@ -118,7 +118,8 @@ class Process {
     SigAction actions[65];
     std::mutex threads_mutex;
     std::vector<Thread*> threads;
-    u64 vdso_base = 0;  ///< page with the signal trampoline
+    u64 vdso_base = 0;  ///< its ELF image
+    u64 sigreturn = 0;  ///< where handlers return to, in the vDSO
     u64 brk_start = 0;
     u64 auxv_addr = 0, stack_top = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
     u64 entry = 0, initial_sp = 0;
@@ -173,6 +174,8 @@ std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int fl
 /// scripts.
 i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
               std::vector<std::string> env);
+/// vdso.cc: maps the vDSO's image and lets the engine answer its calls.
+Result<void> map_vdso(Process& p);
 /// loader.cc: see Process::create.
 Result<void> load_program(Process& p);
 

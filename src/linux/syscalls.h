@@ -137,6 +137,12 @@ inline i64 never_restarted(i64 r) { return r == -kRestartSys ? -kRestartAlways :
 /// Host call that may not be interrupted half way through a handler.
 i64 raw_syscall(long nr, u64 a0 = 0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0);
 
+// vdso.cc: calls that the vDSO's code makes too.
+i64 answer_clock_gettime(AddressSpace& mm, u64 a0, u64 a1);
+i64 answer_clock_getres(AddressSpace& mm, u64 a0, u64 a1);
+i64 answer_gettimeofday(AddressSpace& mm, u64 a0, u64 a1);
+i64 answer_getcpu(AddressSpace& mm, u64 a0, u64 a1);
+
 /// strace.cc: one whole line on stderr for a call. `done` false: it does not return (exit, execve) or has not
 /// yet.
 void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i64 result, bool done);

@@ -13,7 +13,7 @@ whole=1  # a whole run with the usual program is kept for ./dev readme
 [ -z "${VM:-}${TIERS:-}$*" ] || whole=0
 tests=("$@")
 [ ${#tests[@]} -gt 0 ] || for f in tests/linux/*.c; do tests+=("$(basename "$f" .c)"); done
-flags=(-O1 -std=gnu11 -w -static -pthread)
+flags=(-O1 -std=gnu11 -w -static -pthread -fasynchronous-unwind-tables)
 passed=0 failed=0
 
 ended() { # command…: output and exit status

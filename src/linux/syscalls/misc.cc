@@ -9,25 +9,12 @@
 
 namespace vm::linux::sys {
 
-i64 sys_clock_gettime(Call& c) {
-    timespec ts;  // glibc answers from the host's vDSO
-    if (::clock_gettime(static_cast<clockid_t>(c.a[0]), &ts) != 0) return -errno;
-    return c.put(c.a[1], ts) ? 0 : -EFAULT;
-}
+// The clocks: glibc asks the host's vDSO. vdso.cc comes here too, without a Call.
+i64 sys_clock_gettime(Call& c) { return answer_clock_gettime(c.mm(), c.a[0], c.a[1]); }
+i64 sys_clock_getres(Call& c) { return answer_clock_getres(c.mm(), c.a[0], c.a[1]); }
+i64 sys_getcpu(Call& c) { return answer_getcpu(c.mm(), c.a[0], c.a[1]); }
 
-i64 sys_gettimeofday(Call& c) {
-    timeval tv;
-    struct timezone tz {};
-    if (c.a[1]) {
-        if (const i64 r = raw_syscall(c.d.host_nr(), reinterpret_cast<u64>(&tv), reinterpret_cast<u64>(&tz));
-            r < 0)
-            return r;
-        if (!c.put(c.a[1], tz)) return -EFAULT;
-    } else {
-        ::gettimeofday(&tv, nullptr);
-    }
-    return c.a[0] && !c.put(c.a[0], tv) ? -EFAULT : 0;
-}
+i64 sys_gettimeofday(Call& c) { return answer_gettimeofday(c.mm(), c.a[0], c.a[1]); }
 
 i64 sys_uname(Call& c) {
     utsname u{};
