@@ -565,6 +565,11 @@ u64 AddressSpace::mapped_bytes() const {
     return impl_->tree.bytes();
 }
 
+u64 AddressSpace::peak_bytes() const {
+    std::lock_guard guard(impl_->lock);
+    return impl_->tree.peak_bytes();
+}
+
 // ---- questions and copies
 
 int AddressSpace::prot_at(u64 addr) const {

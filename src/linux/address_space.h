@@ -63,6 +63,7 @@ class AddressSpace : public engine::GuestMemory {
     void set_memory_limit(u64 bytes);  ///< --memory-limit / RLIMIT_AS; 0 = none
     u64 memory_limit() const;
     u64 mapped_bytes() const;
+    u64 peak_bytes() const;  ///< the most that were ever mapped at once
 
     /// Guest-visible permissions at addr (PROT_ bits), or -1 if unmapped.
     int prot_at(u64 addr) const;

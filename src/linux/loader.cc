@@ -210,6 +210,10 @@ Result<void> load_program(Process& p) {
     mm.set_brk(p.brk_start);
     p.entry = elf->entry + *bias;
     for (const ElfSegment& s : elf->loads) {
+        if (s.flags & kPfW) {
+            if (!p.data_start) p.data_start = s.vaddr + *bias;
+            p.data_end = s.vaddr + s.filesz + *bias;
+        }
         if (!(s.flags & kPfX)) continue;
         if (!p.code_start) p.code_start = s.vaddr + *bias;
         p.code_end = s.vaddr + s.filesz + *bias;
@@ -235,6 +239,7 @@ Result<void> load_program(Process& p) {
     }
     // The name that ps shows; execve sets it from the file name (16 bytes with the NUL).
     ::prctl(PR_SET_NAME, o.program.substr(o.program.rfind('/') + 1).c_str());
+    describe_process(p);
     return {};
 }
 

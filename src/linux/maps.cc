@@ -8,6 +8,7 @@
 
 #include "base/format.h"
 #include "linux/address_space.h"
+#include "linux/proc_files.h"
 
 namespace vm::linux {
 namespace {
@@ -61,11 +62,10 @@ std::vector<HostLine> parse(std::string_view text) {
 
 }  // namespace
 
-std::string AddressSpace::maps_text(const std::string& strip) const {
-    const std::vector<Vma> vmas = snapshot();
+std::vector<std::string> maps_lines(const std::vector<Vma>& vmas, const std::string& strip) {
     const std::string host_text = read_all("/proc/self/maps");
     const std::vector<HostLine> host = parse(host_text);
-    std::string out;
+    std::vector<std::string> out;
     size_t h = 0;
     for (const Vma& v : vmas) {
         while (h < host.size() && host[h].end <= v.begin) h++;
@@ -86,9 +86,14 @@ std::string AddressSpace::maps_text(const std::string& strip) const {
             if (line.size() < 73) line.resize(73, ' ');  // the kernel's column
             line += name;
         }
-        out += line;
-        out += '\n';
+        out.push_back(std::move(line));
     }
+    return out;
+}
+
+std::string AddressSpace::maps_text(const std::string& strip) const {
+    std::string out;
+    for (const std::string& line : maps_lines(snapshot(), strip)) out += line + "\n";
     return out;
 }
 

@@ -125,6 +125,7 @@ class Process {
     u64 entry = 0, initial_sp = 0;
     std::vector<u64> auxv;
     u64 code_start = 0, code_end = 0;    ///< of the program's text, for /proc/self/stat
+    u64 data_start = 0, data_end = 0;    ///< of its data
     std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
     std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
 
@@ -166,10 +167,16 @@ i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64
 void do_exit_thread(Thread& t, int code);
 /// threads.cc: exit_group: ends every thread and the process with `code`.
 void do_exit_group(Thread& t, int code);
+/// syscalls/process.cc: a limit that is kept for the guest and not given to the host (RLIMIT_AS, _DATA, _STACK). False: not set.
+bool own_limit(int resource, u64* cur, u64* max);
 /// proc_files.cc: opens /proc files that must describe the guest (maps, auxv, cmdline, exe, cpuinfo …): a
-/// descriptor, a negative errno, or nothing when `path` is an ordinary file. `path` is absolute as the guest
-/// wrote it.
-std::optional<int> open_emulated_proc(Thread& t, const std::string& path, int flags);
+/// descriptor, a negative errno, or nothing when `path` (as the host has it, relative to `dirfd`) is an ordinary
+/// file.
+std::optional<int> open_emulated_proc(Thread& t, int dirfd, const std::string& path, int flags);
+/// proc_files.cc: the program (a host path) that `path`, /proc/…/exe of a guest, means; nothing for other paths.
+std::optional<std::string> guest_exe(const Process& p, const std::string& path);
+/// proc_files.cc: lets the kernel show the guest's arguments and addresses to other processes.
+void describe_process(const Process& p);
 /// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and
 /// scripts.
 i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,

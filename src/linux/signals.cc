@@ -359,6 +359,22 @@ u64 noted_signals(Thread& t) {
     return s;
 }
 
+SignalSets signal_sets(Thread& t, int tid) {
+    SignalSets s;
+    {
+        const std::lock_guard lock(t.process().threads_mutex);
+        for (const Thread* other : t.process().threads)
+            if (other->tid == tid) s.blocked = other->blocked;
+    }
+    const auto lock = lock_actions(t);
+    for (int sig = 1; sig <= 64; sig++) {
+        const u64 handler = actions(t)[sig].handler;
+        if (handler == kSigIgn) s.ignored |= sigbit(sig);
+        if (handler > kSigIgn) s.caught |= sigbit(sig);
+    }
+    return s;
+}
+
 bool signal_waiting(Thread& t) { return t.queue->flag != 0; }
 
 void die_by_signal(int sig) {

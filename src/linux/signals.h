@@ -47,6 +47,11 @@ void set_guest_mask(Thread& t, u64 mask);
 void set_temporary_mask(Thread& t, u64 mask);
 /// Signals noted in user space and not delivered: part of rt_sigpending.
 u64 noted_signals(Thread& t);
+/// Masks and dispositions as /proc shows them; `tid`: whose mask.
+struct SignalSets {
+    u64 blocked = 0, ignored = 0, caught = 0;
+};
+SignalSets signal_sets(Thread& t, int tid);
 /// True if a host handler has noted a signal that the thread has not looked at yet.
 bool signal_waiting(Thread& t);
 /// Ends the process the way the default action of `sig` does (core, terminate). Does not return.

@@ -219,12 +219,6 @@ bool Call::out(u64 addr, u64 len) {
     return true;
 }
 
-bool is_own_exe(const std::string& path) {
-    if (!path.starts_with("/proc/") || !path.ends_with("/exe")) return false;
-    const std::string_view mid = std::string_view(path).substr(6, path.size() - 10);
-    return mid == "self" || mid == "thread-self" || mid == fmt::format("{}", getpid());
-}
-
 i64 read_path(Call& c, u64 addr, std::string* out) {
     if (c.mm().read_string(addr, out, PATH_MAX - 1)) return 0;
     return out->size() >= PATH_MAX ? -ENAMETOOLONG : -EFAULT;
@@ -233,9 +227,11 @@ i64 read_path(Call& c, u64 addr, std::string* out) {
 i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out) {
     std::string path;
     if (const i64 r = read_path(c, addr, &path); r < 0) return r;
-    if (look == Look::Follow && is_own_exe(path)) {
-        *out = c.t.process().exe_path;
-        return 0;
+    if (look == Look::Follow) {
+        if (auto exe = guest_exe(c.t.process(), path)) {
+            *out = std::move(*exe);
+            return 0;
+        }
     }
     return c.t.process().files().resolve(dirfd, path, look, out);
 }

@@ -123,8 +123,6 @@ inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the regist
 i64 read_path(Call& c, u64 addr, std::string* out);
 /// Guest path at `addr` → what the host is to be given for it, relative to `dirfd`. 0 or -errno.
 i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out);
-/// Does `path` name /proc/…/exe of this very process?
-bool is_own_exe(const std::string& path);
 /// Copies `count` iovecs from the guest and checks every element for reading (or writing) by the kernel. 0 or
 /// -errno.
 struct IoVec {

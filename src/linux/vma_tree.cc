@@ -72,6 +72,7 @@ bool VmaTree::mergeable(const Vma& a, const Vma& b) {
 void VmaTree::insert(Vma v) {
     const u64 begin = v.begin, end = v.end;
     bytes_ += end - begin;
+    peak_ = std::max(peak_, bytes_);
     map_.emplace(begin, std::move(v));
     merge(begin, end);
 }

@@ -15,6 +15,7 @@ class VmaTree {
     using Map = std::map<u64, Vma>;
     const Map& all() const { return map_; }
     u64 bytes() const { return bytes_; }
+    u64 peak_bytes() const { return peak_; }
 
     /// The mapping that contains addr, or nullptr.
     Vma* find(u64 addr);
@@ -54,7 +55,7 @@ class VmaTree {
 
     Map map_;
     std::vector<Range> reserved_;
-    u64 bytes_ = 0;
+    u64 bytes_ = 0, peak_ = 0;
     u64 low_, top_;
     u64 cursor_;  ///< no hole of more than cached_hole_ bytes lies in [cursor_, top_)
     u64 cached_hole_ = 0;

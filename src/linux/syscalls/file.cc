@@ -43,7 +43,7 @@ i64 open_file(Call& c, u32 guest_flags) {
     for (int attempt = 0;; attempt++) {
         std::string path;
         if (const i64 r = resolve_path(c, dirfd, c.a[1], look, &path); r < 0) return r;
-        if (const auto fd = open_emulated_proc(c.t, path, static_cast<int>(flags))) return *fd;
+        if (const auto fd = open_emulated_proc(c.t, dirfd, path, static_cast<int>(flags))) return *fd;
         if (files.kind() != FileView::Kind::Root || (flags & O_PATH) || !path.starts_with(files.root() + "/"))
             return safe_syscall(c.t, SYS_openat, c.a[0], ptr(path.c_str()), flags, c.a[3]);
         const i64 r = open_without_links(c, path, flags, c.a[3]);
@@ -63,14 +63,15 @@ i64 open_file2(Call& c, u64 (&how)[3]) {
     } else {
         std::string guest;
         if (const i64 r = read_path(c, c.a[1], &guest); r < 0) return r;
-        if (!how[2] || !is_own_exe(guest)) {
+        const auto exe = guest_exe(c.t.process(), guest);
+        if (!how[2] || !exe) {
             if (const i64 r = files.resolve(dirfd, guest, nofollow ? Look::NoFollow : Look::Follow, &path, how[2]); r < 0)
                 return r;
         } else {
             path = guest;  // a link of /proc: the kernel knows whether the guest allows that
         }
-        if (!how[2] && !nofollow && is_own_exe(guest)) path = c.t.process().exe_path;
-        if (const auto fd = open_emulated_proc(c.t, path, static_cast<int>(how[0]))) return *fd;
+        if (!how[2] && !nofollow && exe) path = *exe;
+        if (const auto fd = open_emulated_proc(c.t, dirfd, path, static_cast<int>(how[0]))) return *fd;
         if ((how[2] & RESOLVE_NO_XDEV) && files.kind() == FileView::Kind::Root && path.starts_with('/')) {
             if (!path.starts_with(files.root())) return -EXDEV;
             path = "." + path.substr(files.root().size());

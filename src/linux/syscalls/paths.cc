@@ -89,8 +89,8 @@ i64 sys_readlinkat(Call& c) {
     if (const i64 r = read_path(c, c.a[1], &path); r < 0) return r;
     if (static_cast<i32>(c.a[3]) <= 0) return -EINVAL;
     const FileView& files = c.t.process().files();
-    if (is_own_exe(path)) {
-        text = files.guest_path(c.t.process().exe_path);
+    if (const auto exe = guest_exe(c.t.process(), path)) {
+        text = files.guest_path(*exe);
     } else {
         if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], Look::NoFollow, &path); r < 0) return r;
         char buffer[PATH_MAX];

@@ -33,7 +33,7 @@ i64 execute(Call& c, std::string path, u64 argv_addr, u64 envp_addr) {
     std::vector<std::string> argv, env;
     if (const i64 r = read_strings(c, argv_addr, &argv); r < 0) return r;
     if (const i64 r = read_strings(c, envp_addr, &env); r < 0) return r;
-    if (is_own_exe(path)) path = c.t.process().files().guest_path(c.t.process().exe_path);
+    if (const auto exe = guest_exe(c.t.process(), path)) path = c.t.process().files().guest_path(*exe);
     // A signal already noted belongs to this program; its handler runs first.
     if (signal_waiting(c.t)) return -kRestartAlways;
     return do_execve(c.t, path, std::move(argv), std::move(env));
@@ -175,6 +175,17 @@ i64 change_limit(Call& c, u64 pid, u64 resource, const Limit* set, Limit* old) {
     return 0;
 }
 }  // namespace
+
+}  // namespace vm::linux::sys
+bool vm::linux::own_limit(int resource, u64* cur, u64* max) {
+    auto& l = sys::own_limits();
+    const std::lock_guard lock(l.mutex);
+    if (!l.set[resource]) return false;
+    *cur = l.value[resource].cur;
+    *max = l.value[resource].max;
+    return true;
+}
+namespace vm::linux::sys {
 
 i64 sys_prlimit64(Call& c) {
     Limit set, old;

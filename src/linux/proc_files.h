@@ -1,0 +1,26 @@
+// The texts of files under /proc that describe the guest (proc_files.cc opens them).
+#pragma once
+
+#include <string>
+
+#include "linux/process.h"
+
+namespace vm::linux {
+
+/// What the host's file holds, empty if it cannot be read.
+std::string read_host_file(const std::string& path);
+
+// proc_status.cc. `path`: the host's file, whose other fields are kept; `tid`: the thread it is about.
+std::string proc_stat_text(Thread& t, const std::string& path, int tid);
+std::string proc_status_text(Thread& t, const std::string& path, int tid);
+std::string proc_statm_text(Process& p, const std::string& path);
+std::string proc_limits_text(const std::string& path);
+
+// maps.cc: a line for each mapping of a snapshot.
+std::vector<std::string> maps_lines(const std::vector<Vma>& vmas, const std::string& strip);
+// proc_smaps.cc. `strip`: the directory that is the guest's root.
+std::string proc_smaps_text(const AddressSpace& mm, const std::string& strip);
+std::string proc_smaps_rollup_text(const AddressSpace& mm);
+std::string proc_numa_maps_text(const AddressSpace& mm);
+
+}  // namespace vm::linux
