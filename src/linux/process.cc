@@ -49,6 +49,8 @@ Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, cons
     if (!vcpu) return std::unexpected(vcpu.error());
     p->main_ = std::make_unique<Thread>(*p, std::move(*vcpu));
     p->main_->tid = static_cast<int>(::syscall(SYS_gettid));
+    p->main_->group = std::make_shared<Group>();
+    p->main_->home = p->main_->group.get();
     p->main_->vcpu().set_pc(p->entry);
     p->main_->vcpu().set_reg(abi.sp_offset, p->initial_sp);
     p->main_->vcpu().state_changed();
@@ -63,7 +65,7 @@ Process::~Process() {
 }
 
 int Process::run() {
-    install_host_signal_handlers(*this);
+    install_host_signal_handlers(*main_);
     signals_thread_start(*main_, true);
     const int code = main_->loop();
     // Only the main thread ended (a group exit does not come back here).

@@ -52,6 +52,23 @@ struct SigAction {
 
 class Process;
 
+/// Dispositions. Shared by the threads of a process, and by processes made with CLONE_SIGHAND.
+struct SignalActions {
+    std::mutex mutex;
+    SigAction action[65];
+};
+
+/// What the threads of one Linux process have in common and processes that share its memory (vfork, CLONE_VM)
+/// do not: those have one Process object, and a Group each.
+struct Group {
+    std::shared_ptr<SignalActions> actions = std::make_shared<SignalActions>();
+    std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
+    std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
+    /// Runs beside its parent in the same memory: it must not be killed by a signal while it holds a lock of
+    /// ours.
+    bool shares_memory = false;
+};
+
 /// One guest thread = one host thread.
 class Thread {
   public:
@@ -64,6 +81,9 @@ class Thread {
     /// Runs the guest thread until it exits. Returns the thread's exit code.
     int loop();
 
+    std::shared_ptr<Group>
+        group;  ///< whose dispositions and process it acts with; another one while a vfork child runs on it
+    const Group* home = nullptr;  ///< the process that it is a thread of
     int tid = 0;
     u64 clear_child_tid = 0;
     u64 robust_list = 0, robust_list_len = 0;
@@ -114,8 +134,6 @@ class Process {
 
     int pid = 0;           ///< of the host process whose memory this is
     std::string exe_path;  ///< absolute host path of the program
-    std::mutex sig_mutex;
-    SigAction actions[65];
     std::mutex threads_mutex;
     std::vector<Thread*> threads;
     u64 vdso_base = 0;  ///< its ELF image
@@ -124,10 +142,8 @@ class Process {
     u64 auxv_addr = 0, stack_top = 0, arg_start = 0, arg_end = 0, env_start = 0, env_end = 0;
     u64 entry = 0, initial_sp = 0;
     std::vector<u64> auxv;
-    u64 code_start = 0, code_end = 0;    ///< of the program's text, for /proc/self/stat
-    u64 data_start = 0, data_end = 0;    ///< of its data
-    std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
-    std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
+    u64 code_start = 0, code_end = 0;  ///< of the program's text, for /proc/self/stat
+    u64 data_start = 0, data_end = 0;  ///< of its data
 
   private:
     friend class Thread;
@@ -148,6 +164,16 @@ class Process {
     int stats_owner_ = 0;  ///< only the process that was asked for counters writes them
 };
 
+/// What clone, clone3, fork and vfork ask for. Addresses are the guest's, 0 = none.
+struct CloneRequest {
+    u64 flags = 0;  ///< CLONE_… without the exit signal
+    int exit_signal = 0;
+    u64 stack = 0;  ///< its top
+    u64 parent_tid = 0, child_tid = 0, tls = 0, pidfd = 0;
+    std::vector<i32> set_tid;
+    u64 cgroup = 0;  ///< descriptor, with CLONE_INTO_CGROUP
+};
+
 // ---- seams between the parts of this module (each in its own file)
 /// syscalls.cc: executes the system call in the thread's registers, stores the result; traces if asked.
 void do_syscall(Thread& t);
@@ -159,21 +185,23 @@ void raise_sync(Thread& t, const engine::Exit& e);
 /// safepoint.
 void deliver_signals(Thread& t, i64* syscall_result);
 /// signals.cc: host handlers for all asynchronous signals.
-void install_host_signal_handlers(Process& p);
+void install_host_signal_handlers(Thread& first);
 /// threads.cc: clone/clone3/fork/vfork, exit, exit_group, futex words at thread exit.
-i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls);
+i64 do_clone(Thread& t, const CloneRequest& request);
 /// threads.cc: exit: ends this thread (clear_child_tid, robust futexes). Sets t.exiting; Thread::loop then
 /// returns.
 void do_exit_thread(Thread& t, int code);
 /// threads.cc: exit_group: ends every thread and the process with `code`.
 void do_exit_group(Thread& t, int code);
-/// syscalls/process.cc: a limit that is kept for the guest and not given to the host (RLIMIT_AS, _DATA, _STACK). False: not set.
+/// syscalls/process.cc: a limit that is kept for the guest and not given to the host (RLIMIT_AS, _DATA,
+/// _STACK). False: not set.
 bool own_limit(int resource, u64* cur, u64* max);
 /// proc_files.cc: opens /proc files that must describe the guest (maps, auxv, cmdline, exe, cpuinfo …): a
-/// descriptor, a negative errno, or nothing when `path` (as the host has it, relative to `dirfd`) is an ordinary
-/// file.
+/// descriptor, a negative errno, or nothing when `path` (as the host has it, relative to `dirfd`) is an
+/// ordinary file.
 std::optional<int> open_emulated_proc(Thread& t, int dirfd, const std::string& path, int flags);
-/// proc_files.cc: the program (a host path) that `path`, /proc/…/exe of a guest, means; nothing for other paths.
+/// proc_files.cc: the program (a host path) that `path`, /proc/…/exe of a guest, means; nothing for other
+/// paths.
 std::optional<std::string> guest_exe(const Process& p, const std::string& path);
 /// proc_files.cc: lets the kernel show the guest's arguments and addresses to other processes.
 void describe_process(const Process& p);

@@ -37,11 +37,8 @@ struct Thread::SignalQueue {
     SigInfo sync_info[5]{};
     bool temporary = false;
     u64 temporary_mask = 0;
-    // In a vfork child, which runs on its parent's Thread and memory:
-    std::unique_ptr<std::array<SigAction, 65>>
-        own_actions;         ///< its dispositions; the process's belong to the parent
-    bool executing = false;  ///< the host mask is the one that the new program inherits
-    bool is_vfork_child() const { return own_actions != nullptr; }
+    bool is_vfork_child = false;  ///< runs on its parent's Thread and memory while the parent waits
+    bool executing = false;       ///< the host mask is the one that the new program inherits
 };
 
 namespace {
@@ -143,25 +140,22 @@ void on_host_signal(int sig, siginfo_t* info, void* context) {
 
 /// The host mask of a guest thread. A vfork child shares our locks with its parent and may only be killed
 /// where it holds none: it keeps everything blocked except inside safe_syscall.
-u64 host_mask(Thread& t) { return t.queue->is_vfork_child() ? ~kSyncSignals : t.blocked & ~kSyncSignals; }
+u64 host_mask(Thread& t) { return t.queue->is_vfork_child ? ~kSyncSignals : t.blocked & ~kSyncSignals; }
 
-SigAction* actions(Thread& t) {
-    return t.queue->is_vfork_child() ? t.queue->own_actions->data() : t.process().actions;
-}
+SigAction* actions(Thread& t) { return t.group->actions->action; }
 /// Locks the dispositions that actions() gives.
-std::unique_lock<std::mutex> lock_actions(Thread& t) {
-    if (t.queue->is_vfork_child()) return {};
-    return std::unique_lock(t.process().sig_mutex);
-}
+std::unique_lock<std::mutex> lock_actions(Thread& t) { return std::unique_lock(t.group->actions->mutex); }
 
 bool default_ignored(int sig) { return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT; }
 bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU; }
 
-/// Makes the host's disposition follow the guest's. Called with sig_mutex held.
-void mirror_action(int sig, const SigAction& a) {
+/// Makes the host's disposition follow the guest's. Called with the dispositions locked. `shares_memory`: see
+/// Group; such a process dies and stops at safepoints only.
+void mirror_action(int sig, const SigAction& a, bool shares_memory) {
     if (kSyncSignals & sigbit(sig))
         return;  // the fault handlers stay; deliver_signals applies the guest's wish
-    if (a.handler == kSigDfl || a.handler == kSigIgn)
+    const bool by_host = a.handler == kSigDfl && !(shares_memory && !default_ignored(sig));
+    if (by_host || a.handler == kSigIgn)
         host_sigaction(sig, a.handler, a.flags & (kSaNocldstop | kSaNocldwait), 0);
     else
         host_sigaction(sig, reinterpret_cast<u64>(&on_host_signal),
@@ -176,15 +170,17 @@ SigAction take_action(Thread& t, int sig) {
     const SigAction a = slot;
     if (a.handler != kSigDfl && a.handler != kSigIgn && (a.flags & kSaResethand)) {
         slot.handler = kSigDfl;
-        mirror_action(sig, slot);
+        mirror_action(sig, slot, t.group->shares_memory);
     }
     return a;
 }
 
-void stop_by_default(int sig) {
+void stop_by_default(int sig, bool shares_memory) {
     host_sigaction(sig, kSigDfl, 0, 0);
     raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
     set_host_mask(~kSyncSignals & ~sigbit(sig));  // stops here until SIGCONT
+    set_host_mask(~kSyncSignals);
+    if (shares_memory) mirror_action(sig, {}, true);
 }
 
 /// Applies the restart rules to a call that the signal interrupted, before its handler's frame saves the
@@ -239,7 +235,7 @@ bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
             t.process().save_translations();
             die_by_signal(sig);
         }
-        stop_by_default(sig);
+        stop_by_default(sig, t.group->shares_memory);
         return false;
     }
     finish_interrupted_call(t, result, a);
@@ -302,10 +298,33 @@ void signals_thread_end(Thread& t) {
 }
 
 void signals_fork_child(Thread& t) {
-    if (t.queue && t.queue->own_actions)  // a vfork child has forked: now the dispositions are the process's
-        std::copy_n(t.queue->own_actions->begin(), 65, t.process().actions);
     if (t.queue) *t.queue = Thread::SignalQueue{};
     current_thread = &t;
+    if (!t.group->shares_memory) return;
+    // The child of a process that shares memory shares none: the host may kill it at any time.
+    t.group->shares_memory = false;
+    const auto lock = lock_actions(t);
+    for (int sig = 1; sig <= 64; sig++)
+        if (actions(t)[sig].handler == kSigDfl && !(kUnblockable & sigbit(sig)))
+            mirror_action(sig, actions(t)[sig], false);
+}
+
+void signals_share_memory(Thread& t) {
+    t.group->shares_memory = true;
+    const auto lock = lock_actions(t);
+    for (int sig = 1; sig <= 64; sig++)
+        if (actions(t)[sig].handler == kSigDfl && !(kUnblockable & sigbit(sig)))
+            mirror_action(sig, actions(t)[sig], true);
+}
+
+void signals_clear_handlers(Thread& t) {
+    const auto lock = lock_actions(t);
+    for (int sig = 1; sig <= 64; sig++) {
+        SigAction& slot = actions(t)[sig];
+        if (slot.handler <= kSigIgn) continue;
+        slot = {};
+        mirror_action(sig, slot, t.group->shares_memory);
+    }
 }
 
 void signals_prepare_exec(Thread& t) {
@@ -329,12 +348,13 @@ void signals_exec_failed(Thread& t) {
 
 Thread::SignalQueue* signals_vfork_begin(Thread& t) {
     auto* child = new Thread::SignalQueue;
-    child->own_actions = std::make_unique<std::array<SigAction, 65>>();
-    {
-        std::lock_guard lock(t.process().sig_mutex);
-        std::copy_n(actions(t), 65, child->own_actions->begin());
-    }
+    child->is_vfork_child = true;
     return std::exchange(t.queue, child);
+}
+
+void signals_drop_queue(Thread& t) {
+    if (current_thread == &t) current_thread = nullptr;
+    delete std::exchange(t.queue, nullptr);
 }
 
 void signals_vfork_end(Thread& t, Thread::SignalQueue* parent) { delete std::exchange(t.queue, parent); }
@@ -388,7 +408,7 @@ void die_by_signal(int sig) {
 
 i64 safe_syscall(Thread& t, long nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
     const u64 args[6] = {a0, a1, a2, a3, a4, a5};
-    const bool open = t.queue->is_vfork_child() && !t.queue->executing;
+    const bool open = t.queue->is_vfork_child && !t.queue->executing;
     if (open) set_host_mask(t.blocked & ~kSyncSignals);
     const i64 r = vm_safe_syscall(&t.queue->flag, nr, args);
     if (open) set_host_mask(~kSyncSignals);
@@ -445,15 +465,15 @@ void raise_sync(Thread& t, const engine::Exit& e) {
     if (!t.queue->full) set_host_mask(host_mask(t));
 }
 
-void install_host_signal_handlers(Process& p) {
-    std::lock_guard lock(p.sig_mutex);
+void install_host_signal_handlers(Thread& first) {
+    const auto lock = lock_actions(first);
     osal::set_sent_signal_hook(&on_host_signal);
     for (int sig = 1; sig <= 64; sig++) {
         KernelSigaction old{};
         if (raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), 0, reinterpret_cast<u64>(&old), 8) < 0)
             continue;
         if (old.handler == kSigIgn)
-            p.actions[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
+            actions(first)[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
     }
 }
 
@@ -468,7 +488,7 @@ i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
         slot.mask &= ~kUnblockable;
         const bool same_host =
             before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
-        if (!same_host) mirror_action(sig, slot);
+        if (!same_host) mirror_action(sig, slot, t.group->shares_memory);
     }
     if (old) *old = before;
     return 0;

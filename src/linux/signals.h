@@ -35,10 +35,17 @@ void signals_fork_child(Thread& t);
 void signals_prepare_exec(Thread& t);
 void signals_exec_failed(Thread& t);
 
+/// In the first thread of a process that runs beside its parent in the same memory, before guest code.
+void signals_share_memory(Thread& t);
+/// CLONE_CLEAR_SIGHAND: handlers become the default action; what is ignored stays so.
+void signals_clear_handlers(Thread& t);
+
 /// A vfork child runs on its parent's Thread, in its memory, while the parent's host thread is suspended: it
-/// gets a queue and dispositions of its own. Call both in the parent, with all host signals blocked.
+/// gets a queue of its own. Call both in the parent, with all host signals blocked.
 Thread::SignalQueue* signals_vfork_begin(Thread& t);
 void signals_vfork_end(Thread& t, Thread::SignalQueue* parent);
+/// Of a thread whose host thread is gone.
+void signals_drop_queue(Thread& t);
 
 /// Sets the guest mask (SIGKILL and SIGSTOP removed) and mirrors it to the host.
 void set_guest_mask(Thread& t, u64 mask);

@@ -3,13 +3,16 @@
 
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/format.h"
 #include "linux/signals.h"
@@ -20,19 +23,22 @@
 namespace vm::linux {
 namespace {
 
-constexpr u64 kThreadFlags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+/// A new thread shares these; files and the working directory if the flags say so.
+constexpr u64 kThreadFlags = CLONE_VM | CLONE_SIGHAND | CLONE_THREAD;
 /// What a new thread may ask for besides; CLONE_DETACHED and CLONE_UNTRACED mean nothing here.
-constexpr u64 kThreadOptions = CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID |
-                               CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE |
-                               CLONE_IO;
-constexpr u64 kNamespaces =
-    CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-/// Flags that the host kernel understands for a new process and that a plain fork() would lose.
-constexpr u64 kHostForkFlags =
-    kNamespaces | CLONE_PARENT | CLONE_FS | CLONE_FILES | CLONE_IO | CLONE_SYSVSEM | 0xff;
-constexpr u64 kIgnoredForkFlags = CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_SETTLS |
-                                  CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
-                                  CLONE_PIDFD | CLONE_VFORK | CLONE_VM;
+constexpr u64 kThreadOptions = CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                               CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED |
+                               CLONE_PTRACE | CLONE_IO | CLONE_PIDFD;
+constexpr u64 kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |
+                            CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWTIME;
+/// What a new process may ask for.
+constexpr u64 kProcessFlags =
+    kNamespaces | CLONE_PARENT | CLONE_FS | CLONE_FILES | CLONE_IO | CLONE_SYSVSEM | CLONE_INTO_CGROUP |
+    CLONE_CLEAR_SIGHAND | CLONE_SIGHAND | CLONE_DETACHED | CLONE_UNTRACED | CLONE_PTRACE | CLONE_SETTLS |
+    CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | CLONE_PIDFD | CLONE_VFORK | CLONE_VM;
+/// Flags that a plain fork() would lose.
+constexpr u64 kNotForFork =
+    kNamespaces | CLONE_PARENT | CLONE_FS | CLONE_FILES | CLONE_IO | CLONE_SYSVSEM | CLONE_INTO_CGROUP;
 
 void futex_wake_shared(u64 addr, int threads) {
     ::syscall(SYS_futex, addr, FUTEX_WAKE, threads, nullptr, nullptr, 0);
@@ -44,7 +50,7 @@ void futex_wake_shared(u64 addr, int threads) {
 struct Start {
     Process* process;
     Thread* creator;
-    u64 flags, stack, parent_tid, child_tid, tls;
+    const CloneRequest* request;
     std::atomic<u32> state{0};  ///< 0 = being made, kFailed, or the tid
 };
 constexpr u32 kFailed = ~u32{0};
@@ -56,32 +62,36 @@ void publish(Start& s, u32 state) {
     osal::futex_wake(word, 1);
 }
 
-void copy_registers(Thread& to, Thread& from) {
-    std::memcpy(to.vcpu().guest(), from.vcpu().guest(), from.process().engine().isa().layout->size);
-    to.vcpu().fp() = from.vcpu().fp();
-    to.vcpu().set_pc(from.vcpu().pc());
-}
-
 void* thread_main(void* arg) {
     Start& s = *static_cast<Start*>(arg);
+    const CloneRequest& r = *s.request;
     Process& p = *s.process;
+    // Host threads are born sharing everything.
+    const u64 apart = (CLONE_FS | CLONE_FILES) & ~r.flags;
     auto vcpu = p.engine().create_vcpu();
-    if (!vcpu) {
+    if (!vcpu || (apart && ::unshare(static_cast<int>(apart)) != 0)) {
         publish(s, kFailed);
         return nullptr;
     }
     auto t = std::make_unique<Thread>(p, std::move(*vcpu));
     const u32 tid = static_cast<u32>(::syscall(SYS_gettid));
     t->tid = static_cast<int>(tid);
+    t->group = s.creator->group;
+    t->home = t->group.get();
     t->blocked = s.creator->blocked;
     copy_registers(*t, *s.creator);
     t->vcpu().set_reg(p.abi().ret_offset, 0);
-    if (s.stack) t->vcpu().set_reg(p.abi().sp_offset, s.stack);
-    if (s.flags & CLONE_SETTLS) t->vcpu().set_reg(p.abi().tls_offset, s.tls);
+    if (r.stack) t->vcpu().set_reg(p.abi().sp_offset, r.stack);
+    if (r.flags & CLONE_SETTLS) t->vcpu().set_reg(p.abi().tls_offset, r.tls);
     t->vcpu().state_changed();
-    if (s.flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = s.child_tid;
-    if (s.flags & CLONE_CHILD_SETTID) p.mm().write(s.child_tid, &tid, sizeof tid);
-    if (s.flags & CLONE_PARENT_SETTID) p.mm().write(s.parent_tid, &tid, sizeof tid);
+    if (r.flags & CLONE_CHILD_CLEARTID) t->clear_child_tid = r.child_tid;
+    if (r.flags & CLONE_CHILD_SETTID) p.mm().write(r.child_tid, &tid, sizeof tid);
+    if (r.flags & CLONE_PARENT_SETTID) p.mm().write(r.parent_tid, &tid, sizeof tid);
+    if (r.flags & CLONE_PIDFD) {
+        constexpr int kPidfdThread = O_EXCL;
+        const int fd = static_cast<int>(::syscall(SYS_pidfd_open, tid, kPidfdThread));
+        p.mm().write(r.pidfd, &fd, sizeof fd);
+    }
     {
         std::lock_guard guard(p.threads_mutex);
         p.threads.push_back(t.get());
@@ -95,23 +105,19 @@ void* thread_main(void* arg) {
     return nullptr;
 }
 
-i64 make_thread(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls) {
-    if (flags & ~(kThreadFlags | kThreadOptions | 0xff)) return -EINVAL;
-    Start start{&t.process(), &t, flags, stack, parent_tid, child_tid, tls};
-    pthread_attr_t attr;
-    ::pthread_attr_init(&attr);
-    ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    ::pthread_attr_setstacksize(&attr, 512 << 10);
-    pthread_t handle;
+i64 make_thread(Thread& t, const CloneRequest& r) {
+    if (r.flags & ~(kThreadFlags | kThreadOptions)) return -EINVAL;
+    if (!r.set_tid.empty()) return -EINVAL;  // host threads get the number that the kernel chooses
+    t.mm().note_shared();
+    Start start{&t.process(), &t, &r};
     const u64 old = block_host_signals();
-    const int r = ::pthread_create(&handle, &attr, thread_main, &start);
-    ::pthread_attr_destroy(&attr);
     u32 state = 0;
-    if (r == 0)
+    const bool made = start_host_thread(thread_main, &start);
+    if (made)
         while ((state = start.state.load(std::memory_order_acquire)) == 0)
             osal::futex_wait(start.state, 0, 1'000'000'000);
     set_host_mask(old);
-    if (r != 0 || state == kFailed) return -EAGAIN;
+    if (!made || state == kFailed) return -EAGAIN;
     return state;
 }
 
@@ -119,27 +125,28 @@ i64 make_thread(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, 
 
 /// Locks that must be free in a child. Order: threads, signals, engine, address space.
 struct ForkLocks {
-    explicit ForkLocks(Process& process) : p(process) {
+    ForkLocks(Process& process, Thread& t) : p(process), actions(*t.group->actions) {
         p.threads_mutex.lock();
-        p.sig_mutex.lock();
+        actions.mutex.lock();
         p.engine().fork_prepare();
         p.mm().fork_prepare();
     }
     void parent() {
         p.mm().fork_done();
         p.engine().fork_parent();
-        p.sig_mutex.unlock();
+        actions.mutex.unlock();
         p.threads_mutex.unlock();
     }
     Result<void> child(Thread& survivor) {
         p.mm().fork_done();
         auto ok = p.engine().fork_child(survivor.vcpu());
         p.threads.assign(1, &survivor);
-        p.sig_mutex.unlock();
+        actions.mutex.unlock();
         p.threads_mutex.unlock();
         return ok;
     }
     Process& p;
+    SignalActions& actions;
 };
 
 struct VforkPipe {
@@ -154,44 +161,45 @@ struct VforkPipe {
 };
 
 /// In the new process: everything that fork(2) and the flags promise.
-void become_child(Thread& t, u64 flags, u64 stack, u64 child_tid, u64 tls, VforkPipe& pipe) {
+void become_child(Thread& t, const CloneRequest& r, VforkPipe& pipe) {
     Process& p = t.process();
+    Group& g = *t.group;
     if (pipe.read_end >= 0) ::close(pipe.read_end);
-    if (const int inherited = p.vfork_fd.exchange(pipe.write_end); inherited >= 0) ::close(inherited);
+    if (const int inherited = g.vfork_fd.exchange(pipe.write_end); inherited >= 0) ::close(inherited);
+    g.main_exit_code = 0;
+    t.home = &g;
     p.pid = ::getpid();
     t.tid = static_cast<int>(::syscall(SYS_gettid));
     t.robust_list = t.robust_list_len = 0;
-    t.clear_child_tid = (flags & CLONE_CHILD_CLEARTID) ? child_tid : 0;
-    if (flags & CLONE_CHILD_SETTID) p.mm().write(child_tid, &t.tid, sizeof t.tid);
-    if (stack) t.vcpu().set_reg(t.abi().sp_offset, stack);
-    if (flags & CLONE_SETTLS) t.vcpu().set_reg(t.abi().tls_offset, tls);
+    t.clear_child_tid = (r.flags & CLONE_CHILD_CLEARTID) ? r.child_tid : 0;
+    if (r.flags & CLONE_CHILD_SETTID) p.mm().write(r.child_tid, &t.tid, sizeof t.tid);
+    if (r.stack) t.vcpu().set_reg(t.abi().sp_offset, r.stack);
+    if (r.flags & CLONE_SETTLS) t.vcpu().set_reg(t.abi().tls_offset, r.tls);
     t.vcpu().clear_reservation();
     t.vcpu().state_changed();
     signals_fork_child(t);
+    if (r.flags & CLONE_CLEAR_SIGHAND) signals_clear_handlers(t);
 }
 
-i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls) {
+i64 host_fork(const CloneRequest& r) {
+    // Plain forks go through the C library, which makes its own locks fork-safe; it has no way to pass
+    // anything else.
+    const bool plain = !(r.flags & kNotForFork) && r.exit_signal == SIGCHLD && r.set_tid.empty();
+    if (!plain) return host_clone3(r, 0, {});
+    const pid_t pid = ::fork();
+    return pid < 0 ? -errno : pid;
+}
+
+i64 fork_process(Thread& t, const CloneRequest& r) {
     Process& p = t.process();
-    if (flags & ~(kHostForkFlags | kIgnoredForkFlags)) return -EINVAL;
-    // Memory shared between processes that are not threads exists only as vfork: the parent does not run
-    // meanwhile.
-    if ((flags & CLONE_VM) && !(flags & CLONE_VFORK)) return -EINVAL;
-    const u64 host_flags = flags & kHostForkFlags;
-#if !defined(VM_SANITIZE_address) && \
-    !defined(VM_SANITIZE_thread)  // sanitizers do not follow a second stack in one thread
-    if (flags & CLONE_VM) return vfork_process(t, flags, host_flags, stack, parent_tid, child_tid, tls);
-#endif
     VforkPipe pipe;
-    if ((flags & CLONE_VFORK) && !pipe.open()) return -EAGAIN;
+    if ((r.flags & CLONE_VFORK) && !pipe.open()) return -EAGAIN;
 
     const u64 old = block_host_signals();
     i64 pid;
     {
-        ForkLocks locks(p);
-        // Plain forks go through the C library, which makes its own locks fork-safe; it has no way to pass
-        // other flags.
-        pid = host_flags == SIGCHLD ? ::fork() : ::syscall(SYS_clone, host_flags, 0, 0, 0, 0);
-        if (pid < 0) pid = -errno;
+        ForkLocks locks(p, t);
+        pid = host_fork(r);
         if (pid == 0) {
             auto ok = locks.child(t);
             if (!ok) {
@@ -204,26 +212,37 @@ i64 make_process(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid,
         }
     }
     if (pid == 0) {
-        become_child(t, flags, stack, child_tid, tls, pipe);
+        become_child(t, r, pipe);
         set_host_mask(old);
         return 0;
     }
     if (pipe.write_end >= 0) ::close(pipe.write_end);
     if (pid > 0) {
         const u32 tid = static_cast<u32>(pid);
-        if (flags & CLONE_PARENT_SETTID) p.mm().write(parent_tid, &tid, sizeof tid);
-        if (flags & CLONE_PIDFD) {
+        if (r.flags & CLONE_PARENT_SETTID) p.mm().write(r.parent_tid, &tid, sizeof tid);
+        if (r.flags & CLONE_PIDFD) {
             const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-            if (fd >= 0) p.mm().write(parent_tid, &fd, sizeof fd);
+            if (fd >= 0) p.mm().write(r.pidfd, &fd, sizeof fd);
         }
         char byte;
-        if (flags & CLONE_VFORK)
+        if (r.flags & CLONE_VFORK)
             while (::read(pipe.read_end, &byte, 1) < 0 && errno == EINTR) {
             }
     }
     if (pipe.read_end >= 0) ::close(pipe.read_end);
     set_host_mask(old);
     return pid;
+}
+
+i64 make_process(Thread& t, const CloneRequest& r) {
+    if (r.flags & ~kProcessFlags) return -EINVAL;
+    if (!(r.flags & CLONE_VM)) return fork_process(t, r);
+    if (!(r.flags & CLONE_VFORK)) return shared_process(t, r);
+#if defined(VM_SANITIZE_address) || defined(VM_SANITIZE_thread)
+    return fork_process(t, r);  // sanitizers do not follow a second stack in one thread
+#else
+    return vfork_process(t, r);
+#endif
 }
 
 // ---- the end of a thread
@@ -264,37 +283,58 @@ void release_robust_list(Thread& t) {
 
 }  // namespace
 
+void clear_tid(Thread& t) {
+    const u32 zero = 0;
+    const u64 addr = std::exchange(t.clear_child_tid, 0);
+    if (addr && t.mm().write(addr, &zero, sizeof zero)) futex_wake_shared(addr, 1);
+}
+
+void copy_registers(Thread& to, Thread& from) {
+    std::memcpy(to.vcpu().guest(), from.vcpu().guest(), from.process().engine().isa().layout->size);
+    to.vcpu().fp() = from.vcpu().fp();
+    to.vcpu().set_pc(from.vcpu().pc());
+}
+
+bool start_host_thread(void* (*main)(void*), void* arg) {
+    pthread_attr_t attr;
+    ::pthread_attr_init(&attr);
+    ::pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    ::pthread_attr_setstacksize(&attr, 512 << 10);
+    pthread_t handle;
+    const int r = ::pthread_create(&handle, &attr, main, arg);
+    ::pthread_attr_destroy(&attr);
+    return r == 0;
+}
+
 void end_thread(Thread& t, int code) {
     Process& p = t.process();
+    const std::shared_ptr<Group> group = t.group;
     signals_thread_end(t);
-    if (t.tid == ::getpid()) p.main_exit_code = code;
+    if (t.tid == ::getpid()) group->main_exit_code = code;
     bool last;
     {
         std::lock_guard guard(p.threads_mutex);
         std::erase(p.threads, &t);
-        last = p.threads.empty();
+        last = std::ranges::none_of(
+            p.threads, [&](const Thread* o) { return o->home == group.get() || o->group == group; });
     }
     release_robust_list(t);
-    if (t.clear_child_tid) {
-        const u32 zero = 0;
-        if (p.mm().write(t.clear_child_tid, &zero, sizeof zero)) futex_wake_shared(t.clear_child_tid, 1);
-    }
-    if (last) p.finish(p.main_exit_code);
+    clear_tid(t);
+    if (last) p.finish(group->main_exit_code);
 }
 
-i64 do_clone(Thread& t, u64 flags, u64 stack, u64 parent_tid, u64 child_tid, u64 tls) {
+i64 do_clone(Thread& t, const CloneRequest& r) {
     // kernel/fork.c, copy_process: combinations that make no sense.
+    const u64 flags = r.flags;
     if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND)) return -EINVAL;
     if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM)) return -EINVAL;
     if ((flags & CLONE_NEWNS) && (flags & CLONE_FS)) return -EINVAL;
-    if (flags & CLONE_THREAD) {
-        if ((flags & kThreadFlags) != kThreadFlags)
-            return -EINVAL;  // threads that share less are not offered
-        t.mm().note_shared();
-        return make_thread(t, flags, stack, parent_tid, child_tid, tls);
-    }
-    if (flags & CLONE_SIGHAND) return -EINVAL;
-    return make_process(t, flags, stack, parent_tid, child_tid, tls);
+    if ((flags & CLONE_NEWUSER) && (flags & CLONE_FS)) return -EINVAL;
+    if ((flags & CLONE_THREAD) && (flags & (CLONE_NEWUSER | CLONE_NEWPID))) return -EINVAL;
+    if ((flags & CLONE_SIGHAND) && (flags & CLONE_CLEAR_SIGHAND)) return -EINVAL;
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_DETACHED)) return -EINVAL;
+    if ((flags & CLONE_PIDFD) && (flags & CLONE_PARENT_SETTID) && r.pidfd == r.parent_tid) return -EINVAL;
+    return flags & CLONE_THREAD ? make_thread(t, r) : make_process(t, r);
 }
 
 void do_exit_thread(Thread& t, int code) {

@@ -82,7 +82,14 @@ i64 sys_execveat(Call& c) {
 i64 sys_clone(Call& c) {
     // asm-generic: flags, stack, parent_tid, tls, child_tid; x86-64 has the last two the other way round.
     const bool generic = c.abi().generic_structs;
-    return do_clone(c.t, c.a[0], c.a[1], c.a[2], generic ? c.a[4] : c.a[3], generic ? c.a[3] : c.a[4]);
+    CloneRequest r;
+    r.flags = static_cast<u32>(c.a[0]) & ~u64{0xff};
+    r.exit_signal = static_cast<int>(c.a[0] & 0xff);
+    r.stack = c.a[1];
+    r.parent_tid = r.pidfd = c.a[2];  // one pointer for both
+    r.child_tid = generic ? c.a[4] : c.a[3];
+    r.tls = generic ? c.a[3] : c.a[4];
+    return do_clone(c.t, r);
 }
 
 i64 sys_clone3(Call& c) {
@@ -90,27 +97,34 @@ i64 sys_clone3(Call& c) {
         u64 flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size,
             cgroup;
     } a{};
-    constexpr u64 kVer0 = 64;
+    constexpr u64 kVer0 = 64, kMaxPidLevels = 32;
+    constexpr u64 kKnown = 0xffffffff | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP;
     if (c.a[1] < kVer0) return -EINVAL;
     if (c.a[1] > 4096) return -E2BIG;
     if (!c.mm().read(c.a[0], &a, std::min<u64>(c.a[1], sizeof a))) return -EFAULT;
-    if ((a.exit_signal & ~u64{0xff}) || (a.flags & 0xff) || (a.stack && !a.stack_size) ||
-        (!a.stack && a.stack_size))
-        return -EINVAL;
-    // What clone cannot say: chosen PIDs, cgroups, CLONE_CLEAR_SIGHAND, a pidfd beside a parent tid. libc
-    // then uses clone.
-    if (a.set_tid_size || a.flags >> 32) return -ENOSYS;
-    // clone has one pointer for both the parent's copy of the tid and the pidfd.
-    const bool two = (a.flags & CLONE_PIDFD) && (a.flags & CLONE_PARENT_SETTID);
-    const u64 flags = two ? a.flags & ~u64{CLONE_PIDFD} : a.flags;
-    const u64 parent_tid = flags & CLONE_PIDFD ? a.pidfd : a.parent_tid;
-    const i64 pid =
-        do_clone(c.t, flags | a.exit_signal, a.stack + a.stack_size, parent_tid, a.child_tid, a.tls);
-    if (pid > 0 && two) {
-        const i32 fd = static_cast<i32>(raw_syscall(SYS_pidfd_open, static_cast<u64>(pid), 0));
-        if (fd >= 0) c.put(a.pidfd, fd);
+    if (c.a[1] > sizeof a) {  // a newer structure: what we do not know must be zero
+        std::string rest(c.a[1] - sizeof a, '\0');
+        if (!c.mm().read(c.a[0] + sizeof a, rest.data(), rest.size())) return -EFAULT;
+        if (rest.find_first_not_of('\0') != rest.npos) return -E2BIG;
     }
-    return pid;
+    if (a.set_tid_size > kMaxPidLevels || !a.set_tid != !a.set_tid_size) return -EINVAL;
+    if (a.exit_signal > 64 || (a.flags & ~kKnown) || (a.flags & (0xff & ~u64{CLONE_NEWTIME})) ||
+        (a.flags & CLONE_DETACHED) || !a.stack != !a.stack_size)
+        return -EINVAL;
+    if ((a.flags & (CLONE_THREAD | CLONE_PARENT)) && a.exit_signal) return -EINVAL;
+    if ((a.flags & CLONE_INTO_CGROUP) && (a.cgroup > 0x7fffffff || c.a[1] < sizeof a)) return -EINVAL;
+    CloneRequest r;
+    r.flags = a.flags;
+    r.exit_signal = static_cast<int>(a.exit_signal);
+    r.stack = a.stack + a.stack_size;
+    r.parent_tid = a.parent_tid;
+    r.child_tid = a.child_tid;
+    r.tls = a.tls;
+    r.pidfd = a.pidfd;
+    r.cgroup = a.cgroup;
+    r.set_tid.resize(a.set_tid_size);
+    if (a.set_tid && !c.mm().read(a.set_tid, r.set_tid.data(), a.set_tid_size * sizeof(i32))) return -EFAULT;
+    return do_clone(c.t, r);
 }
 
 i64 sys_set_tid_address(Call& c) {
