@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Times every kernel natively, under vm and under QEMU user mode, interleaved, and prints ratios of user CPU time.
+With `real` as the first argument: real programs of a Debian sysroot instead (real.py), and user and system CPU time.
 
 Each round runs native, vm, QEMU one after the other; a ratio is taken within a round, and the median over rounds is
 quoted, because the machine's speed drifts. Output of all three must be equal. Raw figures go to bench/results/.
@@ -15,6 +16,8 @@ import statistics
 import subprocess
 import sys
 import time
+
+import real
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "bench"
@@ -37,7 +40,7 @@ def compile_kernels(sources, isa):
 
 
 def timed(cmd):
-    """Runs cmd; returns (user CPU s, system CPU s, wall s, peak RSS KiB, stdout)."""
+    """Runs cmd; returns (user CPU s, system CPU s, wall s, peak RSS KiB, stdout). Children that it waited for count with it."""
     r, w = os.pipe()
     start = time.monotonic()
     pid = os.posix_spawnp(cmd[0], cmd, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, w, 1), (os.POSIX_SPAWN_CLOSE, r)])
@@ -58,9 +61,46 @@ def geomean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
 
 
+def sysroot(*args):
+    return subprocess.run([ROOT / "tools/sysroot.sh", *args], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def kernel_rows(a, vm, qemu):
+    """(name, class, {who: command}) of each kernel that was asked for."""
+    sources = [s for s in sorted((ROOT / "bench/kernels").glob("*.c")) if chosen(a, s.stem)]
+    compile_kernels(sources, a.isa)
+    for src in sources:
+        kind = re.search(r"// class: (\w+)", src.read_text())[1]
+        guest, scale = str(OUT / f"{src.stem}.{a.isa}"), str(a.scale)
+        yield src.stem, kind, {"native": [str(OUT / f"{src.stem}.native"), scale], "vm": [*vm, guest, scale], "qemu": [qemu, guest, scale]}
+
+
+def real_rows(a, vm, qemu):
+    """The same of the real programs. Where vm keeps translations on disk, each is run without; those that measure starting, also with."""
+    programs = [p for p in real.PROGRAMS if chosen(a, p.name) or chosen(a, p.name + "-cached")]
+    if not programs:
+        return
+    guest, native = sysroot(a.isa, "--long"), sysroot("amd64", "--long")
+    real.inputs(native, a.isa)
+    home = os.environ.get("HOME", "/")
+    os.environ.clear()
+    os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C", TZ="UTC", PYTHONPYCACHEPREFIX=str(real.IN / "pycache"))
+    keeps = "--no-cache" in sh(a.vm, "run", "--help-all")
+    for p in programs:
+        cold = [*vm, "--no-cache"] if keeps else vm
+        yield p.name, p.kind, real.commands(p, cold, qemu, a.isa, guest, native)
+        if keeps and p.kind == "start":
+            yield p.name + "-cached", "start-cached", real.commands(p, [*vm, "--cache", str(real.IN / "cache")], qemu, a.isa, guest, native)
+
+
+def chosen(a, name):
+    return not a.names or any(re.search(k, name) for k in a.names)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("kernels", nargs="*", help="regular expressions on kernel names (default: all)")
+    ap.add_argument("names", nargs="*", metavar="NAME",
+                    help="regular expressions on names (default: all); first `real`: programs instead of kernels")
     ap.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
     ap.add_argument("--scale", type=int, default=1, help="work per run")
     ap.add_argument("--isa", default="riscv64", choices=["riscv64"])
@@ -68,48 +108,47 @@ def main():
     ap.add_argument("--vm-arg", action="append", default=[], help="extra argument to vm run, e.g. --vm-arg=--jit-opt=-avx")
     ap.add_argument("--qemu", default=None, help="QEMU binary (default qemu-ISA)")
     ap.add_argument("--no-save", action="store_true", help="do not append to bench/results/")
-    a = ap.parse_args()
-    sources = [s for s in sorted((ROOT / "bench/kernels").glob("*.c"))
-               if not a.kernels or any(re.search(k, s.stem) for k in a.kernels)]
-    if not sources:
-        sys.exit("bench: no kernel matches")
-    compile_kernels(sources, a.isa)
+    a = ap.parse_intermixed_args()
+    whole = a.names[:1] == ["real"]  # programs as they are: system time counts
+    a.names = a.names[whole:]
     qemu = a.qemu or f"qemu-{a.isa}"
-    print(f"{'kernel':16} {'native s':>9} {'vm s':>9} {'qemu s':>9} {'vm/native':>10} {'qemu/native':>12} {'qemu/vm':>8}")
+    what = "program" if whole else "kernel"
+    print(f"{what:16} {'native s':>9} {'vm s':>9} {'qemu s':>9} {'vm/native':>10} {'qemu/native':>12} {'qemu/vm':>8}")
     rows = []
-    for src in sources:
-        kind = re.search(r"// class: (\w+)", src.read_text())[1]
-        guest, scale = str(OUT / f"{src.stem}.{a.isa}"), str(a.scale)
-        commands = {"native": [str(OUT / f"{src.stem}.native"), scale],
-                    "vm": [a.vm, "run", *a.vm_arg, guest, scale],
-                    "qemu": [qemu, guest, scale]}
+    for name, kind, commands in (real_rows if whole else kernel_rows)(a, [a.vm, "run", *a.vm_arg], qemu):
+        if whole:
+            timed(commands["vm"])  # compiled Python modules, translations on disk, the host's page cache
         rounds = []
         for i in range(a.runs):
-            results = {name: timed(cmd) for name, cmd in commands.items()}
-            outputs = {name: r[4] for name, r in results.items()}
-            if len(set(outputs.values())) != 1:
-                sys.exit(f"bench: {src.stem}: outputs differ: {outputs}")
-            rounds.append({name: r[:4] for name, r in results.items()})
-        cpu = lambda name: statistics.median(max(r[name][0], 1e-4) for r in rounds)
-        ratio = lambda x, y: statistics.median(max(r[x][0], 1e-4) / max(r[y][0], 1e-4) for r in rounds)
-        row = {"kernel": src.stem, "class": kind, "native": cpu("native"), "vm": cpu("vm"), "qemu": cpu("qemu"),
+            results = {who: timed(cmd) for who, cmd in commands.items()}
+            if len({r[4] for r in results.values()}) != 1:
+                sys.exit(f"bench: {name}: outputs differ: {dict((who, r[4][-2000:]) for who, r in results.items())}")
+            rounds.append({who: r[:4] for who, r in results.items()})
+        seconds = lambda r: max(r[0] + r[1] if whole else r[0], 1e-4)
+        cpu = lambda who: statistics.median(seconds(r[who]) for r in rounds)
+        ratio = lambda x, y: statistics.median(seconds(r[x]) / seconds(r[y]) for r in rounds)
+        row = {what: name, "class": kind, "native": cpu("native"), "vm": cpu("vm"), "qemu": cpu("qemu"),
                "vm_over_native": ratio("vm", "native"), "qemu_over_native": ratio("qemu", "native"),
                "qemu_over_vm": ratio("qemu", "vm"), "rounds": rounds}
         rows.append(row)
-        print(f"{src.stem:16} {row['native']:9.3f} {row['vm']:9.3f} {row['qemu']:9.3f} {row['vm_over_native']:10.2f} "
+        print(f"{name:16} {row['native']:9.3f} {row['vm']:9.3f} {row['qemu']:9.3f} {row['vm_over_native']:10.2f} "
               f"{row['qemu_over_native']:12.2f} {row['qemu_over_vm']:8.2f}", flush=True)
+    if not rows:
+        sys.exit(f"bench: no {what} matches")
     print()
     classes = sorted({r["class"] for r in rows}) + ["all"]
     summary = {}
     for c in classes:
-        these = [r for r in rows if c in (r["class"], "all")]
+        these = [r for r in rows if c == r["class"] or (c == "all" and not r["class"].startswith("start"))]
+        if not these:
+            continue
         summary[c] = {k: geomean([r[k] for r in these]) for k in ("vm_over_native", "qemu_over_native", "qemu_over_vm")}
-        print(f"geomean {c:8} {'':29} {summary[c]['vm_over_native']:10.2f} {summary[c]['qemu_over_native']:12.2f} "
-              f"{summary[c]['qemu_over_vm']:8.2f}   ({len(these)} kernels)")
+        print(f"geomean {c:12} {'':25} {summary[c]['vm_over_native']:10.2f} {summary[c]['qemu_over_native']:12.2f} "
+              f"{summary[c]['qemu_over_vm']:8.2f}   ({len(these)} {what}s)")
     worst = min(rows, key=lambda r: r["qemu_over_vm"])
-    print(f"slowest against QEMU: {worst['kernel']} {worst['qemu_over_vm']:.2f}")
+    print(f"slowest against QEMU: {worst[what]} {worst['qemu_over_vm']:.2f}")
     if not a.no_save:
-        out = ROOT / "bench/results" / f"{a.isa}.jsonl"
+        out = ROOT / "bench/results" / (f"{a.isa}-real.jsonl" if whole else f"{a.isa}.jsonl")
         out.parent.mkdir(exist_ok=True)
         cpu_model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
         with out.open("a") as f:
@@ -117,7 +156,7 @@ def main():
                                 "dirty": bool(sh("git", "status", "--porcelain", "src")),
                                 "machine": {"cpu": cpu_model and cpu_model[1], "cores": os.cpu_count(), "kernel": platform.release()},
                                 "qemu": sh(qemu, "--version").splitlines()[0], "vm_args": a.vm_arg, "scale": a.scale,
-                                "summary": summary, "kernels": rows}) + "\n")
+                                "summary": summary, f"{what}s": rows}) + "\n")
         print(f"raw figures appended to {out.relative_to(ROOT)}")
 
 

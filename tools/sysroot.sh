@@ -1,20 +1,31 @@
 #!/usr/bin/env bash
 # Unpacks a Debian sysroot of another architecture from Debian's packages; runs none of their code.
 #   tools/sysroot.sh ARCH [PACKAGE...]      ARCH: riscv64, arm64, amd64; default packages: what tests/programs needs
+#   tools/sysroot.sh ARCH --long            what the long suites need (about 2.5 GB), beside the other; amd64 is their native reference
 # Prints the directory. The mirror is the one apt here is configured with; packages are checked by apt's signatures.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 . tools/lib.sh
 
-arch=${1:?usage: tools/sysroot.sh ARCH [PACKAGE...]}
+arch=${1:?usage: tools/sysroot.sh ARCH [--long | PACKAGE...]}
 shift || true
 suite=${SUITE:-trixie}
-packages=("$@")
-[ ${#packages[@]} -gt 0 ] || packages=(busybox-static bash coreutils dash grep sed mawk findutils diffutils tar gzip bzip2 xz-utils
+name=$suite-$arch
+base=(busybox-static bash coreutils dash grep sed mawk findutils diffutils tar gzip bzip2 xz-utils
     perl-base python3 python3-minimal sqlite3 bc file util-linux libc-bin)
+if [ "${1:-}" = --long ]; then
+    name=$name-long
+    packages=("${base[@]}" gawk zstd perl libpython3.13-testsuite procps iproute2 openssl gcc libc6-dev make git lua5.4 luajit ruby nodejs
+        openjdk-21-jdk-headless golang-go php-cli pypy3 redis-server redis-tools postgresql mariadb-server nginx curl wget stress-ng)
+    [ "$arch" = riscv64 ] || packages+=(gcc-14-riscv64-linux-gnu)
+elif [ $# -gt 0 ]; then
+    packages=("$@")
+else
+    packages=("${base[@]}")
+fi
 keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 [ -f "$keyring" ] || install_packages debian-archive-keyring
-root=$(cache_root)/sysroot-$suite-$arch
+root=$(cache_root)/sysroot-$name
 key=$(printf '%s\n' "$suite" "${packages[@]}" | sha256sum | cut -c1-16)
 if [ "$(cat "$root/.complete" 2>/dev/null)" = "$key" ]; then
     echo "$root"
@@ -26,7 +37,7 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)/$(LABEL)/$(COMPONE
 [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian/*$' || true)
 [ -n "$mirror" ] || { echo "sysroot: no Debian mirror in apt's configuration" >&2; exit 1; }
 
-work=$(cache_root)/apt-$suite-$arch
+work=$(cache_root)/apt-$name
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
 : > "$work/status"
 echo "deb [signed-by=$keyring arch=$arch] ${mirror%/} $suite main" > "$work/sources.list"
