@@ -84,7 +84,7 @@ bool Jit::still_current(const Worker& w) const {
 
 Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out) {
     const std::lock_guard lock(mutex_);
-    if (Translation* existing = map_.find(pc, mode)) {  // another thread was faster
+    if (Translation* existing = lookup(pc, mode)) {  // another thread was faster
         *out = existing;
         return Publish::Done;
     }
@@ -162,9 +162,11 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
 void Jit::publish(Translation& t) {
     std::vector<LookupMap::TablePtr> outgrown;
     map_.insert(&t, outgrown);
+    const u64 start = t.pc / 2 % kStartBits;
+    starts_[start / 64].fetch_or(u64{1} << start % 64, std::memory_order_relaxed);
     for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
     for (Link& l : t.links)
-        if (Translation* to = map_.find(l.target_pc, t.mode)) set_target(l, to);
+        if (Translation* to = lookup(l.target_pc, t.mode)) set_target(l, to);
 }
 
 void Jit::relocate(Worker& w, u32 offset) const {

@@ -81,9 +81,14 @@ class Jit {
     Jit& operator=(const Jit&) = delete;
 
     // --- lookup: lock-free, async-signal-safe
-    Translation* lookup(u64 pc, u32 mode) const { return map_.find(pc, mode); }
+    Translation* lookup(u64 pc, u32 mode) const { return may_begin(pc) ? map_.find(pc, mode) : nullptr; }
     /// What code `host_pc` lies in. False: in none.
     bool find(u64 host_pc, CodeSite& site) const;
+    /// False: no translation was ever made of a block at `pc`. Cheap.
+    bool may_begin(u64 pc) const {
+        const u64 b = pc / 2 % kStartBits;
+        return starts_[b / 64].load(std::memory_order_relaxed) >> b % 64 & 1;
+    }
     bool contains(u64 host_pc) const { return cache_.contains(host_pc); }
     const Host& host() const { return host_; }
     u64 code_base() const { return reinterpret_cast<u64>(cache_.memory().rx()); }
@@ -177,6 +182,8 @@ class Jit {
     Host host_;
     CodeCache cache_;
     LookupMap map_;
+    static constexpr u64 kStartBits = u64{1} << 19;
+    std::array<std::atomic<u64>, kStartBits / 64> starts_{};  ///< where blocks begin, hashed
     std::atomic<bool> alone_{true};
     std::atomic<bool> shared_{false};  ///< memory_is_shared() is through
     mutable std::mutex mutex_;

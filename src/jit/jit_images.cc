@@ -10,8 +10,8 @@ namespace vm::jit {
 namespace {
 
 constexpr u64 kPage = 4096;
-/// Saving costs about what translating a few dozen blocks does; and a file that grows is written as a whole.
-constexpr u32 kFewFresh = 24, kFreshShare = 32;
+/// Saving costs about what translating a dozen blocks does; and a file that grows is written as a whole.
+constexpr u32 kFewFresh = 12, kFreshShare = 32;
 
 std::vector<u64> pages_of(std::span<const BlockRef> blocks) {
     std::vector<u64> pages;

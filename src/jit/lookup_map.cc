@@ -4,11 +4,16 @@
 
 namespace vm::jit {
 
-/// Slots follow the header. nullptr: never used; kGone: erased, the search goes on.
+/// nullptr: never used; kGone: erased, the search goes on.
+struct LookupMap::Slot {
+    std::atomic<u64> pc;  ///< of `translation`: a search touches only the translation that it finds
+    std::atomic<Translation*> translation;
+};
+
 struct LookupMap::Table {
     u32 mask;
     u32 used;  ///< slots that are not nullptr
-    std::atomic<Translation*>* slots;
+    Slot* slots;
 };
 
 namespace {
@@ -30,7 +35,7 @@ void LookupMap::TableDeleter::operator()(Table* t) const {
 }
 
 LookupMap::TablePtr LookupMap::make_table(u32 capacity) {
-    return TablePtr(new Table{capacity - 1, 0, new std::atomic<Translation*>[capacity]()});
+    return TablePtr(new Table{capacity - 1, 0, new Slot[capacity]()});
 }
 
 LookupMap::LookupMap() {
@@ -45,9 +50,11 @@ Translation* LookupMap::find(u64 pc, u32 mode) const {
     const u64 h = hash(pc, mode);
     const Table& t = *shards_[shard_of(h)].load(std::memory_order_acquire);
     for (u64 i = h;; i++) {
-        Translation* x = t.slots[i & t.mask].load(std::memory_order_acquire);
+        const Slot& s = t.slots[i & t.mask];
+        Translation* x = s.translation.load(std::memory_order_acquire);
         if (x == nullptr) return nullptr;
-        if (x != kGone && x->pc == pc && x->mode == mode) return x;
+        if (s.pc.load(std::memory_order_relaxed) != pc || x == kGone) continue;
+        if (x->pc == pc && x->mode == mode) return x;
     }
 }
 
@@ -58,16 +65,17 @@ void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
     if ((table->used + 1) * 2 > table->mask + 1) {  // at most half full, so that a search always ends
         u32 live = 0;
         for (u32 i = 0; i <= table->mask; i++) {
-            const Translation* x = table->slots[i].load(std::memory_order_relaxed);
+            const Translation* x = table->slots[i].translation.load(std::memory_order_relaxed);
             live += x != nullptr && x != kGone;
         }
         TablePtr bigger = make_table(live * 4 > table->mask ? (table->mask + 1) * 2 : table->mask + 1);
         for (u32 i = 0; i <= table->mask; i++) {
-            Translation* x = table->slots[i].load(std::memory_order_relaxed);
+            Translation* x = table->slots[i].translation.load(std::memory_order_relaxed);
             if (x == nullptr || x == kGone) continue;
             u64 at = hash(x->pc, x->mode);
-            while (bigger->slots[at & bigger->mask].load(std::memory_order_relaxed) != nullptr) at++;
-            bigger->slots[at & bigger->mask].store(x, std::memory_order_relaxed);
+            while (bigger->slots[at & bigger->mask].translation.load(std::memory_order_relaxed) != nullptr) at++;
+            bigger->slots[at & bigger->mask].pc.store(x->pc, std::memory_order_relaxed);
+            bigger->slots[at & bigger->mask].translation.store(x, std::memory_order_relaxed);
             bigger->used++;
         }
         outgrown.emplace_back(table);
@@ -76,13 +84,14 @@ void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
     }
     u64 i = h;
     for (;; i++) {
-        const Translation* x = table->slots[i & table->mask].load(std::memory_order_relaxed);
+        const Translation* x = table->slots[i & table->mask].translation.load(std::memory_order_relaxed);
         if (x == nullptr || x == kGone) {
             table->used += x == nullptr;
             break;
         }
     }
-    table->slots[i & table->mask].store(t, std::memory_order_release);
+    table->slots[i & table->mask].pc.store(t->pc, std::memory_order_relaxed);
+    table->slots[i & table->mask].translation.store(t, std::memory_order_release);
     size_++;
 }
 
@@ -90,7 +99,7 @@ void LookupMap::erase(const Translation* t) {
     const u64 h = hash(t->pc, t->mode);
     Table& table = *shards_[shard_of(h)].load(std::memory_order_relaxed);
     for (u64 i = h;; i++) {
-        auto& slot = table.slots[i & table.mask];
+        auto& slot = table.slots[i & table.mask].translation;
         const Translation* x = slot.load(std::memory_order_relaxed);
         if (x == nullptr) return;
         if (x == t) {
@@ -105,8 +114,8 @@ void LookupMap::clear() {
     for (auto& s : shards_) {
         Table& t = *s.load(std::memory_order_relaxed);
         for (u32 i = 0; i <= t.mask; i++)
-            if (t.slots[i].load(std::memory_order_relaxed) != nullptr)
-                t.slots[i].store(kGone, std::memory_order_release);
+            if (t.slots[i].translation.load(std::memory_order_relaxed) != nullptr)
+                t.slots[i].translation.store(kGone, std::memory_order_release);
     }
     size_ = 0;
 }

@@ -19,6 +19,7 @@ class LookupMap {
     LookupMap(const LookupMap&) = delete;
     LookupMap& operator=(const LookupMap&) = delete;
 
+    struct Slot;
     struct Table;
     struct TableDeleter {
         void operator()(Table* t) const;

@@ -27,6 +27,8 @@ class Worker {
 
   private:
     friend class Jit;
+    static bool known(void* self, u64 pc);
+    u32 mode_ = 0;
     static u64 fetch(void* self, u64 pc, void* out, u64 size);
     void note_pages(u64 begin, u64 end);
 

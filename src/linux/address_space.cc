@@ -24,6 +24,8 @@ constexpr u32 kMapTypeMask = 0xf, kMapFixed = 0x10, kMapAnonymous = 0x20, kMapGr
 /// MAP_EXECUTABLE.
 constexpr u32 kMapIgnored = 0x40 | 0x800 | 0x1000;
 constexpr u32 kProtKnown = PROT_READ | PROT_WRITE | PROT_EXEC | 0x8 | 0x01000000 | 0x02000000;
+/// Object files are spread over this part of the mmap area, below what other mappings usually fill.
+constexpr u64 kFilesBelowTop = u64{8} << 30, kFilesBytes = u64{16} << 30, kFileUnit = u64{2} << 20;
 constexpr u64 kBrkGap = u64{1} << 20;  ///< the heap stays so far away from what lies above it
 
 /// What the host mapping gets for a guest permission.
@@ -144,6 +146,11 @@ i64 AddressSpace::mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offse
         struct statfs fs {};
         if (::fstatfs(fd, &fs) == 0 && (static_cast<u64>(fs.f_flags) & ST_NOEXEC)) return -EPERM;
     }
+    // Loaders say MAP_DENYWRITE, or map the code first.
+    constexpr u32 kDenyWrite = 0x800;
+    if (addr == 0 && offset == 0 && fd >= 0 && type == MAP_PRIVATE && !(flags & kMapFixed) &&
+        ((flags & kDenyWrite) || (prot & PROT_EXEC)))
+        addr = place_of_file(fd, len);
     MmapCall call{addr, len, prot, flags, fd, offset, std::move(path)};
     bool had_code = false;
     i64 r;
@@ -154,6 +161,24 @@ i64 AddressSpace::mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offse
     if (had_code && r >= 0) invalidate(static_cast<u64>(r), len);
     if (r >= 0 && type != MAP_PRIVATE && (prot & PROT_WRITE)) note_shared();
     return r;
+}
+
+bool AddressSpace::is_free(u64 at, u64 len) const {
+    return at >= layout_.mmap_low && in_range(at, len) && !impl_->tree.any_in(at, at + len) &&
+           !impl_->tree.reserved(at, at + len);
+}
+
+u64 AddressSpace::place_of_file(int fd, u64 len) const {
+    struct stat st {};
+    if (layout_.mmap_top - layout_.mmap_low < kFilesBelowTop + kFilesBytes || len > kFilesBytes) return 0;
+    if (::fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) return 0;
+    u64 h = static_cast<u64>(st.st_size) * 0x9e3779b97f4a7c15;
+    h ^= static_cast<u64>(st.st_mtim.tv_sec) * 0xc2b2ae3d27d4eb4f + static_cast<u64>(st.st_mtim.tv_nsec);
+    h = (h ^ h >> 32) * 0x9e3779b97f4a7c15;
+    const u64 at = align_down(layout_.mmap_top - kFilesBelowTop - kFilesBytes, kFileUnit) +
+                   (h >> 32) % ((kFilesBytes - len) / kFileUnit + 1) * kFileUnit;
+    const std::lock_guard guard(impl_->lock);
+    return is_free(at, len) ? at : 0;
 }
 
 void AddressSpace::note_shared() {
@@ -199,8 +224,7 @@ i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
     } else {
         // A wish is taken if it is free; otherwise, and without one, the highest hole.
         at = align_up(std::min(c.addr, layout_.task_size), align);
-        bool wished = at >= layout_.mmap_low && in_range(at, c.len) && !tree.any_in(at, at + c.len) &&
-                      !tree.reserved(at, at + c.len);
+        bool wished = is_free(at, c.len);
         for (;; wished = false) {
             if (!wished) at = tree.choose(c.len, align);
             if (at == 0) return -ENOMEM;

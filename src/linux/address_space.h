@@ -52,6 +52,9 @@ class AddressSpace : public engine::GuestMemory {
     AddressSpace& operator=(const AddressSpace&) = delete;
 
     i64 mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offset, std::string path = {});
+    /// Where an object file of `len` bytes should go: the same place in every process, so that translations of it
+    /// can be shared. 0: no such place is free.
+    u64 place_of_file(int fd, u64 len) const;
     i64 munmap(u64 addr, u64 len);
     i64 mprotect(u64 addr, u64 len, u32 prot);
     i64 mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr);
@@ -107,6 +110,7 @@ class AddressSpace : public engine::GuestMemory {
     struct Impl;
     struct MmapCall;
     i64 mmap_locked(MmapCall& call, bool* had_code);
+    bool is_free(u64 at, u64 len) const;
     i64 mremap_locked(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr, bool* had_code);
     i64 mremap_move(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 target, bool* had_code);
     void invalidate(u64 addr, u64 len);

@@ -143,7 +143,8 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
                                 name, e.error().message, p.abi().name),
                     e.error().os_errno);
     }
-    auto bias = map_elf(p.mm(), fd, *e, 0, path);
+    const u64 span = align_up(e->high, p.mm().page_size()) - align_down(e->low, p.mm().page_size());
+    auto bias = map_elf(p.mm(), fd, *e, p.mm().place_of_file(fd, span), path);
     if (!bias) return std::unexpected(bias.error());
     return Loaded{e->entry + *bias, align_down(e->low, p.mm().page_size()) + *bias};
 }

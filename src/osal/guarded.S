@@ -74,8 +74,19 @@ FUNC vm_guarded_cas8
     DONE
 FUNC vm_guarded_copy       // (to, from, bytes)
     movq %rdx, %rcx
-    rep movsb
-    DONE
+    cmpq $256, %rdx        // "rep movsb" takes its time to begin
+    ja 2f
+1:  subq $16, %rcx
+    jb 3f
+    movdqu (%rsi), %xmm0
+    movdqu %xmm0, (%rdi)
+    addq $16, %rsi
+    addq $16, %rdi
+    jmp 1b
+3:  addq $16, %rcx
+    jz 4f
+2:  rep movsb
+4:  DONE
 FUNC vm_guarded_zero       // (to, bytes)
     movq %rsi, %rcx
     xorl %eax, %eax

@@ -15,7 +15,7 @@ void Translator::run() {
     while (!b.terminated()) {
         u32 bits = 0;
         u64 fault = 0;
-        if (out_.guest_insns == std::max(request_.max_insns, 1u)) {
+        if (out_.guest_insns == std::max(request_.max_insns, 1u) || at_known_block()) {
             b.jump(pc_);
         } else if (const unsigned length = fetch(&bits, &fault)) {
             translate_one(bits, length);
@@ -23,6 +23,12 @@ void Translator::run() {
             stop_unfetchable(fault);
         }
     }
+}
+
+/// Is the rest a block already? To translate it again costs more than the jump there.
+bool Translator::at_known_block() const {
+    return request_.known != nullptr && out_.guest_insns - request_.stop_after <= request_.stop_span &&
+           request_.known(request_.fetch_ctx, pc_);
 }
 
 void Translator::translate_one(u32 bits, unsigned length) {

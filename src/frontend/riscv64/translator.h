@@ -92,6 +92,7 @@ class Translator {
     /// cannot be read.
     unsigned fetch(u32* bits, u64* fault);
     bool fetch_half(u64 pc, u16* out);
+    bool at_known_block() const;
     void translate_one(u32 bits, unsigned length);
     void stop_unfetchable(u64 fault);
     void cover(u64 pc, unsigned length);

@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+"""Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing.
+
+run.py [VM]: with a guest program that is compiled here; figures go to build/results/images.json.
+"""
+import json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+VM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/release/vm")
+OUT = ROOT / "build/guests/images"
+KILLS = int(os.environ.get("KILLS", "100"))
+FUNCTIONS = 3000
+failures = []
+
+
+def check(what, good, more=""):
+    print(f"{'ok  ' if good else 'FAIL'} {what}{' ' + str(more) if more != '' else ''}", flush=True)
+    if not good:
+        failures.append(what)
+
+
+def build():
+    """A program of many functions: it prints one number, then sleeps if it is asked to."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    source = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
+    for i in range(FUNCTIONS):
+        source += (f"__attribute__((noinline)) static unsigned f{i}(unsigned x) "
+                   f"{{ for (int n = 0; n < 3; n++) if (x & 1) x = x * {2 * i + 3}u + {i}; else x = (x >> 1) ^ {i * 7}u; return x; }}\n")
+    source += "static unsigned (*all[])(unsigned) = {" + ", ".join(f"f{i}" for i in range(FUNCTIONS)) + "};\n"
+    source += ("int main(int c, char** v) { unsigned x = 1; int to = c > 1 ? atoi(v[1]) : %d;\n"
+               "for (int n = 0; n < 3; n++) for (int i = 0; i < to; i++) x = all[i](x);\n"
+               "printf(\"%%u\\n\", x); fflush(stdout); if (c > 2) sleep(atoi(v[2])); return 0; }\n" % FUNCTIONS)
+    (OUT / "many.c").write_text(source)
+    for compiler, name in (("gcc", "many.native"), ("riscv64-linux-gnu-gcc", "many.riscv64")):
+        subprocess.run([compiler, "-O1", "-static", "-o", OUT / name, OUT / "many.c"], check=True)
+
+
+def run(cache, *args, stats=None):
+    cmd = [VM, "run", "--cache", cache] + (["--stats", stats] if stats else []) + [OUT / "many.riscv64", *args]
+    return subprocess.run(cmd, capture_output=True, text=True)
+
+
+def stats_of(cache, *args):
+    with tempfile.NamedTemporaryFile() as f:
+        r = run(cache, *args, stats=f.name)
+        return r, json.load(open(f.name))
+
+
+def verify(cache):
+    r = subprocess.run([VM, "cache", "verify", "--cache", cache, "-o", "json"], capture_output=True, text=True)
+    return json.loads(r.stdout) if r.stdout else {"bad": -1, "error": r.stderr}
+
+
+def cpu(cmd):
+    p = subprocess.Popen(cmd, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(p.pid, 0)
+    return usage.ru_utime + usage.ru_stime
+
+
+def unfinished(cache):
+    try:
+        return any(name.startswith(".tmp-") for name in os.listdir(cache))
+    except FileNotFoundError:
+        return False
+
+
+def killed_writers(cache, expected):
+    """Half of them at a random time, half while a file is being written."""
+    start = time.monotonic()
+    run(cache)
+    whole = time.monotonic() - start
+    hit = writing = wrong = bad = n = 0
+    while hit < KILLS and n < 20 * KILLS:
+        n += 1
+        # A new part of the program each time, so that there is something to write, and old files to put in place of.
+        part = str(random.randrange(200, FUNCTIONS))
+        if n % 4 == 0:
+            shutil.rmtree(cache, ignore_errors=True)
+        for left in pathlib.Path(cache).glob(".tmp-*"):
+            left.unlink()
+        p = subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64", part], stdout=subprocess.DEVNULL)
+        if n % 2:
+            while p.poll() is None and not unfinished(cache):
+                pass
+            time.sleep(random.uniform(0, 0.002))
+        else:
+            time.sleep(random.uniform(0, whole))
+        p.send_signal(signal.SIGKILL)
+        if p.wait() != -signal.SIGKILL:
+            continue
+        hit += 1
+        writing += unfinished(cache)
+        if os.path.isdir(cache):
+            bad += verify(cache)["bad"] != 0
+        if hit % 5 == 0:
+            r = run(cache)
+            wrong += r.stdout != expected or r.returncode != 0
+    check(f"{hit} writers killed", hit == KILLS and writing > 0 and bad == 0 and wrong == 0,
+          f"({writing} in the middle of a file, {bad} left a damaged file, {wrong} wrong results)")
+    return {"hit": hit, "while_writing": writing}
+
+
+def many_writers(cache, expected):
+    shutil.rmtree(cache, ignore_errors=True)
+    ps = [subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64"], stdout=subprocess.PIPE, text=True)
+          for _ in range(8)]
+    outputs = [p.communicate()[0] for p in ps]
+    check("8 writers at once", all(o == expected for o in outputs) and verify(cache)["bad"] == 0)
+
+
+def damaged(cache, expected):
+    shutil.rmtree(cache, ignore_errors=True)
+    run(cache)
+    files = list(pathlib.Path(cache).glob("*.vmi"))
+    good = {f: f.read_bytes() for f in files}
+    wrong = used = 0
+    for f, data in good.items():
+        # One byte in each of 40 parts of the file: header, every table, stubs, code, thunks.
+        for n in range(40):
+            at = min(len(data) - 1, len(data) * n // 40 + random.randrange(max(1, len(data) // 40)))
+            bad = bytearray(data)
+            bad[at] ^= 1 << random.randrange(8)
+            f.write_bytes(bad)
+            r, s = stats_of(cache)
+            wrong += r.stdout != expected or r.returncode != 0
+            used += s["images_loaded"] == len(files)
+        f.write_bytes(data)
+    check("a damaged byte in each part of a file", wrong == 0 and used == 0, f"({wrong} wrong, {used} used)")
+    f = files[0]
+    for name, change in (("cut short", lambda: f.write_bytes(good[f][:len(good[f]) // 2])),
+                         ("empty", lambda: f.write_bytes(b"")),
+                         ("of another name", lambda: f.write_bytes(f.with_name("0" * 32 + ".vmi").read_bytes())),
+                         ("written by others", lambda: f.chmod(0o666)),
+                         ("of another user", lambda: os.chown(f, 12345, 12345) if os.geteuid() == 0 else f.chmod(0o622))):
+        f.with_name("0" * 32 + ".vmi").write_bytes(good[f])
+        change()
+        r, s = stats_of(cache)
+        check(f"a file {name}", r.stdout == expected and (name == "of another name" or s["images_loaded"] < len(files)))
+        f.unlink(missing_ok=True)
+        f.with_name("0" * 32 + ".vmi").unlink(missing_ok=True)
+        f.write_bytes(good[f])
+        f.chmod(0o600)
+    os.chmod(cache, 0o777)
+    r = run(cache)
+    check("a directory that others can write", r.returncode == 125 and "belongs to another user or can be written" in r.stderr, r.stderr.strip())
+    os.chmod(cache, 0o700)
+
+
+def stats_of_dir(cache):
+    return sum(f.stat().st_size for f in pathlib.Path(cache).iterdir())
+
+
+def limit(cache):
+    r = subprocess.run([VM, "cache", "prune", "--cache", cache, "--size", "0"], capture_output=True, text=True)
+    check("prune leaves nothing", r.returncode == 0 and stats_of_dir(cache) == 0, r.stdout.strip())
+
+
+def second_run(cache):
+    shutil.rmtree(cache, ignore_errors=True)
+    command = [VM, "run", "--cache", cache, OUT / "many.riscv64"]
+    cold = cpu(command)
+    warm = min(cpu(command) for _ in range(5))
+    check("a second run takes less than half the time", warm < cold / 2, f"({cold * 1000:.1f} ms, then {warm * 1000:.1f} ms)")
+    return {"cold_ms": cold * 1000, "warm_ms": warm * 1000}
+
+
+def sharing(cache):
+    """Ten processes at once: what of the images each has to itself."""
+    ps = [subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64", str(FUNCTIONS), "30"], stdout=subprocess.PIPE)
+          for _ in range(10)]
+    for p in ps:
+        p.stdout.readline()
+    resident = proportional = private = 0
+    for p in ps:
+        mine = False
+        for line in open(f"/proc/{p.pid}/smaps"):
+            if "-" in line.split()[0] and not line.split()[0].endswith(":"):
+                mine = line.rstrip().endswith(".vmi")
+            elif mine and line.startswith("Rss:"):
+                resident += int(line.split()[1])
+            elif mine and line.startswith("Pss:"):
+                proportional += int(line.split()[1])
+            elif mine and line.startswith(("Private_Clean:", "Private_Dirty:")):
+                private += int(line.split()[1])
+    for p in ps:  # only now: who is left counts more pages as its own
+        p.kill()
+        p.wait()
+    size = stats_of_dir(cache) // 1024
+    check("ten processes share one copy", private == 0 and 0 < proportional <= 2 * size,
+          f"(files {size} KiB; resident in all {resident} KiB, each counted once {proportional} KiB, private {private} KiB)")
+    return {"files_kib": size, "rss_kib": resident, "pss_kib": proportional, "private_kib": private}
+
+
+def main():
+    build()
+    expected = subprocess.run([OUT / "many.native"], capture_output=True, text=True).stdout
+    with tempfile.TemporaryDirectory() as directory:
+        cache = os.path.join(directory, "cache")
+        check("first and second run", [run(cache).stdout for _ in range(2)] == [expected] * 2)
+        figures = second_run(cache)
+        figures["shared"] = sharing(cache)
+        many_writers(cache, expected)
+        damaged(cache, expected)
+        limit(cache)
+        figures["kills"] = killed_writers(cache, expected)
+    figures["failed"] = failures
+    results = ROOT / "build/results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "images.json").write_text(json.dumps(figures, indent=2) + "\n")
+    sys.exit(1 if failures else 0)
+
+
+main()
