@@ -75,6 +75,13 @@ Links probe(int dirfd, const std::string& path, bool follow, bool* exists) {
     }
 }
 
+/// The same for one name in a directory, which needs no descriptor.
+Links probe_name(int dirfd, const std::string& name) {
+    char byte;
+    if (name == ".") return Links::None;
+    return ::readlinkat(dirfd, name.c_str(), &byte, 1) >= 0 ? Links::Some : Links::None;
+}
+
 /// For Entry: the part whose links matter.
 std::string parent_part(const std::string& path) {
     const size_t last = path.find_last_not_of('/');
@@ -87,7 +94,8 @@ Links probe(int dirfd, const std::string& path, Look look, bool* exists) {
         const std::string parent = parent_part(path);
         return parent.empty() ? Links::None : probe(dirfd, parent, true, exists);
     }
-    return probe(dirfd, path, look == Look::Follow || path.back() == '/', exists);
+    if (path.find('/') != path.npos) return probe(dirfd, path, look == Look::Follow || path.back() == '/', exists);
+    return look == Look::Follow ? probe_name(dirfd, path) : Links::None;
 }
 
 }  // namespace
