@@ -22,6 +22,8 @@ class SelfExe {
     void keep();
     /// The descriptor if there is one and the guest has not put another file in its place; else -1.
     int fd();
+    /// The number that is not the guest's to close, or -1.
+    int hidden() const { return is_it(fd_) ? fd_ : -1; }
     /// Before and after a failed execveat of fd(): the new process inherits it.
     void begin_exec();
     void exec_failed();

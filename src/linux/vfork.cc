@@ -248,6 +248,8 @@ i64 vfork_process(Thread& t, const CloneRequest& r) {
     Thread::SignalQueue* queue = signals_vfork_begin(t);
     const SavedThread saved(t);
     t.group = new_group(*t.group, r.flags & CLONE_SIGHAND);
+    FileView& files = t.process().files();
+    const bool left = files.left();
     int pidfd = -1;
     const i64 pid =
         host_clone3(r, CLONE_VM | CLONE_VFORK,
@@ -255,6 +257,7 @@ i64 vfork_process(Thread& t, const CloneRequest& r) {
     drop_threads(t.process(), t.group.get());
     if (pid > 0 && t.clear_child_tid && (r.flags & CLONE_CHILD_CLEARTID)) clear_tid(t);
     saved.restore(t);
+    files.leave(left);  // the child may have another root
     signals_vfork_end(t, queue);
     set_host_mask(old_mask);
     osal::unmap_guarded(*host_stack, kStackBytes);

@@ -1,6 +1,7 @@
 // Files: opening, status, links, vectors, fcntl and ioctl. What needs no conversion is a Passthrough row.
 #include <asm/ioctl.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/openat2.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -102,6 +103,26 @@ i64 sys_openat2(Call& c) {
     if (how[0] >> 32) return -EINVAL;
     how[0] = host_open_flags(c.abi(), static_cast<u32>(how[0]));
     return open_file2(c, how);
+}
+
+// Programs close descriptors that they do not know; ours is not theirs.
+
+i64 sys_close(Call& c) {
+    const int fd = static_cast<int>(c.a[0]);
+    return fd >= 0 && fd == c.t.process().self().hidden() ? -EBADF : pass(c);
+}
+
+i64 sys_close_range(Call& c) {
+    const u64 first = static_cast<u32>(c.a[0]), last = static_cast<u32>(c.a[1]);
+    const int hidden = c.t.process().self().hidden();
+    const u64 ours = static_cast<u64>(hidden);
+    if (hidden < 0 || first > ours || last < ours || first > last) return pass(c);
+    u64 flags = c.a[2];
+    if (first < ours) {
+        if (const i64 r = c.host(first, ours - 1, flags); r < 0) return r;
+        flags &= ~u64{CLOSE_RANGE_UNSHARE};  // done
+    }
+    return last > ours ? c.host(ours + 1, last, flags) : 0;
 }
 
 i64 sys_readv(Call& c) { return vector_io(c, true); }
