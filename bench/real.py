@@ -69,8 +69,11 @@ PROGRAMS = [
 
 
 def inputs(native_root, isa):
-    """Makes the files that the programs read, always the same."""
+    """Makes the files that the programs read, always the same, unless they are there."""
     IN.mkdir(parents=True, exist_ok=True)
+    made = IN / f"made.{isa}"
+    if made.exists() and made.stat().st_mtime > max(f.stat().st_mtime for f in [pathlib.Path(__file__), *SRC.iterdir()]):
+        return
     rnd = random.Random(1)
     syllable = lambda: rnd.choice("bcdfghlmnprst") + rnd.choice("aeiou") + rnd.choice(["", "n", "th", "ing"])
     words = ["the", "of", "and", "to", "in", *("".join(syllable() for _ in range(rnd.randint(1, 3))) for _ in range(3000))]
@@ -94,6 +97,7 @@ def inputs(native_root, isa):
     native = [ROOT / "tools/in-sysroot.sh", native_root]
     output("long.s", *native, f"/usr/bin/{TRIPLET[isa]}-gcc-14", "-w", "-O1", "-S", IN / "long.c", "-o", "-")
     subprocess.run([*native, "/usr/lib/jvm/java-21-openjdk-amd64/bin/javac", "-d", IN, SRC / "Program.java"], check=True)
+    made.touch()
 
 
 def commands(p, vm, qemu, isa, guest_root, native_root):

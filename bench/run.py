@@ -6,6 +6,7 @@ Each round runs native, vm, QEMU one after the other; a ratio is taken within a 
 quoted, because the machine's speed drifts. Output of all three must be equal. Raw figures go to bench/results/.
 """
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -40,21 +41,22 @@ def compile_kernels(sources, isa):
 
 
 def timed(cmd):
-    """Runs cmd; returns (user CPU s, system CPU s, wall s, peak RSS KiB, stdout). Children that it waited for count with it."""
+    """Runs cmd; returns (user CPU s, system CPU s, wall s, peak RSS KiB, stdout's hash, its end). Children that it waited for count."""
     r, w = os.pipe()
     start = time.monotonic()
     pid = os.posix_spawnp(cmd[0], cmd, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, w, 1), (os.POSIX_SPAWN_CLOSE, r)])
     os.close(w)
-    data = b""
+    digest, end = hashlib.sha256(), b""
     while chunk := os.read(r, 65536):
-        data += chunk
+        digest.update(chunk)
+        end = (end + chunk)[-2000:]
     os.close(r)
     _, status, ru = os.wait4(pid, 0)
     wall = time.monotonic() - start
     code = os.waitstatus_to_exitcode(status)
     if code != 0:
         raise RuntimeError(f"{' '.join(cmd)}: exit status {code}")
-    return ru.ru_utime, ru.ru_stime, wall, ru.ru_maxrss, data
+    return ru.ru_utime, ru.ru_stime, wall, ru.ru_maxrss, digest.hexdigest(), end
 
 
 def geomean(values):
@@ -122,7 +124,7 @@ def main():
         for i in range(a.runs):
             results = {who: timed(cmd) for who, cmd in commands.items()}
             if len({r[4] for r in results.values()}) != 1:
-                sys.exit(f"bench: {name}: outputs differ: {dict((who, r[4][-2000:]) for who, r in results.items())}")
+                sys.exit(f"bench: {name}: outputs differ: {dict((who, r[5]) for who, r in results.items())}")
             rounds.append({who: r[:4] for who, r in results.items()})
         seconds = lambda r: max(r[0] + r[1] if whole else r[0], 1e-4)
         cpu = lambda who: statistics.median(seconds(r[who]) for r in rounds)

@@ -6,10 +6,14 @@ sysroot=$1
 shift
 repo=$(dirname "$(dirname "$(readlink -f "$0")")")
 cache=$(dirname "$sysroot")
-mkdir -p "$sysroot$repo" "$sysroot$cache"
+mkdir -p "$sysroot$repo" "$sysroot$cache" "$sysroot/.host"
 # shellcheck disable=SC2016
-exec unshare -r -m -- sh -c 'root=$1; shift
-    for d in proc dev sys tmp; do mount --rbind "/$d" "$root/$d" || exit 125; done
-    mount --bind "$1" "$root$1" && mount --rbind "$2" "$root$2" || exit 125
-    dir=$PWD; shift 2
-    exec chroot "$root" /usr/bin/env -C "$dir" "$@"' sh "$sysroot" "$repo" "$cache" "$@"
+exec unshare -r -m -- sh -c 'root=$1 repo=$2 cache=$3 dir=$PWD; shift 3
+    set -e
+    mount --bind "$root" "$root"
+    for d in proc dev sys tmp; do mount --rbind "/$d" "$root/$d"; done
+    mount --rbind "$repo" "$root$repo"
+    mount --rbind "$cache" "$root$cache"
+    cd "$root"
+    pivot_root . .host  # chroot would forbid user namespaces
+    exec /usr/bin/env -C "$dir" "$@"' sh "$sysroot" "$repo" "$cache" "$@"

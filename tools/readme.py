@@ -23,6 +23,7 @@ SUITES = {
     "linux": ("system-call programs, both tiers, against native", "./dev test quick"),
     "programs": ("real programs of a Debian 13 riscv64 system, every tier, against native", "./dev programs"),
     "containers": ("one script under -L, --root, in a chroot and a podman container, against native", "./dev containers"),
+    "cpython": ("modules of CPython 3.13's own regression tests, no worse than QEMU, test_posix as natively", "./dev cpython"),
     "torture": ("GCC's C torture tests, -O0 and -O2, every tier", "./dev torture"),
     "fuzz": ("random programs: interpreter, tier 1 and QEMU agree", "./dev fuzz --seconds 3600 --page"),
 }

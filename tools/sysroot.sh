@@ -59,6 +59,7 @@ mkdir -p "$root.new"/{tmp,proc,dev,sys,etc,root}
 [ -e "$root.new/usr/bin/awk" ] || ln -s mawk "$root.new/usr/bin/awk"
 printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' > "$root.new/etc/passwd"
 printf 'root:x:0:\nnogroup:x:65534:\n' > "$root.new/etc/group"
+printf '127.0.0.1 localhost\n' > "$root.new/etc/hosts"
 mv "$root.new" "$root"
 echo "$key" > "$root/.complete"
 echo "$root"
