@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""CPython's own regression tests, from Debian's riscv64 sysroot, under vm and under qemu-riscv64; some also natively.
+
+  run.py [--vm VM] [--timeout S] [--qemu] [MODULE…]     modules: default those of modules.txt
+
+Every run has processes, users and a loopback network of its own (tools/contain.sh) and an empty directory. A module is one of
+  passed      all its tests passed, or skipped themselves
+  skipped     the whole module skipped itself: shows nothing
+  failed      with the tests that failed, by name
+  crashed     ended without a result
+  timeout     did not end in time: a failure, too
+QEMU runs what vm does not pass, with --qemu all modules; its verdicts are kept in the cache directory for this sysroot and this QEMU.
+A module that QEMU passes and we do not counts as a failure, and the exit status is 1; what fails under both is listed, with the tests
+that only we fail, if any.
+The modules of NATIVE also run under the same Debian release's Python for this machine, and each test must come out the same.
+Results: build/results/cpython.jsonl, a line a module.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+HERE = pathlib.Path(__file__).resolve().parent
+NATIVE = ["test_posix"]
+TOOL = lambda name: str(ROOT / "tools" / name)
+
+
+def sysroot(arch):
+    return subprocess.run([TOOL("sysroot.sh"), arch, "--long"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def outcomes(file):
+    """{test: passed | failed | skipped} of a JUnit file that regrtest wrote; none if it wrote none."""
+    try:
+        root = xml.etree.ElementTree.parse(file).getroot()
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return {}
+    result = {}
+    for case in root.iter("testcase"):
+        kinds = {child.tag for child in case}
+        result[case.get("name")] = "failed" if kinds & {"failure", "error"} else "skipped" if "skipped" in kinds else "passed"
+    return result
+
+
+def run(module, prefix, python, work, limit):
+    """Runs one module; returns its verdict as a dictionary."""
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    xml_file, log = work / "junit.xml", work / "log"
+    command = [TOOL("contain.sh"), *prefix, python, "-m", "test", "--tempdir", str(work), "--junit-xml", str(xml_file), "--timeout", "0", "-W", module]
+    start = time.monotonic()
+    with log.open("wb") as out:
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=work, start_new_session=True)
+        try:
+            p.wait(limit)
+        except subprocess.TimeoutExpired:
+            p.kill()  # the init of its own process space: nothing outlives it
+            p.wait()
+    seconds = round(time.monotonic() - start, 1)
+    text, tests = log.read_text(errors="replace"), outcomes(xml_file)
+    names = sorted(t for t, o in tests.items() if o == "failed") or sorted(set(re.findall(r"^(?:FAIL|ERROR): (\S+ \(\S+\))", text, re.M)))
+    if p.returncode == -signal.SIGKILL and seconds >= limit:
+        verdict = "timeout"
+    elif not (ended := re.search(r"^Result: (\w.*)$", text, re.M)):
+        verdict = "crashed"
+    elif re.search(r"^1 test skipped:|^Result: .*NO TESTS RAN", text, re.M):
+        verdict = "skipped"
+    else:
+        verdict = "passed" if ended[1] == "SUCCESS" and p.returncode == 0 else "failed"
+    return {"verdict": verdict, "seconds": seconds, "status": p.returncode, "failed": names, "tests": tests,
+            "tail": [] if verdict in ("passed", "skipped") else text.splitlines()[-15:]}
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("modules", nargs="*")
+    ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
+    ap.add_argument("--timeout", type=int, default=600, help="seconds a module may take (default 600), under QEMU three times as long")
+    ap.add_argument("--qemu", action="store_true", help="run QEMU for modules that vm passes, too, if its verdict is not known")
+    a = ap.parse_args()
+    listed = [line for line in (HERE / "modules.txt").read_text().split("\n") if line and not line.startswith("#")]
+    guest, native = sysroot("riscv64"), sysroot("amd64")
+    cache = pathlib.Path(guest).parent
+    known_file = cache / "cpython-qemu.json"
+    stamp = [(pathlib.Path(guest) / ".complete").read_text().strip(), subprocess.run(["qemu-riscv64", "--version"], capture_output=True, text=True).stdout]
+    known = json.loads(known_file.read_text()) if known_file.exists() else {}
+    if known.get("stamp") != stamp:
+        known = {"stamp": stamp}
+    home = os.environ.get("HOME", "/")
+    os.environ.clear()
+    os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C.UTF-8")
+    python = "/usr/bin/python3.13"
+    work = ROOT / "build/cpython"
+    rows, bad = [], 0
+    for module in a.modules or listed:
+        row = {"module": module, "vm": run(module, [a.vm, "run", "-L", guest], guest + python, work / module, a.timeout)}
+        mine = row["vm"]
+        note = ""
+        if module in NATIVE:
+            there = run(module, [TOOL("in-sysroot.sh"), native], python, work / "native" / module, a.timeout)
+            differ = sorted(t for t in mine["tests"].keys() | there["tests"].keys() if mine["tests"].get(t) != there["tests"].get(t))
+            row["native"] = {**there, "tests": len(there["tests"]), "differ": {t: [there["tests"].get(t), mine["tests"].get(t)] for t in differ}}
+            note += f"; {len(there['tests']) - len(differ)} tests as natively, {len(differ)} not: {row['native']['differ']}"
+            bad += bool(differ) or not there["tests"]
+        if module not in known and (a.qemu or mine["verdict"] != "passed"):
+            known[module] = run(module, [TOOL("qemu-binfmt.sh"), "riscv64", guest], guest + python, work / "qemu" / module, a.timeout * 3)
+            known_file.write_text(json.dumps(known))
+        theirs = known.get(module)
+        row["qemu"] = theirs and {**theirs, "tests": len(theirs["tests"])}
+        count = lambda o: sum(v == o for v in mine["tests"].values())
+        row["only_we"] = [t for t in mine["failed"] if not theirs or t not in theirs["failed"]]
+        if mine["verdict"] != "passed":
+            bad += theirs["verdict"] == "passed"
+            note += f"; only under vm: {row['only_we']}" if row["only_we"] else "" if mine["verdict"] == "skipped" else "; no other test than QEMU"
+        print(f"{mine['verdict']:8} {module} {mine['seconds']} s, {count('passed')} tests passed, {count('failed')} failed, {count('skipped')} skipped; "
+              f"QEMU: {theirs['verdict'] + ' ' + str(theirs['seconds']) + ' s' if theirs else 'not run'}{note}", flush=True)
+        row["vm"] = {**mine, "tests": {o: count(o) for o in ("passed", "failed", "skipped")}}
+        rows.append(row)
+        if mine["verdict"] in ("passed", "skipped"):
+            shutil.rmtree(work / module, ignore_errors=True)
+    results = ROOT / "build/results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "cpython.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    passed = sum(r["vm"]["verdict"] == "passed" for r in rows)
+    skipped = sum(r["vm"]["verdict"] == "skipped" for r in rows)
+    both = sum(r["vm"]["verdict"] not in ("passed", "skipped") and r["qemu"]["verdict"] != "passed" for r in rows)
+    print(f"{passed} modules passed, {len(rows) - passed - skipped} failed (under QEMU too: {both}), {skipped} skipped; {bad} failures that count")
+    if not a.modules:
+        detail = f"{both} fail under QEMU too, {skipped} skipped"
+        subprocess.run([TOOL("readme.py"), "record", "cpython", str(passed), str(bad), detail], check=True)
+    sys.exit(bad > 0 or passed == 0)
+
+
+if __name__ == "__main__":
+    main()
