@@ -87,7 +87,7 @@ def real_rows(a, vm, qemu):
     home = os.environ.get("HOME", "/")
     os.environ.clear()
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C", TZ="UTC", PYTHONPYCACHEPREFIX=str(real.IN / "pycache"))
-    keeps = "--no-cache" in sh(a.vm, "run", "--help-all")
+    keeps = "--no-cache" in sh(a.vm, "run", "--help-all") + sh(a.vm, "run", "--help")
     for p in programs:
         cold = [*vm, "--no-cache"] if keeps else vm
         yield p.name, p.kind, real.commands(p, cold, qemu, a.isa, guest, native)

@@ -23,6 +23,7 @@ SUITES = {
     "linux": ("system-call programs, both tiers, against native", "./dev test quick"),
     "programs": ("real programs of a Debian 13 riscv64 system, every tier, against native", "./dev programs"),
     "containers": ("one script under -L, --root, in a chroot and a podman container, against native", "./dev containers"),
+    "stress": ("threads, futexes, signals, forks, execs and patched code at length, no leak", "./dev stress long"),
     "programs-long": ("compilers, make, git, runtimes, databases and servers of that system, against native", "./dev programs long"),
     "stress-ng": ("stressors of stress-ng with --verify that pass natively", "./dev stress-ng"),
     "cpython": ("modules of CPython 3.13's own regression tests, no worse than QEMU, test_posix as natively", "./dev cpython"),

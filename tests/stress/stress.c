@@ -1,7 +1,10 @@
-// stress [SECONDS [apart]]: threads, signals, forks and code patching at once. Prints one line and leaves with 0, or names
+// stress [SECONDS [THREADS [apart]]]: threads, signals, futexes, forks and code patching at once. Prints one line and leaves with 0, or names
 // what went wrong and leaves with 1. The same source runs natively.
+// THREADS: besides main's and the short-lived ones, 4 if not given. Descriptors, threads and memory are compared between a quarter of the time
+// and its end.
 // apart: the forks follow when the other threads have ended, for hosts whose C runtime a fork of several threads can break.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,12 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, FORKS_APART = 100 };
+enum { MOST_WORKERS = 256, FORKS_APART = 100, MOST_GROWTH = 32 << 20 };
 static atomic_int stop;
 static atomic_long signals_sent, signals_seen, calls, forks, adds;
-static long counter;
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_t workers[WORKERS];
+static atomic_long waits;
+static long counter, turn;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER, turn_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t turn_changed = PTHREAD_COND_INITIALIZER;
+static pthread_t workers[MOST_WORKERS];
+static long worker_count = 4, waiter_count;
 
 static void complain(const char* what) {
     fprintf(stderr, "stress: %s\n", what);
@@ -66,6 +72,23 @@ static void* adder(void* arg) {
     }
     return 0;
 }
+// the waiters take turns: every one sleeps in a futex until the one before it has had its turn
+static void* waiter(void* arg) {
+    long me = (long)arg;
+    pthread_mutex_lock(&turn_lock);
+    while (!atomic_load(&stop)) {
+        if (turn % waiter_count == me) {
+            turn++;
+            atomic_fetch_add(&waits, 1);
+            pthread_cond_broadcast(&turn_changed);
+        } else {
+            pthread_cond_wait(&turn_changed, &turn_lock);
+        }
+    }
+    pthread_cond_broadcast(&turn_changed);
+    pthread_mutex_unlock(&turn_lock);
+    return 0;
+}
 static void fork_once(void) {
     pid_t pid = fork();
     if (pid < 0) complain("fork failed");
@@ -82,18 +105,41 @@ static void* forker(void* arg) {
 }
 static void* short_lived(void* arg) { return arg; }
 
+// what a long run must not collect
+struct held {
+    long descriptors, pages;
+};
+static struct held held_now(void) {
+    struct held h = {0, 0};
+    DIR* d = opendir("/proc/self/fd");
+    if (!d) complain("/proc/self/fd does not open");
+    while (readdir(d)) h.descriptors++;
+    closedir(d);
+    long size;
+    FILE* f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%ld %ld", &size, &h.pages) != 2) complain("/proc/self/statm is not as it should be");
+    fclose(f);
+    return h;
+}
+
 int main(int argc, char** argv) {
-    int seconds = argc > 1 ? atoi(argv[1]) : 2, apart = argc > 2 && !strcmp(argv[2], "apart");
+    int seconds = argc > 1 ? atoi(argv[1]) : 2, apart = argc > 3 && !strcmp(argv[3], "apart");
+    if (argc > 2) worker_count = atoi(argv[2]);
+    if (worker_count < 4 || worker_count > MOST_WORKERS) complain("THREADS is between 4 and 256");
     struct sigaction sa = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigaction(SIGUSR1, &sa, 0);
-    void* (*bodies[WORKERS])(void*) = {patcher, patcher, adder, apart ? adder : forker};
-    for (long i = 0; i < WORKERS; i++)
-        if (pthread_create(&workers[i], 0, bodies[i], (void*)(i * 100))) complain("pthread_create failed");
+    void* (*bodies[])(void*) = {patcher, patcher, adder, apart ? adder : forker, waiter, waiter, adder, patcher};
+    for (long i = 4; i < worker_count; i++) waiter_count += bodies[i % 8] == waiter;
+    for (long i = 0, waiters = 0; i < worker_count; i++) {
+        void* (*body)(void*) = i == 3 || bodies[i % 8] != forker ? bodies[i % 8] : i < 16 ? forker : adder; // two at most: a fork stops all
+        if (pthread_create(&workers[i], 0, body, (void*)(body == waiter ? waiters++ : i * 100))) complain("pthread_create failed");
+    }
     struct timespec start, now;
     clock_gettime(CLOCK_MONOTONIC, &start);
     long made = 0;
+    struct held early = {0, 0}, late;
     do {
-        for (int i = 0; i < WORKERS; i++)
+        for (int i = 0; i < worker_count; i++)
             if (pthread_kill(workers[i], SIGUSR1) == 0) atomic_fetch_add(&signals_sent, 1);
         pthread_t t;
         void* got = 0;
@@ -103,9 +149,14 @@ int main(int argc, char** argv) {
         made++;
         usleep(1000);
         clock_gettime(CLOCK_MONOTONIC, &now);
+        if (!early.pages && now.tv_sec - start.tv_sec >= (seconds + 3) / 4) early = held_now();
     } while (now.tv_sec - start.tv_sec < seconds);
+    late = held_now();
     atomic_store(&stop, 1);
-    for (int i = 0; i < WORKERS; i++) pthread_join(workers[i], 0);
+    pthread_mutex_lock(&turn_lock);
+    pthread_cond_broadcast(&turn_changed);
+    pthread_mutex_unlock(&turn_lock);
+    for (int i = 0; i < worker_count; i++) pthread_join(workers[i], 0);
     if (apart)
         for (int i = 0; i < FORKS_APART; i++) {
             raise(SIGUSR1);
@@ -113,9 +164,12 @@ int main(int argc, char** argv) {
             fork_once();
         }
     if (counter != atomic_load(&adds)) complain("the mutex lost an addition");
-    if (!signals_seen || !calls || !forks || !adds) complain("a part made no progress");
-    printf("stress: ok: %s\n", "threads, signals, forks and patched code");
-    fprintf(stderr, "stress: %ld signals sent, %ld seen, %ld patched calls, %ld forks, %ld additions, %ld threads\n", (long)signals_sent,
-            (long)signals_seen, (long)calls, (long)forks, (long)adds, made);
+    if (!signals_seen || !calls || !forks || !adds || (waiter_count && !waits)) complain("a part made no progress");
+    fprintf(stderr, "stress: %ld signals sent, %ld seen, %ld patched calls, %ld forks, %ld additions, %ld turns, %ld threads; after a quarter %ld descriptors, %ld pages, at the end %ld and %ld\n",
+            (long)signals_sent, (long)signals_seen, (long)calls, (long)forks, (long)adds, (long)waits, made, early.descriptors, early.pages,
+            late.descriptors, late.pages);
+    if (early.pages && late.descriptors != early.descriptors) complain("descriptors leak");
+    if (early.pages && seconds >= 60 && (late.pages - early.pages) * sysconf(_SC_PAGESIZE) > MOST_GROWTH) complain("memory leaks");
+    printf("stress: ok: %s\n", "threads, signals, futexes, forks and patched code");
     return 0;
 }
