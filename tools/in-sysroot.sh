@@ -7,8 +7,10 @@ shift
 repo=$(dirname "$(dirname "$(readlink -f "$0")")")
 cache=$(dirname "$sysroot")
 mkdir -p "$sysroot$repo" "$sysroot$cache" "$sysroot/.host"
+users=()
+[ "$(id -u)" = 0 ] || users=(-r)
 # shellcheck disable=SC2016
-exec unshare -r -m -- sh -c 'root=$1 repo=$2 cache=$3 dir=$PWD; shift 3
+exec unshare "${users[@]}" -m -- sh -c 'root=$1 repo=$2 cache=$3 dir=$PWD; shift 3
     set -e
     mount --bind "$root" "$root"
     for d in proc dev sys tmp; do mount --rbind "/$d" "$root/$d"; done

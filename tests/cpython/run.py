@@ -3,9 +3,9 @@
 
   run.py [--vm VM] [--timeout S] [--qemu] [MODULE…]     modules: default those of modules.txt
 
-Every run has processes, users and a loopback network of its own (tools/contain.sh) and an empty directory. A module is one of
+Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh) and an empty directory. A module is one of
   passed      all its tests passed, or skipped themselves
-  skipped     the whole module skipped itself: shows nothing
+  skipped     the whole module, or every test of it, skipped itself: shows nothing
   failed      with the tests that failed, by name
   crashed     ended without a result
   timeout     did not end in time: a failure, too
@@ -71,7 +71,7 @@ def run(module, prefix, python, work, limit):
         verdict = "timeout"
     elif not (ended := re.search(r"^Result: (\w.*)$", text, re.M)):
         verdict = "crashed"
-    elif re.search(r"^1 test skipped:|^Result: .*NO TESTS RAN", text, re.M):
+    elif re.search(r"^1 test skipped:|^Result: .*NO TESTS RAN", text, re.M) or (tests and set(tests.values()) == {"skipped"}):
         verdict = "skipped"
     else:
         verdict = "passed" if ended[1] == "SUCCESS" and p.returncode == 0 else "failed"
@@ -83,7 +83,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("modules", nargs="*")
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
-    ap.add_argument("--timeout", type=int, default=600, help="seconds a module may take (default 600), under QEMU three times as long")
+    ap.add_argument("--timeout", type=int, default=1200, help="seconds a module may take (default 1200), under QEMU three times as long")
     ap.add_argument("--qemu", action="store_true", help="run QEMU for modules that vm passes, too, if its verdict is not known")
     a = ap.parse_args()
     listed = [line for line in (HERE / "modules.txt").read_text().split("\n") if line and not line.startswith("#")]

@@ -4,7 +4,7 @@ the same release's programs for this machine: both must print the same.
 
   long.py [--vm VM] [--timeout S] [CASE…]        cases: the scripts of tests/programs/long
 
-Every run has processes, users and a loopback network of its own (tools/contain.sh) and an empty directory. A script that says `# as: a user
+Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh) and an empty directory. A script that says `# as: a user
 that is not root` is run so. Results: build/results/programs-long.jsonl, a line a case.
 """
 import argparse

@@ -3,7 +3,7 @@
 
   run.py [--vm VM] [--timeout S] [STRESSOR…]      default: all that stress-ng has, but those of excluded.txt
 
-Every run has processes, users and a loopback network of its own (tools/contain.sh), no rights outside, and an empty directory. stress-ng's own
+Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh), no rights outside, and an empty directory. stress-ng's own
 summary says whether a stressor passed, failed or skipped itself; one that does not end within S seconds (default 30) is a timeout.
 What passes natively and not under vm counts as a failure; what does not pass natively shows nothing and runs under vm only for the record.
 Results: build/results/stress-ng.jsonl, a line a stressor.
