@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """CPython's own regression tests, from Debian's riscv64 sysroot, under vm and under qemu-riscv64; some also natively.
 
-  run.py [--vm VM] [--timeout S] [--qemu] [MODULE…]     modules: default those of modules.txt
+  run.py [--vm VM] [--timeout S] [--qemu] [--resume] [MODULE…]     modules: default those of modules.txt
 
 Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh) and an empty directory. A module is one of
   passed      all its tests passed, or skipped themselves
@@ -10,12 +10,13 @@ Every run has processes, users if not root, and a loopback network of its own (t
   crashed     ended without a result
   timeout     did not end in time: a failure, too
 QEMU runs what vm does not pass, with --qemu all modules; its verdicts are kept in the cache directory for this sysroot and this QEMU.
-A module that QEMU passes and we do not counts as a failure, and the exit status is 1; what fails under both is listed, with the tests
-that only we fail, if any.
-The modules of NATIVE also run under the same Debian release's Python for this machine, and each test must come out the same.
-Results: build/results/cpython.jsonl, a line a module.
+A module that QEMU passes and we do not counts as a failure, and the exit status is 1. What vm does not pass runs under the same Debian
+release's Python for this machine, too; tests that fail neither under QEMU nor natively are named. The modules of NATIVE always run
+natively, and each test must come out the same.
+Results: build/results/cpython.jsonl, a line a module; --resume keeps those that this vm already has there and runs the others.
 """
 import argparse
+import hashlib
 import json
 import os
 import pathlib
@@ -85,6 +86,7 @@ def main():
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
     ap.add_argument("--timeout", type=int, default=1200, help="seconds a module may take (default 1200), under QEMU three times as long")
     ap.add_argument("--qemu", action="store_true", help="run QEMU for modules that vm passes, too, if its verdict is not known")
+    ap.add_argument("--resume", action="store_true", help="keep what this vm already has in build/results/")
     a = ap.parse_args()
     listed = [line for line in (HERE / "modules.txt").read_text().split("\n") if line and not line.startswith("#")]
     guest, native = sysroot("riscv64"), sysroot("amd64")
@@ -99,41 +101,52 @@ def main():
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C.UTF-8")
     python = "/usr/bin/python3.13"
     work = ROOT / "build/cpython"
-    rows, bad = [], 0
+    results = ROOT / "build/results/cpython.jsonl"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    build = hashlib.sha256(pathlib.Path(a.vm).read_bytes()).hexdigest()
+    rows = [r for r in map(json.loads, results.read_text().splitlines()) if r["build"] == build] if a.resume and results.exists() else []
+    kept = {r["module"] for r in rows}
     for module in a.modules or listed:
-        row = {"module": module, "vm": run(module, [a.vm, "run", "-L", guest], guest + python, work / module, a.timeout)}
+        if module in kept:
+            continue
+        bad = 0
+        row = {"module": module, "build": build, "vm": run(module, [a.vm, "run", "-L", guest], guest + python, work / module, a.timeout)}
         mine = row["vm"]
         note = ""
-        if module in NATIVE:
+        there = None
+        if module in NATIVE or mine["verdict"] != "passed":
             there = run(module, [TOOL("in-sysroot.sh"), native], python, work / "native" / module, a.timeout)
             differ = sorted(t for t in mine["tests"].keys() | there["tests"].keys() if mine["tests"].get(t) != there["tests"].get(t))
             row["native"] = {**there, "tests": len(there["tests"]), "differ": {t: [there["tests"].get(t), mine["tests"].get(t)] for t in differ}}
-            note += f"; {len(there['tests']) - len(differ)} tests as natively, {len(differ)} not: {row['native']['differ']}"
+            note += f"; natively {there['verdict']}, {len(there['tests']) - len(differ)} tests as there, {len(differ)} not"
+        if module in NATIVE:
             bad += bool(differ) or not there["tests"]
+            note += f" {row['native']['differ']}"
         if module not in known and (a.qemu or mine["verdict"] != "passed"):
             known[module] = run(module, [TOOL("qemu-binfmt.sh"), "riscv64", guest], guest + python, work / "qemu" / module, a.timeout * 3)
             known_file.write_text(json.dumps(known))
         theirs = known.get(module)
         row["qemu"] = theirs and {**theirs, "tests": len(theirs["tests"])}
         count = lambda o: sum(v == o for v in mine["tests"].values())
-        row["only_we"] = [t for t in mine["failed"] if not theirs or t not in theirs["failed"]]
-        if mine["verdict"] != "passed":
-            bad += theirs["verdict"] == "passed"
-            note += f"; only under vm: {row['only_we']}" if row["only_we"] else "" if mine["verdict"] == "skipped" else "; no other test than QEMU"
+        others = {t for run_there in (there, theirs) if run_there for t in run_there["failed"]}
+        row["only_we"] = [t for t in mine["failed"] if t not in others]
+        if mine["verdict"] not in ("passed", "skipped"):
+            note += f"; fail only under vm: {row['only_we'] or 'none'}"
+        bad += bool(theirs) and mine["verdict"] != "passed" == theirs["verdict"]
         print(f"{mine['verdict']:8} {module} {mine['seconds']} s, {count('passed')} tests passed, {count('failed')} failed, {count('skipped')} skipped; "
               f"QEMU: {theirs['verdict'] + ' ' + str(theirs['seconds']) + ' s' if theirs else 'not run'}{note}", flush=True)
         row["vm"] = {**mine, "tests": {o: count(o) for o in ("passed", "failed", "skipped")}}
+        row["bad"] = int(bad)
         rows.append(row)
+        results.write_text("".join(json.dumps(r) + "\n" for r in rows))
         if mine["verdict"] in ("passed", "skipped"):
             shutil.rmtree(work / module, ignore_errors=True)
-    results = ROOT / "build/results"
-    results.mkdir(parents=True, exist_ok=True)
-    (results / "cpython.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    bad = sum(r["bad"] for r in rows)
     passed = sum(r["vm"]["verdict"] == "passed" for r in rows)
     skipped = sum(r["vm"]["verdict"] == "skipped" for r in rows)
     both = sum(r["vm"]["verdict"] not in ("passed", "skipped") and r["qemu"]["verdict"] != "passed" for r in rows)
     print(f"{passed} modules passed, {len(rows) - passed - skipped} failed (under QEMU too: {both}), {skipped} skipped; {bad} failures that count")
-    if not a.modules:
+    if set(listed) <= {r["module"] for r in rows}:
         detail = f"{both} fail under QEMU too, {skipped} skipped"
         subprocess.run([TOOL("readme.py"), "record", "cpython", str(passed), str(bad), detail], check=True)
     sys.exit(bad > 0 or passed == 0)
