@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bits.h"
 #include "frontend/guest_isa.h"
@@ -37,6 +38,8 @@ struct Abi {
     /// rt_sigreturn: restores registers and `*mask` from the frame. False: bad frame.
     bool (*pop_signal_frame)(Thread& t, u64* mask);
     const VdsoDescription* vdso;
+    /// Registers as core files hold them: those of NT_PRSTATUS, and NT_PRFPREG.
+    void (*core_registers)(Thread& t, std::vector<u64>* general, std::vector<u64>* fp);
     /// Structures: true = asm-generic layouts (riscv64, arm64): struct stat 128 bytes, epoll_event 16 bytes,
     /// semid_ds without x86 padding; false = x86-64's.
     bool generic_structs = true;

@@ -76,6 +76,7 @@ const Abi kRiscv64Abi{
     .push_signal_frame = riscv64_push_signal_frame,
     .pop_signal_frame = riscv64_pop_signal_frame,
     .vdso = &kRiscv64Vdso,
+    .core_registers = riscv64_core_registers,
     .hwprobe = riscv64_hwprobe,
     .cpuinfo = cpuinfo,
 };

@@ -100,6 +100,17 @@ bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 hand
     return true;
 }
 
+/// struct user_regs_struct; f0 … f31, fcsr (ELF_NFPREG).
+void riscv64_core_registers(Thread& t, std::vector<u64>* general, std::vector<u64>* fp) {
+    const Offsets& o = offsets(t);
+    engine::Vcpu& v = t.vcpu();
+    *general = {v.pc()};
+    for (const u16 at : o.x) general->push_back(v.reg(at));
+    fp->clear();
+    for (const u16 at : o.f) fp->push_back(v.reg(at));
+    fp->push_back((v.fp().rounding & 7) << 5 | (v.fp().flags & 31));
+}
+
 bool riscv64_pop_signal_frame(Thread& t, u64* mask) {
     const Offsets& o = offsets(t);
     engine::Vcpu& v = t.vcpu();

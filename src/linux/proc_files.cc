@@ -132,25 +132,10 @@ std::optional<std::string> text_of(Thread& t, const ProcPath& where, const std::
     return std::nullopt;
 }
 
-/// The numbers of a stat file by their field, counted from 1 as in proc(5).
-std::array<u64, 64> stat_fields(const std::string& path) {
-    std::array<u64, 64> fields{};
-    const std::string stat = read_host_file(path);
-    const size_t paren = stat.rfind(')');
-    if (paren == stat.npos) return fields;
-    size_t at = paren + 2;
-    for (size_t field = 3; field < fields.size() && at < stat.size(); field++) {
-        const size_t to = std::min(stat.find(' ', at), stat.size());
-        std::from_chars(stat.data() + at, stat.data() + to, fields[field]);
-        at = to + 1;
-    }
-    return fields;
-}
-
 /// The file that is mapped where the process's code begins (describe_process): a guest's program, and a
 /// native one's.
 std::optional<std::string> program_of(int pid) {
-    const u64 code = stat_fields(fmt::format("/proc/{}/stat", pid))[26];
+    const u64 code = proc_stat_fields(fmt::format("/proc/{}/stat", pid))[26];
     const std::string maps = read_host_file(fmt::format("/proc/{}/maps", pid));
     std::string_view rest = maps;
     while (!rest.empty()) {
@@ -178,6 +163,20 @@ std::string read_host_file(const std::string& path) {
     for (ssize_t n; (n = ::read(fd, chunk, sizeof chunk)) > 0;) text.append(chunk, static_cast<size_t>(n));
     ::close(fd);
     return text;
+}
+
+std::array<u64, 64> proc_stat_fields(const std::string& path) {
+    std::array<u64, 64> fields{};
+    const std::string stat = read_host_file(path);
+    const size_t paren = stat.rfind(')');
+    if (paren == stat.npos) return fields;
+    size_t at = paren + 2;
+    for (size_t field = 3; field < fields.size() && at < stat.size(); field++) {
+        const size_t to = std::min(stat.find(' ', at), stat.size());
+        std::from_chars(stat.data() + at, stat.data() + to, fields[field]);
+        at = to + 1;
+    }
+    return fields;
 }
 
 std::optional<int> open_emulated_proc(Thread& t, int dirfd, const std::string& name, int flags) {
@@ -224,7 +223,7 @@ void describe_process(const Process& p) {
     m.end_code = p.code_end;
     m.start_data = p.data_start;
     m.end_data = p.data_end;
-    m.start_brk = stat_fields("/proc/self/stat")[47];
+    m.start_brk = proc_stat_fields("/proc/self/stat")[47];
     m.brk = reinterpret_cast<u64>(::sbrk(0));
     m.start_stack = p.initial_sp;
     m.arg_start = p.arg_start;

@@ -1,6 +1,7 @@
 // The texts of files under /proc that describe the guest (proc_files.cc opens them).
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "linux/process.h"
@@ -9,6 +10,18 @@ namespace vm::linux {
 
 /// What the host's file holds, empty if it cannot be read.
 std::string read_host_file(const std::string& path);
+
+/// The numbers of a host's stat file by their field, counted from 1 as in proc(5); zeros if it cannot be read.
+std::array<u64, 64> proc_stat_fields(const std::string& path);
+/// Is any page of [begin, end) present or swapped out?
+u64 pages_in_use(u64 begin, u64 end, u64 page);
+/// What the host knows of a mapping.
+struct MappingUse {
+    bool anonymous = false;  ///< it has pages of its own
+    bool dont_dump = false;  ///< MADV_DONTDUMP
+    bool deleted = false;    ///< of a file that has no name any more
+};
+std::vector<MappingUse> mapping_use(const AddressSpace& mm, const std::vector<Vma>& vmas);
 
 // proc_status.cc. `path`: the host's file, whose other fields are kept; `tid`: the thread it is about.
 std::string proc_stat_text(Thread& t, const std::string& path, int tid);

@@ -74,12 +74,13 @@ class Pagemap {
     }
     Pagemap(const Pagemap&) = delete;
     Pagemap& operator=(const Pagemap&) = delete;
-    u64 resident(u64 begin, u64 end, u64 page) const {
+    /// `shift`: 63 counts resident pages, 62 those that are swapped out too.
+    u64 resident(u64 begin, u64 end, u64 page, unsigned shift = 63) const {
         u64 count = 0, words[512];
         for (u64 at = begin / page; at < end / page;) {
             const u64 n = std::min<u64>(std::size(words), end / page - at);
             if (::pread(fd_, words, n * 8, static_cast<off_t>(at * 8)) != static_cast<ssize_t>(n * 8)) break;
-            for (u64 i = 0; i < n; i++) count += words[i] >> 63;
+            for (u64 i = 0; i < n; i++) count += words[i] >> shift != 0;
             at += n;
         }
         return count;
@@ -195,6 +196,24 @@ std::string proc_smaps_rollup_text(const AddressSpace& mm) {
     out += "[rollup]\n";
     print(sum, out);
     return out;
+}
+
+u64 pages_in_use(u64 begin, u64 end, u64 page) { return Pagemap().resident(begin, end, page, 62); }
+
+std::vector<MappingUse> mapping_use(const AddressSpace& mm, const std::vector<Vma>& vmas) {
+    const Numbers numbers(mm);
+    const std::vector<std::string> lines = maps_lines(vmas, {});
+    std::vector<MappingUse> all;
+    for (size_t i = 0; i < vmas.size(); i++) {
+        const GuestMapping g = numbers.of(vmas[i]);
+        MappingUse use;
+        for (const Field& f : g.fields)
+            if (f.name == "Anonymous" || f.name == "Swap") use.anonymous |= f.value != 0;
+        use.dont_dump = (" " + g.vm_flags).find(" dd ") != std::string::npos;
+        use.deleted = lines[i].ends_with(" (deleted)");
+        all.push_back(use);
+    }
+    return all;
 }
 
 std::string proc_numa_maps_text(const AddressSpace& mm) {

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/format.h"
+#include "linux/core_dump.h"
 #include "linux/signals.h"
 #include "linux/threads.h"
 
@@ -22,7 +23,10 @@ const Abi& Thread::abi() const { return process_.abi(); }
 
 int Thread::loop() {
     while (!exiting) {
+        in_guest.store(true, std::memory_order_relaxed);
         const engine::Exit e = vcpu_->run();
+        in_guest.store(false, std::memory_order_release);
+        stop_for_core_dump(*this);
         switch (e.reason) {
             case ir::ExitReason::Syscall: do_syscall(*this); break;
             case ir::ExitReason::Safepoint: deliver_signals(*this, nullptr); break;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "linux/core_dump.h"
 #include "linux/signal_frame.h"
 #include "linux/syscalls.h"
 #include "osal/fault.h"
@@ -154,7 +155,8 @@ bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == 
 void mirror_action(int sig, const SigAction& a, bool shares_memory) {
     if (kSyncSignals & sigbit(sig))
         return;  // the fault handlers stay; deliver_signals applies the guest's wish
-    const bool by_host = a.handler == kSigDfl && !(shares_memory && !default_ignored(sig));
+    const bool at_safepoint = signal_dumps_core(sig) || (shares_memory && !default_ignored(sig));
+    const bool by_host = a.handler == kSigDfl && !at_safepoint;
     if (by_host || a.handler == kSigIgn)
         host_sigaction(sig, a.handler, a.flags & (kSaNocldstop | kSaNocldwait), 0);
     else
@@ -218,8 +220,8 @@ void frame_failed(Thread& t, int sig) {
     const bool fatal =
         sig == SIGSEGV || a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(SIGSEGV));
     constexpr int kSiKernel = 0x80;
-    if (fatal || !enter_handler(t, SIGSEGV, make_info(SIGSEGV, kSiKernel, 0), a, t.blocked, t.blocked))
-        die_by_signal(SIGSEGV);
+    const SigInfo info = make_info(SIGSEGV, kSiKernel, 0);
+    if (fatal || !enter_handler(t, SIGSEGV, info, a, t.blocked, t.blocked)) die_by_signal(t, SIGSEGV, info);
 }
 
 bool tracing(Thread& t) { return t.process().options().strace != RunOptions::Strace::Off; }
@@ -233,7 +235,7 @@ bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
         if (default_ignored(sig)) return false;
         if (!default_stops(sig)) {
             t.process().save_translations();
-            die_by_signal(sig);
+            die_by_signal(t, sig, info);
         }
         stop_by_default(sig, t.group->shares_memory);
         return false;
@@ -397,7 +399,8 @@ SignalSets signal_sets(Thread& t, int tid) {
 
 bool signal_waiting(Thread& t) { return t.queue->flag != 0; }
 
-void die_by_signal(int sig) {
+void die_by_signal(Thread& t, int sig, const SigInfo& info) {
+    if (signal_dumps_core(sig)) forbid_host_core(t, dump_core(t, sig, info));
     host_sigaction(sig, kSigDfl, 0, 0);
     raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
     set_host_mask(~sigbit(sig));
@@ -460,7 +463,8 @@ void raise_sync(Thread& t, const engine::Exit& e) {
     const SigInfo info = make_info(sig, code, addr);
     if (tracing(t)) strace_signal(t, sig, info);
     const SigAction a = take_action(t, sig);
-    if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig))) die_by_signal(sig);
+    if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig)))
+        die_by_signal(t, sig, info);
     if (!enter_handler(t, sig, info, a, t.blocked, t.blocked)) frame_failed(t, sig);
     if (!t.queue->full) set_host_mask(host_mask(t));
 }
@@ -472,8 +476,10 @@ void install_host_signal_handlers(Thread& first) {
         KernelSigaction old{};
         if (raw_syscall(SYS_rt_sigaction, static_cast<u64>(sig), 0, reinterpret_cast<u64>(&old), 8) < 0)
             continue;
-        if (old.handler == kSigIgn)
-            actions(first)[sig].handler = kSigIgn;  // ignored signals stay ignored over execve
+        if (old.handler == kSigIgn)  // stays ignored over execve
+            actions(first)[sig].handler = kSigIgn;
+        else if (signal_dumps_core(sig))
+            mirror_action(sig, actions(first)[sig], false);
     }
 }
 

@@ -61,8 +61,8 @@ struct SignalSets {
 SignalSets signal_sets(Thread& t, int tid);
 /// True if a host handler has noted a signal that the thread has not looked at yet.
 bool signal_waiting(Thread& t);
-/// Ends the process the way the default action of `sig` does (core, terminate). Does not return.
-[[noreturn]] void die_by_signal(int sig);
+/// Ends the process the way the default action of `sig` does (core file of the guest, terminate).
+[[noreturn]] void die_by_signal(Thread& t, int sig, const SigInfo& info);
 
 /// Runs host system call `nr`; returns its result or -errno. -kRestartSys: interrupted before or inside, may
 /// be restarted. No signal is lost: one that arrives before the call's instruction makes the call return

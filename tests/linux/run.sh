@@ -68,6 +68,9 @@ for t in "${tests[@]}"; do
         fi
     done
 done
+if [ "$whole" = 1 ]; then
+    if tests/linux/core_gdb.sh "$vm"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+fi
 echo "$passed passed, $failed failed"
 [ "$whole" = 0 ] || tools/readme.py record linux "$passed" "$failed"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
