@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -530,6 +531,58 @@ i64 AddressSpace::msync(u64 addr, u64 len, int flags) {
     }
     for (const auto& [from, to] : runs)  // may take long: without the lock
         if (::msync(ptr(from), to - from, flags) != 0) return -errno;
+    return result;
+}
+
+i64 AddressSpace::remap_file_pages(u64 addr, u64 len, u64 page_offset) {
+    addr = align_down(addr, page_size_);
+    len = align_down(len, page_size_);
+    if (len == 0 || !in_range(addr, len) || page_offset + len / page_size_ < page_offset) return -EINVAL;
+    bool had_code = false;
+    {
+        std::lock_guard guard(impl_->lock);
+        VmaTree& tree = impl_->tree;
+        const Vma* v = tree.find(addr);
+        if (!v || (v->flags & kMapTypeMask) == MAP_PRIVATE || !v->file_id || v->dying) return -EINVAL;
+        // Parts of one object only, as the kernel has it; it replaces them by a mapping of the other pages
+        // (mm/mmap.c).
+        if (tree.first_hole(addr, addr + len) != addr + len) return -EINVAL;
+        Vma now = *v;
+        if (::syscall(SYS_remap_file_pages, addr, len, 0, page_offset, 0) != 0) return -errno;
+        had_code = tree.erase(addr, addr + len);
+        now.begin = addr;
+        now.end = addr + len;
+        now.offset = page_offset * page_size_;
+        now.file_id = impl_->next_file_id++;
+        now.has_code = false;
+        tree.insert(std::move(now));
+        impl_->generation.fetch_add(1, std::memory_order_release);
+    }
+    if (had_code) invalidate(addr, len);
+    return 0;
+}
+
+i64 AddressSpace::name_anonymous(u64 addr, u64 len, const std::string* name) {
+    if (addr % page_size_) return -EINVAL;
+    const u64 end = align_up(addr + len, page_size_);
+    if (end < addr) return -EINVAL;
+    if (len == 0) return 0;
+    if (!in_range(addr, end - addr)) return -ENOMEM;
+    std::lock_guard guard(impl_->lock);
+    VmaTree& tree = impl_->tree;
+    tree.split(addr);
+    tree.split(end);
+    i64 result = tree.first_hole(addr, end) < end ? -ENOMEM : 0;
+    for (auto it = tree.first_after(addr); it != tree.end() && it->second.begin < end; ++it) {
+        Vma& v = it->second;
+        if (!(v.flags & kMapAnonymous)) {
+            result = -EBADF;
+            break;
+        }
+        const bool shared = (v.flags & kMapTypeMask) != MAP_PRIVATE;
+        v.path = name ? (shared ? "[anon_shmem:" : "[anon:") + *name + "]" : "";
+    }
+    tree.merge(addr, end);
     return result;
 }
 

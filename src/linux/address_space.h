@@ -60,6 +60,9 @@ class AddressSpace : public engine::GuestMemory {
     i64 mremap(u64 old_addr, u64 old_len, u64 new_len, u32 flags, u64 new_addr);
     i64 madvise(u64 addr, u64 len, int advice);
     i64 msync(u64 addr, u64 len, int flags);
+    i64 remap_file_pages(u64 addr, u64 len, u64 page_offset);
+    /// PR_SET_VMA_ANON_NAME; nullptr takes the name away.
+    i64 name_anonymous(u64 addr, u64 len, const std::string* name);
     i64 brk(u64 addr);
     /// The program break starts here (page aligned up for growth).
     void set_brk(u64 start);

@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "linux/syscalls.h"
+#include "linux/syscalls/prctl.h"
 
 namespace vm::linux {
 namespace {
@@ -40,6 +41,12 @@ std::string syscalls_markdown() {
         out += fmt::format("| {} | {} | {} | {} | {} |\n", s.name, number(s.generic), number(s.x86),
                            status_text(s), note);
     }
+    out +=
+        "\n## prctl\n\nOther options are EINVAL, as on a kernel that does not know them.\n\n| option | "
+        "answered by | |\n|---|---|---|\n";
+    for (const PrctlOption& o : prctl_options())
+        out += fmt::format("| {} | {} | {} |\n", o.name, o.kind == PrctlOption::Kind::Ours ? "vm" : "host",
+                           o.note);
     return out;
 }
 

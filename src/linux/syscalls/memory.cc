@@ -27,6 +27,10 @@ i64 sys_mprotect(Call& c) { return c.mm().mprotect(c.a[0], c.a[1], static_cast<u
 i64 sys_mremap(Call& c) { return c.mm().mremap(c.a[0], c.a[1], c.a[2], static_cast<u32>(c.a[3]), c.a[4]); }
 i64 sys_madvise(Call& c) { return c.mm().madvise(c.a[0], c.a[1], static_cast<int>(c.a[2])); }
 i64 sys_msync(Call& c) { return c.mm().msync(c.a[0], c.a[1], static_cast<int>(c.a[2])); }
+i64 sys_remap_file_pages(Call& c) {
+    if (c.a[2]) return -EINVAL;  // prot must be 0
+    return c.mm().remap_file_pages(c.a[0], c.a[1], c.a[3]);
+}
 i64 sys_mlock(Call& c) { return host_on_range(c); }
 i64 sys_munlock(Call& c) { return host_on_range(c); }
 i64 sys_mlock2(Call& c) { return host_on_range(c); }

@@ -1,6 +1,5 @@
 // Processes and threads: creation, end, execution; limits; prctl.
 #include <fcntl.h>
-#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -220,47 +219,15 @@ i64 sys_setrlimit(Call& c) {
     return change_limit(c, 0, static_cast<u32>(c.a[0]), &set, nullptr);
 }
 
-i64 sys_prctl(Call& c) {
-    switch (static_cast<int>(c.a[0])) {
-        case PR_SET_NAME:
-        case PR_GET_NAME:
-            if (!c.out(c.a[1], 16)) return -EFAULT;
-            break;
-        case PR_GET_PDEATHSIG:
-        case PR_GET_CHILD_SUBREAPER:
-        case PR_GET_UNALIGN:
-        case PR_GET_FPEMU:
-        case PR_GET_FPEXC:
-        case PR_GET_TSC:
-            if (!c.out(c.a[1], 4)) return -EFAULT;
-            break;
-        case PR_SET_PDEATHSIG:
-        case PR_GET_DUMPABLE:
-        case PR_SET_DUMPABLE:
-        case PR_SET_KEEPCAPS:
-        case PR_GET_KEEPCAPS:
-        case PR_CAPBSET_READ:
-        case PR_CAPBSET_DROP:
-        case PR_SET_SECUREBITS:
-        case PR_GET_SECUREBITS:
-        case PR_SET_TIMERSLACK:
-        case PR_GET_TIMERSLACK:
-        case PR_SET_CHILD_SUBREAPER:
-        case PR_SET_NO_NEW_PRIVS:
-        case PR_GET_NO_NEW_PRIVS:
-        case PR_SET_THP_DISABLE:
-        case PR_GET_THP_DISABLE:
-        case PR_CAP_AMBIENT:
-        case PR_MCE_KILL:
-        case PR_MCE_KILL_GET:
-        case PR_SET_PTRACER:
-        case PR_GET_SECCOMP:
-        case PR_GET_IO_FLUSHER:
-        case PR_SET_IO_FLUSHER: break;
-        // Processor-specific, or about the address space as the host sees it.
-        default: return -EINVAL;
-    }
-    return c.host(c.a[0], c.a[1], c.a[2], c.a[3], c.a[4]);
+i64 sys_personality(Call& c) {
+    // Those change how the host lays out the memory of whatever it executes next, which is vm: nothing of the
+    // guest's.
+    constexpr u64 kReadImpliesExec = 0x400000, kMmapPageZero = 0x100000, kLimit32 = 0x800000,
+                  kLimit3Gb = 0x8000000;
+    const u32 persona = static_cast<u32>(c.a[0]);
+    if (persona != 0xffffffff && (persona & (kReadImpliesExec | kMmapPageZero | kLimit32 | kLimit3Gb)))
+        return -EINVAL;
+    return c.host(persona);
 }
 
 i64 sys_process_vm_readv(Call& c) {

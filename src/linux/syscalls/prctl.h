@@ -1,0 +1,26 @@
+// prctl by its options.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace vm::linux {
+
+/// One option that is answered; every other one is EINVAL, as on a kernel that does not know it.
+struct PrctlOption {
+    /// What the host does with the arguments that follow.
+    enum class Kind : unsigned char {
+        Host,  ///< numbers, or nothing
+        Out4,  ///< the first is the address of an int that the kernel writes
+        Out8,  ///< … of a long
+        Name,  ///< … of 16 bytes
+        Ours,  ///< a handler of ours
+    };
+    int number;
+    std::string_view name;
+    Kind kind;
+    std::string_view note;  ///< for docs/syscalls.md
+};
+std::span<const PrctlOption> prctl_options();
+
+}  // namespace vm::linux
