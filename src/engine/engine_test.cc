@@ -462,5 +462,27 @@ TEST(EngineOptionsTest, RefusesWhatItCannotDo) {
     EXPECT_FALSE(Engine::create(rv::kRiscv64, memory, o).has_value());
 }
 
+TEST(Engine, MemoryOfDeadTranslationsIsReused) {
+    EngineOptions o = with_tier(Tier::One);
+    o.code_cache_bytes = u64{4} << 20;
+    Guest g(o);
+    for (u64 i = 0; i < 40000; i++) {
+        Asm code(kCode);
+        code.addi(a0, zero, static_cast<i64>(i % 2000));
+        code.ecall();
+        TestMemory::put(kCode, code.words);
+        g.engine->invalidate(kCode, kCode + 8);
+        g.run();
+        ASSERT_EQ(g.x(a0), i % 2000);
+    }
+    const std::string stats = g.engine->stats_json();
+    const auto value = [&](const std::string& name) {
+        return std::stoull(stats.substr(stats.find("\"" + name + "\": ") + name.size() + 4));
+    };
+    EXPECT_EQ(value("translations"), 40000u);
+    EXPECT_GE(value("evicted_segments"), 2u);
+    EXPECT_LT(value("code_bytes_used"), u64{3} << 19);  // segments of half a MiB
+}
+
 }  // namespace
 }  // namespace vm::engine::test

@@ -92,6 +92,7 @@ void CodeCache::empty(Segment& s) {
     s.index.clear();
     s.arena.clear();
     s.used = 0;
+    s.live = 0;
     s.state = Segment::State::Free;
 }
 

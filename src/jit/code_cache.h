@@ -40,6 +40,7 @@ struct Segment {
     u32 begin = 0;  ///< offset in the code memory
     u32 used = 0;   ///< bytes
     State state = State::Free;
+    u32 live = 0;           ///< translations that were not dropped
     u64 generation = 0;     ///< when it was opened; the smallest is evicted first
     u64 retired_epoch = 0;  ///< Retired: free once every vCPU has seen this epoch
     Arena arena;
@@ -56,6 +57,7 @@ class CodeCache {
 
     std::vector<std::unique_ptr<Segment>>& segments() { return segments_; }
     Segment& open_segment() { return *segments_[open_]; }
+    Segment& segment_of(const Translation& t) { return *segments_[(t.code_offset - first_) / segment_bytes_]; }
     u32 segment_bytes() const { return segment_bytes_; }
     /// Room for `bytes` in the open segment: its offset in the code memory, 16-byte aligned; ~0u if it does
     /// not fit.

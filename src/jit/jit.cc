@@ -142,6 +142,7 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
                           s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
     }
     segment.index.append(&t);
+    segment.live++;
     index_pages(t);
     publish(t);
     if (images_) note_fresh(t);

@@ -161,6 +161,7 @@ class Jit {
     void drop(Translation& t);
     void announce(bool code_goes_away);
     void retire(Segment& s);
+    void retire_dead();
     void free_retired();
     u64 oldest_epoch_in_use() const;
     void make_room(Executor& self);

@@ -43,7 +43,10 @@ bool unchanged(const Translation& t) {
 void Jit::drop(Translation& t) {
     t.valid = false;
     map_.erase(&t);
-    if (t.image == nullptr) unindex_pages(t);
+    if (t.image == nullptr) {
+        unindex_pages(t);
+        cache_.segment_of(t).live--;
+    }
     while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
 }
 
@@ -82,7 +85,10 @@ void Jit::invalidate(u64 begin, u64 end) {
         drop(*t);
         stats_.invalidated++;
     }
-    if (!hit.empty()) announce(false);
+    if (!hit.empty()) {
+        announce(false);
+        retire_dead();
+    }
     if (images_) drop_images_in(begin, end);
 }
 
@@ -121,7 +127,10 @@ void Jit::sync_code() {
             any = true;
         }
     }
-    if (any) announce(false);
+    if (any) {
+        announce(false);
+        retire_dead();
+    }
 }
 
 // ---------------------------------------------------------------------------------------------- eviction and
@@ -141,6 +150,13 @@ void Jit::retire(Segment& s) {
     stats_.evicted_segments++;
     announce(true);
     s.retired_epoch = epoch_.load();
+}
+
+/// Segments in which nothing lives any more: programs that write code anew all the time would fill the cache to its
+/// limit, and their descriptions as much memory again.
+void Jit::retire_dead() {
+    for (auto& s : cache_.segments())
+        if (s->state == Segment::State::Full && s->live == 0) retire(*s);
 }
 
 u64 Jit::oldest_epoch_in_use() const {
