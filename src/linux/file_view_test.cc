@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "base/format.h"
+#include "linux/proc_files.h"
 
 namespace vm::linux {
 namespace {
@@ -192,6 +193,19 @@ TEST_F(FileViewTest, NamesGoBack) {
     }
     EXPECT_TRUE(overlay.visible("/usr"));
     EXPECT_FALSE(full.visible("/usr"));
+}
+
+TEST_F(FileViewTest, MountsAreNamedFromTheRoot) {
+    const FileView v("/a b", FileView::Kind::Root);
+    EXPECT_EQ(mounts_for_guest(v,
+                               "22 1 254:0 / / rw - ext4 /dev/vda rw\n23 22 0:21 / /a\\040b rw shared:1 - tmpfs none rw\n"
+                               "24 23 0:22 / /a\\040b/c\\134d rw - tmpfs none rw\n25 22 0:23 / /a\\040bc rw - tmpfs none rw\n"
+                               "26 22 0:24 / /proc rw - proc proc rw\n",
+                               "mountinfo"),
+              "23 22 0:21 / / rw shared:1 - tmpfs none rw\n24 23 0:22 / /c\\134d rw - tmpfs none rw\n26 22 0:24 / /proc rw - proc proc rw\n");
+    EXPECT_EQ(mounts_for_guest(v, "/dev/vda / ext4 rw 0 0\nnone /a\\040b/x tmpfs rw 0 0\n", "mounts"), "none /x tmpfs rw 0 0\n");
+    EXPECT_EQ(mounts_for_guest(v, "device none mounted on /a\\040b/x with fstype tmpfs\nbroken\n", "mountstats"),
+              "device none mounted on /x with fstype tmpfs\n");
 }
 
 TEST_F(FileViewTest, SurvivesAGuestThatClosesAllDescriptors) {

@@ -111,7 +111,8 @@ std::string cpuinfo_text(Process& p) {
 }
 
 constexpr std::string_view kFiles[] = {"maps", "smaps", "smaps_rollup", "numa_maps", "cmdline", "environ",
-                                       "auxv", "stat",  "status",       "statm",     "limits",  "exe"};
+                                       "auxv", "stat",  "status",       "statm",     "limits",  "exe",
+                                       "mountinfo", "mounts", "mountstats"};
 
 std::optional<std::string> text_of(Thread& t, const ProcPath& where, const std::string& path) {
     Process& p = t.process();
@@ -129,6 +130,8 @@ std::optional<std::string> text_of(Thread& t, const ProcPath& where, const std::
     if (file == "status") return proc_status_text(t, path, where.tid);
     if (file == "statm") return proc_statm_text(p, path);
     if (file == "limits") return proc_limits_text(path);
+    if (file.starts_with("mount") && files.kind() == FileView::Kind::Root)
+        return mounts_for_guest(files, read_host_file(path), file);
     return std::nullopt;
 }
 

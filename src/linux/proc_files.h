@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <string_view>
 
 #include "linux/process.h"
 
@@ -31,6 +32,8 @@ std::string proc_limits_text(const std::string& path);
 
 // maps.cc: a line for each mapping of a snapshot.
 std::vector<std::string> maps_lines(const std::vector<Vma>& vmas, const std::string& strip);
+/// proc_mounts.cc: the text of /proc/self/`file` with the mounts that the guest can see, as it names them.
+std::string mounts_for_guest(const FileView& files, std::string_view text, std::string_view file);
 // proc_smaps.cc. `strip`: the directory that is the guest's root.
 std::string proc_smaps_text(const AddressSpace& mm, const std::string& strip);
 std::string proc_smaps_rollup_text(const AddressSpace& mm);

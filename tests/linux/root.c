@@ -226,6 +226,14 @@ static void proc(void) {
     say("%s\n", contents(AT_FDCWD, name, 0));
     close(fd);
     say("mounts %s, self %s\n", link_at(AT_FDCWD, "/proc/mounts"), kind("/proc/self", AT_SYMLINK_NOFOLLOW));
+    FILE* mounts = fopen("/proc/mounts", "r");
+    int seen = 0, strange = 0;
+    while (fgets(text, sizeof text, mounts)) {
+        seen |= strstr(text, " /proc proc ") != NULL;
+        strange |= !strstr(text, " /proc") && !strstr(text, " /dev") && !strstr(text, " /sys");
+    }
+    fclose(mounts);
+    say("proc is mounted: %d, others: %d\n", seen, strange);
     FILE* maps = fopen("/proc/self/maps", "r");
     int found = 0;
     while (fgets(text, sizeof text, maps)) found |= strstr(text, " /test\n") != NULL;
