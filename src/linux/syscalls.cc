@@ -228,7 +228,8 @@ i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out) {
     std::string path;
     if (const i64 r = read_path(c, addr, &path); r < 0) return r;
     if (look == Look::Follow) {
-        if (auto exe = guest_exe(c.t.process(), path)) {
+        // Another process's that the guest cannot see is not to be opened by that link either.
+        if (auto exe = guest_exe(c.t.process(), path); exe && c.t.process().files().visible(*exe)) {
             *out = std::move(*exe);
             return 0;
         }

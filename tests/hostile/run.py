@@ -54,10 +54,10 @@ def one_sentence(err):
 
 
 def expect(vm, name, status, *args, word, command="run", **how):
-    """vm COMMAND ARGS must be refused with `status` (or one of several) and one sentence that holds `word`."""
+    """vm COMMAND ARGS (no COMMAND: vm ARGS) must be refused with `status` (or one of several) and one sentence that holds `word`."""
     global count
     count += 1
-    rc, err = run(vm, command, *args, **how)
+    rc, err = run(vm, *([command] if command else []), *args, **how)
     statuses = status if isinstance(status, tuple) else (status,)
     if rc in statuses and one_sentence(err) and word in err:
         return
@@ -232,6 +232,24 @@ def binfmt(vm, guest, d):
         expect(str(d / "vm"), "binfmt without the right", 125, "install", word="unshare", command="binfmt", user=NOBODY)
 
 
+def user(vm, guest, d):
+    """vm-user: its arguments are the guest's, whatever they look like."""
+    program = str(pathlib.Path(vm).parent / "vm-user")
+
+    def case(name, status, *args, word, **how):
+        expect(program, "vm-user " + name, status, *args, word=word, command=None, **how)
+
+    case("missing program", 127, str(d / "none"), word=str(d / "none"))
+    case("program called like an option", 127, "--strace", "x", word="--strace: no such file")
+    case("program called run", 127, "run", guest, word="run: no such file")
+    case("program called --", 127, "--", guest, word="--: no such file")
+    case("empty program", 127, "", word="''")
+    case("host program", 126, "/bin/true", word="x86-64")
+    for name, value in (("TIER", "bogus"), ("STRACE", "bogus"), ("SYSROOT", "/none"), ("ROOT", "/none"), ("CPU", "bogus"), ("STATS", "/none/x")):
+        case(f"VM_{name}", 125, guest, word=value, env=[(f"VM_{name}", value)])
+    case("VM_ROOT hides the program", 127, guest, word="no such file", env=[("VM_ROOT", str(d))])
+
+
 def mutations(vm, good, number, seed):
     rnd = random.Random(seed)
     tally = {}
@@ -285,6 +303,7 @@ def main():
         files(vm, good, d)
         options(vm, str(guest), d)
         binfmt(vm, str(guest), d)
+        user(vm, str(guest), d)
     print(f"{count} inputs refused with one sentence" if not failures else f"{count} inputs, {len(failures)} not refused as they should be")
     mutations(vm, good, a.mutations, a.seed)
     print(f"hostile: {len(failures)} failed")

@@ -64,7 +64,8 @@ i64 open_file2(Call& c, u64 (&how)[3]) {
     } else {
         std::string guest;
         if (const i64 r = read_path(c, c.a[1], &guest); r < 0) return r;
-        const auto exe = guest_exe(c.t.process(), guest);
+        auto exe = guest_exe(c.t.process(), guest);
+        if (exe && !files.visible(*exe)) exe.reset();
         if (!how[2] || !exe) {
             if (const i64 r = files.resolve(dirfd, guest, nofollow ? Look::NoFollow : Look::Follow, &path, how[2]); r < 0)
                 return r;

@@ -32,7 +32,8 @@ i64 execute(Call& c, std::string path, u64 argv_addr, u64 envp_addr) {
     std::vector<std::string> argv, env;
     if (const i64 r = read_strings(c, argv_addr, &argv); r < 0) return r;
     if (const i64 r = read_strings(c, envp_addr, &env); r < 0) return r;
-    if (const auto exe = guest_exe(c.t.process(), path)) path = c.t.process().files().guest_path(*exe);
+    if (const auto exe = guest_exe(c.t.process(), path); exe && c.t.process().files().visible(*exe))
+        path = c.t.process().files().guest_path(*exe);
     // A signal already noted belongs to this program; its handler runs first.
     if (signal_waiting(c.t)) return -kRestartAlways;
     return do_execve(c.t, path, std::move(argv), std::move(env));
