@@ -1,5 +1,5 @@
-// `vm binfmt install|remove|status`: tells the kernel to run guests' programs by vm-user. What was done is read back and tried
-// out, and undone if it does not work.
+// `vm binfmt install|remove|status`: tells the kernel to run guests' programs by vm-user. What was done is
+// read back and tried out, and undone if it does not work.
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -34,15 +34,18 @@ constexpr const char* kUsage =
     "       vm binfmt remove [ISA...]\n"
     "       vm binfmt status [-o json] [ISA...]\n"
     "\n"
-    "Lets the kernel start programs of other processors like its own, by vm-user, also in chroots and containers\n"
+    "Lets the kernel start programs of other processors like its own, by vm-user, also in chroots and "
+    "containers\n"
     "(binfmt_misc, flags F, P and O). Without ISA: all that this vm runs.\n"
     "\n"
     "  --interpreter FILE  the vm-user to register (default: the one beside this vm)\n"
-    "  --setuid            flag C too: setuid programs of the guest get their rights, and vm-user has them while it runs\n"
+    "  --setuid            flag C too: setuid programs of the guest get their rights, and vm-user has them "
+    "while it runs\n"
     "                      such a program; without it they run with the rights of whoever starts them\n"
     "  -o json             status as JSON\n"
     "\n"
-    "Needs the right to write /proc/sys/fs/binfmt_misc: root, or a user namespace of one's own (unshare -Urm, Linux 6.7).\n";
+    "Needs the right to write /proc/sys/fs/binfmt_misc: root, or a user namespace of one's own (unshare "
+    "-Urm, Linux 6.7).\n";
 
 std::string errno_text(int e) { return std::generic_category().message(e); }
 std::string in_directory(const std::string& name) { return fmt::format("{}/{}", kDirectory, name); }
@@ -123,47 +126,62 @@ Result<bool> make_writable() {
     }
     switch (errno) {
         case ENODEV:
-            return fail(ErrorKind::Unsupported, "binfmt: this kernel has no binfmt_misc; try modprobe binfmt_misc as root", ENODEV);
-        case ENOENT:
-            return fail(ErrorKind::Unsupported, fmt::format("binfmt: {} does not exist; is /proc mounted?", kDirectory), ENOENT);
-        default:
             return fail(ErrorKind::Unsupported,
-                        fmt::format("binfmt: {} {}, and mounting it is refused ({}); be root, or enter a user namespace first: unshare -Urm",
-                                    kDirectory, mounted ? "cannot be written" : "is not mounted", errno_text(errno)),
-                        errno);
+                        "binfmt: this kernel has no binfmt_misc; try modprobe binfmt_misc as root", ENODEV);
+        case ENOENT:
+            return fail(ErrorKind::Unsupported,
+                        fmt::format("binfmt: {} does not exist; is /proc mounted?", kDirectory), ENOENT);
+        default:
+            return fail(
+                ErrorKind::Unsupported,
+                fmt::format("binfmt: {} {}, and mounting it is refused ({}); be root, or enter a user "
+                            "namespace first: unshare -Urm",
+                            kDirectory, mounted ? "cannot be written" : "is not mounted", errno_text(errno)),
+                errno);
     }
 }
 
-/// The executable that the kernel is to start: absolute, executable, and in need of no loader, which a chroot would lack.
+/// The executable that the kernel is to start: absolute, executable, and in need of no loader, which a chroot
+/// would lack.
 Result<std::string> find_interpreter(const std::string& given) {
     std::string path = given;
     if (given.empty()) {
         std::error_code ec;
         path = (std::filesystem::read_symlink("/proc/self/exe", ec).parent_path() / "vm-user").string();
-        if (ec) return fail(ErrorKind::Io, "binfmt: where this vm lies is not known without /proc; name --interpreter FILE");
+        if (ec)
+            return fail(ErrorKind::Io,
+                        "binfmt: where this vm lies is not known without /proc; name --interpreter FILE");
     }
     char* real = ::realpath(path.c_str(), nullptr);
     if (!real)
-        return fail(ErrorKind::NotFound, fmt::format("binfmt: {}: {}; name another with --interpreter", path, errno_text(errno)), errno);
+        return fail(ErrorKind::NotFound,
+                    fmt::format("binfmt: {}: {}; name another with --interpreter", path, errno_text(errno)),
+                    errno);
     path = real;
     std::free(real);
     if (::access(path.c_str(), X_OK) != 0)
-        return fail(ErrorKind::NotExecutable, fmt::format("binfmt: {}: cannot be executed ({})", path, errno_text(errno)), errno);
+        return fail(ErrorKind::NotExecutable,
+                    fmt::format("binfmt: {}: cannot be executed ({})", path, errno_text(errno)), errno);
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return fail(ErrorKind::NotExecutable, fmt::format("binfmt: {}: {}", path, errno_text(errno)), errno);
+    if (fd < 0)
+        return fail(ErrorKind::NotExecutable, fmt::format("binfmt: {}: {}", path, errno_text(errno)), errno);
     auto elf = linux::parse_elf(fd, path, linux::host_machine(), 4096, u64{1} << 47);
     ::close(fd);
     if (!elf) return fail(elf.error().kind, fmt::format("binfmt: {}", elf.error().message));
     if (!elf->interpreter.empty())
-        return fail(ErrorKind::NotExecutable,
-                    fmt::format("binfmt: {}: is linked dynamically, so it could not start in a chroot; name a static vm-user", path));
+        return fail(
+            ErrorKind::NotExecutable,
+            fmt::format(
+                "binfmt: {}: is linked dynamically, so it could not start in a chroot; name a static vm-user",
+                path));
     return path;
 }
 
 Result<void> delete_entry(const std::string& name) {
     if (auto ok = write_file(in_directory(name), "-1"); !ok) return ok;
     if (::access(in_directory(name).c_str(), F_OK) == 0)
-        return fail(ErrorKind::Io, fmt::format("binfmt: {} is still there after its removal", in_directory(name)));
+        return fail(ErrorKind::Io,
+                    fmt::format("binfmt: {} is still there after its removal", in_directory(name)));
     return {};
 }
 
@@ -174,11 +192,13 @@ Result<bool> unmount_ours() {
     if (!entries) return std::unexpected(entries.error());
     if (!entries->empty()) return false;
     if (::umount2(kDirectory, 0) == 0) return true;
-    return fail(ErrorKind::Io, fmt::format("binfmt: {} cannot be unmounted ({})", kDirectory, errno_text(errno)), errno);
+    return fail(ErrorKind::Io,
+                fmt::format("binfmt: {} cannot be unmounted ({})", kDirectory, errno_text(errno)), errno);
 }
 
 /// Is the entry what we want? Where it is not: the first thing that differs.
-std::string difference(const BinfmtEntry& e, const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags) {
+std::string difference(const BinfmtEntry& e, const BinfmtIsa& isa, const std::string& interpreter,
+                       const std::string& flags) {
     if (e.interpreter != interpreter) return fmt::format("its interpreter is {}", e.interpreter);
     if (e.flags != kernel_order(flags)) return fmt::format("its flags are '{}'", e.flags);
     if (e.offset != 0 || e.pattern != elf_pattern(isa)) return "it looks for other bytes";
@@ -198,13 +218,19 @@ Result<std::optional<BinfmtEntry>> find_entry(const std::string& name) {
 Result<void> verify(const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags) {
     auto entry = find_entry(entry_name(isa));
     if (!entry) return std::unexpected(entry.error());
-    if (!*entry) return fail(ErrorKind::Io, fmt::format("binfmt: {} was written and is not there", entry_name(isa)));
+    if (!*entry)
+        return fail(ErrorKind::Io, fmt::format("binfmt: {} was written and is not there", entry_name(isa)));
     if (const std::string d = difference(**entry, isa, interpreter, flags); !d.empty())
-        return fail(ErrorKind::Io, fmt::format("binfmt: {} reads otherwise than it was written: {}", entry_name(isa), d));
+        return fail(ErrorKind::Io,
+                    fmt::format("binfmt: {} reads otherwise than it was written: {}", entry_name(isa), d));
     auto by = who_runs(isa);
-    if (!by) return fail(ErrorKind::Io, fmt::format("binfmt: {} is in place, yet {}", entry_name(isa), by.error().message));
+    if (!by)
+        return fail(ErrorKind::Io,
+                    fmt::format("binfmt: {} is in place, yet {}", entry_name(isa), by.error().message));
     if (*by != interpreter)
-        return fail(ErrorKind::Io, fmt::format("binfmt: {} is in place, yet {} runs such programs (vm binfmt status)", entry_name(isa), *by));
+        return fail(ErrorKind::Io,
+                    fmt::format("binfmt: {} is in place, yet {} runs such programs (vm binfmt status)",
+                                entry_name(isa), *by));
     return {};
 }
 
@@ -214,7 +240,9 @@ Result<void> install_one(const BinfmtIsa& isa, const std::string& interpreter, c
     if (!existing) return std::unexpected(existing.error());
     if (*existing) {
         if (const std::string d = difference(**existing, isa, interpreter, flags); !d.empty())
-            return fail(ErrorKind::InvalidArgument, fmt::format("binfmt: {} exists, and {}; vm binfmt remove {} first", name, d, isa.name));
+            return fail(
+                ErrorKind::InvalidArgument,
+                fmt::format("binfmt: {} exists, and {}; vm binfmt remove {} first", name, d, isa.name));
         return verify(isa, interpreter, flags);
     }
     auto line = register_line(isa, interpreter, flags);
@@ -223,7 +251,8 @@ Result<void> install_one(const BinfmtIsa& isa, const std::string& interpreter, c
     auto verified = verify(isa, interpreter, flags);
     if (!verified)
         if (auto undone = delete_entry(name); !undone)
-            verified.error().message += fmt::format("; and it could not be undone: {}", undone.error().message);
+            verified.error().message +=
+                fmt::format("; and it could not be undone: {}", undone.error().message);
     return verified;
 }
 
@@ -237,14 +266,18 @@ Result<Arguments> parse(const std::vector<std::string>& args) {
     Arguments a;
     for (size_t i = 0; i < args.size(); i++) {
         const std::string& w = args[i];
-        auto wrong = [&] { return fail(ErrorKind::InvalidArgument, fmt::format("binfmt: '{}' is not for {}; vm binfmt --help", w, a.verb)); };
+        auto wrong = [&] {
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("binfmt: '{}' is not for {}; vm binfmt --help", w, a.verb));
+        };
         if (w == "-h" || w == "--help") {
             a.help = true;
             return a;
         }
         if (a.verb.empty()) {
             if (w != "install" && w != "remove" && w != "status")
-                return fail(ErrorKind::InvalidArgument, fmt::format("binfmt: install, remove or status, not '{}'", w));
+                return fail(ErrorKind::InvalidArgument,
+                            fmt::format("binfmt: install, remove or status, not '{}'", w));
             a.verb = w;
         } else if (w == "--setuid") {
             if (a.verb != "install") return wrong();
@@ -254,23 +287,28 @@ Result<Arguments> parse(const std::vector<std::string>& args) {
             const bool apart = w == "--interpreter";
             if (apart && i + 1 < args.size()) a.interpreter = args[++i];
             if (!apart) a.interpreter = w.substr(w.find('=') + 1);
-            if (a.interpreter.empty()) return fail(ErrorKind::InvalidArgument, "binfmt: --interpreter needs a FILE");
+            if (a.interpreter.empty())
+                return fail(ErrorKind::InvalidArgument, "binfmt: --interpreter needs a FILE");
         } else if (w == "-o" || w == "-ojson") {
             if (a.verb != "status") return wrong();
             if (w == "-o" && (i + 1 >= args.size() || args[++i] != "json"))
                 return fail(ErrorKind::InvalidArgument, "binfmt: -o knows json only");
             a.json = true;
         } else if (w.starts_with('-')) {
-            return fail(ErrorKind::InvalidArgument, fmt::format("binfmt: unknown option '{}'; vm binfmt --help", w));
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("binfmt: unknown option '{}'; vm binfmt --help", w));
         } else {
             const auto isas = binfmt_isas();
-            const auto it = std::find_if(isas.begin(), isas.end(), [&](const BinfmtIsa& isa) { return isa.name == w; });
+            const auto it =
+                std::find_if(isas.begin(), isas.end(), [&](const BinfmtIsa& isa) { return isa.name == w; });
             if (it == isas.end())
-                return fail(ErrorKind::Unsupported, fmt::format("binfmt: this vm does not run programs of '{}'; it runs riscv64", w));
+                return fail(ErrorKind::Unsupported,
+                            fmt::format("binfmt: this vm does not run programs of '{}'; it runs riscv64", w));
             a.isas.push_back(*it);
         }
     }
-    if (a.verb.empty()) return fail(ErrorKind::InvalidArgument, "binfmt: install, remove or status? vm binfmt --help");
+    if (a.verb.empty())
+        return fail(ErrorKind::InvalidArgument, "binfmt: install, remove or status? vm binfmt --help");
     if (a.isas.empty()) a.isas.assign(binfmt_isas().begin(), binfmt_isas().end());
     return a;
 }
@@ -284,13 +322,18 @@ Result<void> install(const Arguments& a) {
     auto status = read_file(in_directory("status"));
     Result<void> done;
     if (status && *status != "enabled\n")
-        done = fail(ErrorKind::Unsupported, fmt::format("binfmt: binfmt_misc is switched off here; echo 1 > {}", in_directory("status")));
+        done = fail(
+            ErrorKind::Unsupported,
+            fmt::format("binfmt: binfmt_misc is switched off here; echo 1 > {}", in_directory("status")));
     for (size_t i = 0; done && i < a.isas.size(); i++) {
         done = install_one(a.isas[i], *interpreter, flags);
-        if (done) fmt::print("{}: programs are run by {} (flags {})\n", a.isas[i].name, *interpreter, kernel_order(flags));
+        if (done)
+            fmt::print("{}: programs are run by {} (flags {})\n", a.isas[i].name, *interpreter,
+                       kernel_order(flags));
     }
     if (!done && *mounted)
-        if (auto undone = unmount_ours(); !undone) done.error().message += fmt::format("; and {}", undone.error().message);
+        if (auto undone = unmount_ours(); !undone)
+            done.error().message += fmt::format("; and {}", undone.error().message);
     return done;
 }
 
@@ -316,10 +359,13 @@ ordered_json isa_status(const BinfmtIsa& isa, const std::vector<BinfmtEntry>& en
     ordered_json winner = nullptr;
     for (const BinfmtEntry& e : entries) {
         if (!takes(e, isa)) continue;
-        rules.push_back({{"name", e.name}, {"enabled", e.enabled}, {"interpreter", e.interpreter}, {"flags", e.flags}});
+        rules.push_back(
+            {{"name", e.name}, {"enabled", e.enabled}, {"interpreter", e.interpreter}, {"flags", e.flags}});
         if (by && e.enabled && e.interpreter == *by) winner = e.name;
     }
-    ordered_json j{{"isa", isa.name}, {"installed", std::any_of(entries.begin(), entries.end(), [&](const auto& e) { return e.name == entry_name(isa); })}};
+    ordered_json j{{"isa", isa.name},
+                   {"installed", std::any_of(entries.begin(), entries.end(),
+                                             [&](const auto& e) { return e.name == entry_name(isa); })}};
     j["run_by"] = by ? ordered_json(*by) : ordered_json(nullptr);
     j["by_entry"] = winner;
     if (!by) j["reason"] = by.error().message;
@@ -331,23 +377,33 @@ Result<void> status(const Arguments& a) {
     auto entries = read_entries();
     if (!entries) return std::unexpected(entries.error());
     auto on = is_mounted() ? read_file(in_directory("status")) : Result<std::string>(std::string());
-    ordered_json j{{"mounted", is_mounted()}, {"writable", is_writable()}, {"enabled", on && *on == "enabled\n"}, {"isas", ordered_json::array()}};
+    ordered_json j{{"mounted", is_mounted()},
+                   {"writable", is_writable()},
+                   {"enabled", on && *on == "enabled\n"},
+                   {"isas", ordered_json::array()}};
     for (const BinfmtIsa& isa : a.isas) j["isas"].push_back(isa_status(isa, *entries));
     if (a.json) {
         fmt::print("{}\n", j.dump(2));
         return {};
     }
-    const char* state = !j["mounted"].get<bool>() ? "not mounted" : j["enabled"].get<bool>() ? "on" : "switched off";
-    fmt::print("{}: {}{}\n", kDirectory, state, j["mounted"].get<bool>() && !j["writable"].get<bool>() ? ", not writable for this user" : "");
+    const char* state = !j["mounted"].get<bool>()  ? "not mounted"
+                        : j["enabled"].get<bool>() ? "on"
+                                                   : "switched off";
+    fmt::print("{}: {}{}\n", kDirectory, state,
+               j["mounted"].get<bool>() && !j["writable"].get<bool>() ? ", not writable for this user" : "");
     for (const auto& isa : j["isas"]) {
         if (isa["run_by"].is_string())
-            fmt::print("{}: programs are run by {}{}\n", isa["isa"].get<std::string>(), isa["run_by"].get<std::string>(),
-                       isa["by_entry"].is_string() ? fmt::format(", as {} says", isa["by_entry"].get<std::string>()) : "");
+            fmt::print("{}: programs are run by {}{}\n", isa["isa"].get<std::string>(),
+                       isa["run_by"].get<std::string>(),
+                       isa["by_entry"].is_string()
+                           ? fmt::format(", as {} says", isa["by_entry"].get<std::string>())
+                           : "");
         else
             fmt::print("{}: {}\n", isa["isa"].get<std::string>(), isa["reason"].get<std::string>());
         for (const auto& e : isa["entries"])
-            fmt::print("  {:16} {:8} {:5} {}\n", e["name"].get<std::string>(), e["enabled"].get<bool>() ? "enabled" : "disabled",
-                       e["flags"].get<std::string>(), e["interpreter"].get<std::string>());
+            fmt::print("  {:16} {:8} {:5} {}\n", e["name"].get<std::string>(),
+                       e["enabled"].get<bool>() ? "enabled" : "disabled", e["flags"].get<std::string>(),
+                       e["interpreter"].get<std::string>());
     }
     return {};
 }

@@ -52,21 +52,26 @@ Pattern elf_pattern(const BinfmtIsa& isa) {
 
 std::string entry_name(const BinfmtIsa& isa) { return fmt::format("vm-{}", isa.name); }
 
-Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags) {
+Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter,
+                                  const std::string& flags) {
     if (interpreter.size() > kMostInterpreter)
         return fail(ErrorKind::InvalidArgument,
-                    fmt::format("binfmt: {}: the kernel takes interpreters of at most {} bytes; install vm-user in a shorter place",
+                    fmt::format("binfmt: {}: the kernel takes interpreters of at most {} bytes; install "
+                                "vm-user in a shorter place",
                                 interpreter, kMostInterpreter));
     for (const char d : std::string_view(":|,;")) {
         if (interpreter.find(d) != std::string::npos) continue;
         const Pattern p = elf_pattern(isa);
-        std::string line = fmt::format("{0}{1}{0}M{0}0{0}{2}{0}{3}{0}{4}{0}{5}", d, entry_name(isa), escaped(p.magic), escaped(p.mask),
-                                       interpreter, flags);
+        std::string line = fmt::format("{0}{1}{0}M{0}0{0}{2}{0}{3}{0}{4}{0}{5}", d, entry_name(isa),
+                                       escaped(p.magic), escaped(p.mask), interpreter, flags);
         if (line.size() <= kMostLine) return line;
         break;
     }
-    return fail(ErrorKind::InvalidArgument,
-                fmt::format("binfmt: {}: cannot be written as a rule of binfmt_misc; install vm-user in a plainer place", interpreter));
+    return fail(
+        ErrorKind::InvalidArgument,
+        fmt::format(
+            "binfmt: {}: cannot be written as a rule of binfmt_misc; install vm-user in a plainer place",
+            interpreter));
 }
 
 Result<BinfmtEntry> parse_entry(const std::string& name, std::string_view text) {
@@ -98,10 +103,14 @@ Result<BinfmtEntry> parse_entry(const std::string& name, std::string_view text) 
         } else if (line.starts_with("mask ")) {
             ok = parse_hex(value(line, "mask "), &e.pattern.mask);
         }
-        if (!ok) return fail(ErrorKind::Io, fmt::format("binfmt: entry {}: '{}' is not understood", name, line));
+        if (!ok)
+            return fail(ErrorKind::Io, fmt::format("binfmt: entry {}: '{}' is not understood", name, line));
     }
     if (!state || e.interpreter.empty())
-        return fail(ErrorKind::Io, fmt::format("binfmt: entry {}: reads neither enabled nor disabled, or names no interpreter", name));
+        return fail(
+            ErrorKind::Io,
+            fmt::format("binfmt: entry {}: reads neither enabled nor disabled, or names no interpreter",
+                        name));
     if (e.pattern.mask.empty()) e.pattern.mask.assign(e.pattern.magic.size(), 0xff);
     return e;
 }
@@ -112,7 +121,8 @@ bool takes(const BinfmtEntry& entry, const BinfmtIsa& isa) {
     const Pattern ours = elf_pattern(isa);
     for (size_t i = 0; i < m.size(); i++) {
         const size_t at = entry.offset + i;
-        // A rule that looks at what our pattern leaves open may or may not take one of its programs; one that is sure not to differs.
+        // A rule that looks at what our pattern leaves open may or may not take one of its programs; one that
+        // is sure not to differs.
         const u8 known = at < ours.magic.size() ? ours.mask[at] : 0;
         const u8 byte = at < ours.magic.size() ? ours.magic[at] : 0;
         if ((m[i] ^ byte) & mask[i] & known) return false;

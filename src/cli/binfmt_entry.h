@@ -1,4 +1,5 @@
-// The text forms of binfmt_misc: what is written to register, what an entry reads as (Documentation/admin-guide/binfmt-misc.rst).
+// The text forms of binfmt_misc: what is written to register, what an entry reads as
+// (Documentation/admin-guide/binfmt-misc.rst).
 #pragma once
 
 #include <span>
@@ -17,7 +18,8 @@ struct BinfmtIsa {
     u16 machine;  ///< e_machine
 };
 std::span<const BinfmtIsa> binfmt_isas();
-/// The first bytes of its programs, position-independent or not, whatever OS ABI they name, and which bits of them count.
+/// The first bytes of its programs, position-independent or not, whatever OS ABI they name, and which bits of
+/// them count.
 struct Pattern {
     std::vector<u8> magic, mask;
     bool operator==(const Pattern&) const = default;
@@ -27,7 +29,8 @@ Pattern elf_pattern(const BinfmtIsa& isa);
 std::string entry_name(const BinfmtIsa& isa);
 
 /// The line for register. InvalidArgument: the kernel has no room for it, or no delimiter is left.
-Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags);
+Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter,
+                                  const std::string& flags);
 
 /// An entry as the kernel shows it.
 struct BinfmtEntry {

@@ -10,9 +10,10 @@ const BinfmtIsa& riscv64() { return binfmt_isas()[0]; }
 TEST(Binfmt, WritesARule) {
     const auto line = register_line(riscv64(), "/usr/bin/vm-user", "FPO");
     ASSERT_TRUE(line);
-    EXPECT_EQ(*line,
-              R"(:vm-riscv64:M:0:\x7f\x45\x4c\x46\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00:)"
-              R"(\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/vm-user:FPO)");
+    EXPECT_EQ(
+        *line,
+        R"(:vm-riscv64:M:0:\x7f\x45\x4c\x46\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\xf3\x00:)"
+        R"(\xff\xff\xff\xff\xff\xff\xff\x00\xff\xff\xff\xff\xff\xff\xff\xff\xfe\xff\xff\xff:/usr/bin/vm-user:FPO)");
     EXPECT_TRUE(register_line(riscv64(), "/opt/a:b/vm-user", "F")->starts_with("|vm-riscv64|M|0|"));
     EXPECT_FALSE(register_line(riscv64(), "/a:b|c,d;e", "F"));
     EXPECT_FALSE(register_line(riscv64(), "/" + std::string(127, 'x'), "F"));
@@ -20,10 +21,11 @@ TEST(Binfmt, WritesARule) {
 }
 
 TEST(Binfmt, ReadsAnEntry) {
-    const auto e = parse_entry("qemu-riscv64",
-                               "enabled\ninterpreter /usr/libexec/qemu-binfmt/riscv64-binfmt-P\nflags: POCF\noffset 0\n"
-                               "magic 7f454c460201010000000000000000000200f300\n"
-                               "mask ffffffffffffff00fffffffffffffffffeffffff\n");
+    const auto e =
+        parse_entry("qemu-riscv64",
+                    "enabled\ninterpreter /usr/libexec/qemu-binfmt/riscv64-binfmt-P\nflags: POCF\noffset 0\n"
+                    "magic 7f454c460201010000000000000000000200f300\n"
+                    "mask ffffffffffffff00fffffffffffffffffeffffff\n");
     ASSERT_TRUE(e);
     EXPECT_TRUE(e->enabled);
     EXPECT_EQ(e->interpreter, "/usr/libexec/qemu-binfmt/riscv64-binfmt-P");
@@ -42,9 +44,10 @@ TEST(Binfmt, KnowsWhomAnEntryTakes) {
     const auto jar = parse_entry("jar", "enabled\ninterpreter /usr/bin/jexec\nflags: \nextension .jar\n");
     ASSERT_TRUE(jar);
     EXPECT_FALSE(takes(*jar, riscv64()));
-    const auto arm = parse_entry("arm",
-                                 "enabled\ninterpreter /x\nflags: F\noffset 0\nmagic 7f454c460201010000000000000000000200b700\n"
-                                 "mask ffffffffffffff00fffffffffffffffffeffffff\n");
+    const auto arm = parse_entry(
+        "arm",
+        "enabled\ninterpreter /x\nflags: F\noffset 0\nmagic 7f454c460201010000000000000000000200b700\n"
+        "mask ffffffffffffff00fffffffffffffffffeffffff\n");
     ASSERT_TRUE(arm);
     EXPECT_FALSE(takes(*arm, riscv64()));
 }

@@ -40,9 +40,11 @@ class Fd {
     int fd_;
 };
 
-/// The program in a file without a name, or, where memory may not be executed, in one that is removed at once.
+/// The program in a file without a name, or, where memory may not be executed, in one that is removed at
+/// once.
 Result<int> program_file(const std::string& program) {
-    int fd = static_cast<int>(::syscall(SYS_memfd_create, "vm-binfmt-probe", 0x10u /* MFD_EXEC, Linux 6.3 */));
+    int fd =
+        static_cast<int>(::syscall(SYS_memfd_create, "vm-binfmt-probe", 0x10u /* MFD_EXEC, Linux 6.3 */));
     if (fd < 0 && errno == EINVAL) fd = static_cast<int>(::syscall(SYS_memfd_create, "vm-binfmt-probe", 0u));
     if (fd >= 0) {
         if (::write(fd, program.data(), program.size()) == static_cast<ssize_t>(program.size())) return fd;
@@ -50,13 +52,18 @@ Result<int> program_file(const std::string& program) {
     }
     char name[] = "/tmp/vm-binfmt-probe-XXXXXX";
     const int out = ::mkstemp(name);
-    if (out < 0) return fail(ErrorKind::Io, fmt::format("binfmt: no file for a trial program ({})", errno_text(errno)), errno);
-    const bool written = ::write(out, program.data(), program.size()) == static_cast<ssize_t>(program.size()) && ::fchmod(out, 0755) == 0;
+    if (out < 0)
+        return fail(ErrorKind::Io, fmt::format("binfmt: no file for a trial program ({})", errno_text(errno)),
+                    errno);
+    const bool written =
+        ::write(out, program.data(), program.size()) == static_cast<ssize_t>(program.size()) &&
+        ::fchmod(out, 0755) == 0;
     ::close(out);
     fd = written ? ::open(name, O_RDONLY) : -1;
     const int e = errno;
     ::unlink(name);
-    if (fd < 0) return fail(ErrorKind::Io, fmt::format("binfmt: no file for a trial program ({})", errno_text(e)), e);
+    if (fd < 0)
+        return fail(ErrorKind::Io, fmt::format("binfmt: no file for a trial program ({})", errno_text(e)), e);
     return fd;
 }
 
@@ -87,27 +94,28 @@ std::string executable_of(pid_t pid) {
 
 std::string probe_program(const BinfmtIsa& isa) {
     // read(0, sp - 16, 1); exit(42)
-    constexpr u32 kCode[] = {0x00000513, 0xff010593, 0x00100613, 0x03f00893, 0x00000073, 0x02a00513, 0x05d00893, 0x00000073};
+    constexpr u32 kCode[] = {0x00000513, 0xff010593, 0x00100613, 0x03f00893,
+                             0x00000073, 0x02a00513, 0x05d00893, 0x00000073};
     static_assert(kProbeStatus == 42);
     constexpr u64 kBase = 0x10000, kHeaders = 64 + 56, kSize = kHeaders + sizeof kCode;
     const Pattern pattern = elf_pattern(isa);
     std::string file(kSize, '\0');
     std::memcpy(file.data(), pattern.magic.data(), pattern.magic.size());
     auto put = [&](size_t at, auto value) { std::memcpy(&file[at], &value, sizeof value); };
-    put(20, u32{1});              // e_version
-    put(24, kBase + kHeaders);    // e_entry
-    put(32, u64{64});             // e_phoff
-    put(48, u32{5});              // e_flags: RVC, double-float ABI
-    put(52, u16{64});             // e_ehsize
-    put(54, u16{56});             // e_phentsize
-    put(56, u16{1});              // e_phnum
-    put(64, u32{1});              // PT_LOAD
-    put(68, u32{5});              // readable, executable
-    put(80, kBase);               // p_vaddr
-    put(88, kBase);               // p_paddr
-    put(96, kSize);               // p_filesz
-    put(104, kSize);              // p_memsz
-    put(112, u64{0x1000});        // p_align
+    put(20, u32{1});            // e_version
+    put(24, kBase + kHeaders);  // e_entry
+    put(32, u64{64});           // e_phoff
+    put(48, u32{5});            // e_flags: RVC, double-float ABI
+    put(52, u16{64});           // e_ehsize
+    put(54, u16{56});           // e_phentsize
+    put(56, u16{1});            // e_phnum
+    put(64, u32{1});            // PT_LOAD
+    put(68, u32{5});            // readable, executable
+    put(80, kBase);             // p_vaddr
+    put(88, kBase);             // p_paddr
+    put(96, kSize);             // p_filesz
+    put(104, kSize);            // p_memsz
+    put(112, u64{0x1000});      // p_align
     std::memcpy(&file[kHeaders], kCode, sizeof kCode);
     return file;
 }
@@ -117,19 +125,24 @@ Result<std::string> who_runs(const BinfmtIsa& isa) {
     if (!file) return std::unexpected(file.error());
     const Fd program(*file);
     int input[2], report[2];
-    if (::pipe2(input, O_CLOEXEC) != 0) return fail(ErrorKind::Resource, "binfmt: no pipe for a trial", errno);
+    if (::pipe2(input, O_CLOEXEC) != 0)
+        return fail(ErrorKind::Resource, "binfmt: no pipe for a trial", errno);
     Fd input_read(input[0]), input_write(input[1]);
-    if (::pipe2(report, O_CLOEXEC) != 0) return fail(ErrorKind::Resource, "binfmt: no pipe for a trial", errno);
+    if (::pipe2(report, O_CLOEXEC) != 0)
+        return fail(ErrorKind::Resource, "binfmt: no pipe for a trial", errno);
     Fd report_read(report[0]), report_write(report[1]);
     const pid_t pid = ::fork();
-    if (pid < 0) return fail(ErrorKind::Resource, fmt::format("binfmt: no process for a trial ({})", errno_text(errno)), errno);
+    if (pid < 0)
+        return fail(ErrorKind::Resource,
+                    fmt::format("binfmt: no process for a trial ({})", errno_text(errno)), errno);
     if (pid == 0) execute(program.get(), input[0], report[1]);
     report_write.reset();
     input_read.reset();
     int e = 0, status = 0;
     if (::read(report_read.get(), &e, sizeof e) == sizeof e) {  // else closed by a successful execve
         ::waitpid(pid, &status, 0);
-        return fail(ErrorKind::Unsupported, fmt::format("a {} program cannot be executed: {}", isa.name, errno_text(e)), e);
+        return fail(ErrorKind::Unsupported,
+                    fmt::format("a {} program cannot be executed: {}", isa.name, errno_text(e)), e);
     }
     const std::string by = executable_of(pid);
     (void)!::write(input_write.get(), "x", 1);
@@ -139,9 +152,10 @@ Result<std::string> who_runs(const BinfmtIsa& isa) {
     if (pidfd.get() >= 0 && ::poll(&p, 1, kPatienceMs) == 0) ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == kProbeStatus) return by;
-    return fail(ErrorKind::Io, fmt::format("a {} program that {} runs ended with {} {} instead of {}", isa.name, by,
-                                           WIFEXITED(status) ? "status" : "signal", WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
-                                           kProbeStatus));
+    return fail(ErrorKind::Io,
+                fmt::format("a {} program that {} runs ended with {} {} instead of {}", isa.name, by,
+                            WIFEXITED(status) ? "status" : "signal",
+                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), kProbeStatus));
 }
 
 }  // namespace vm::cli

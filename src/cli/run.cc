@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <initializer_list>
@@ -25,8 +25,8 @@ namespace {
 
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
-    std::string sysroot, root, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M", memory_limit,
-                                  cache_limit = "256M", cache, cache_size = "1G";
+    std::string sysroot, root, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M",
+                                        memory_limit, cache_limit = "256M", cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false;
@@ -48,7 +48,8 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
         ->type_name("DIR")
         ->envname("VM_SYSROOT");
-    app.add_option("--root", raw.root, "the directory that the guest sees as /, with the host's /proc, /dev and /sys")
+    app.add_option("--root", raw.root,
+                   "the directory that the guest sees as /, with the host's /proc, /dev and /sys")
         ->type_name("DIR")
         ->envname("VM_ROOT");
     app.add_option("-e,--env", raw.env, "set a variable for the guest")
@@ -59,7 +60,8 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->type_name("K")
         ->expected(1)
         ->take_all();
-    app.add_option("-w,--workdir", raw.workdir, "start in this directory (under --root: as the guest names it)")
+    app.add_option("-w,--workdir", raw.workdir,
+                   "start in this directory (under --root: as the guest names it)")
         ->type_name("DIR")
         ->envname("VM_WORKDIR");
     app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
@@ -89,8 +91,8 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("--code-cache", raw.cache_limit, "limit of generated code")
         ->type_name("SIZE")
         ->envname("VM_CODE_CACHE");
-    CLI::Option* cache = app.add_option("--cache", raw.cache, "where translations are kept between runs")
-                             ->type_name("DIR");
+    CLI::Option* cache =
+        app.add_option("--cache", raw.cache, "where translations are kept between runs")->type_name("DIR");
     app.add_option("--cache-size", raw.cache_size, "limit of all translations kept there")
         ->type_name("SIZE")
         ->envname("VM_CACHE_SIZE");
@@ -191,7 +193,8 @@ Result<void> apply_cache(const Raw& raw, engine::EngineOptions& e) {
     const char* no = raw.cache.empty() && !raw.ignore_env ? std::getenv("VM_NO_CACHE") : nullptr;
     if (no != nullptr && *no != 0 && std::string_view(no) != "0") return {};
     std::string dir = raw.cache;
-    if (const char* named = std::getenv("VM_CACHE"); dir.empty() && !raw.ignore_env && named != nullptr) dir = named;
+    if (const char* named = std::getenv("VM_CACHE"); dir.empty() && !raw.ignore_env && named != nullptr)
+        dir = named;
     if (dir.empty()) {
         e.image_dir = default_cache_dir();
         return {};
@@ -204,7 +207,8 @@ Result<void> apply_cache(const Raw& raw, engine::EngineOptions& e) {
     std::error_code ec;
     e.image_dir = std::filesystem::absolute(dir, ec).string();
     if (auto r = osal::PrivateDir(e.image_dir).create(); !r) {
-        if (!raw.cache_optional) return fail(ErrorKind::InvalidArgument, fmt::format("--cache {}", r.error().message));
+        if (!raw.cache_optional)
+            return fail(ErrorKind::InvalidArgument, fmt::format("--cache {}", r.error().message));
         e.image_dir.clear();
     }
     return {};
@@ -282,7 +286,8 @@ Result<void> prepare_stats(const std::string& file, std::string& absolute) {
 Result<void> view_directory(const char* option, const std::string& given, std::string& real_path) {
     if (given.empty()) return {};
     char* real = ::realpath(given.c_str(), nullptr);
-    if (!real) return fail(ErrorKind::InvalidArgument, fmt::format("{} {}: no such directory", option, given));
+    if (!real)
+        return fail(ErrorKind::InvalidArgument, fmt::format("{} {}: no such directory", option, given));
     real_path = real;
     std::free(real);
     struct stat st {};
@@ -302,8 +307,9 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (!env) return std::unexpected(env.error());
     o.env = std::move(*env);
     if (!raw.sysroot.empty() && !raw.root.empty())
-        return fail(ErrorKind::InvalidArgument,
-                    "-L and --root exclude each other: under --root there are no files of the host to fall back to");
+        return fail(
+            ErrorKind::InvalidArgument,
+            "-L and --root exclude each other: under --root there are no files of the host to fall back to");
     if (auto r = view_directory("-L", raw.sysroot, o.sysroot); !r) return r;
     if (auto r = view_directory("--root", raw.root, o.root); !r) return r;
     o.by_binfmt = raw.by_binfmt;
@@ -366,7 +372,8 @@ size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
 
 std::string default_cache_dir() {
     if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg && *xdg == '/') return fmt::format("{}/vm", xdg);
-    if (const char* home = std::getenv("HOME"); home && *home == '/') return fmt::format("{}/.cache/vm", home);
+    if (const char* home = std::getenv("HOME"); home && *home == '/')
+        return fmt::format("{}/.cache/vm", home);
     return {};
 }
 
@@ -413,7 +420,8 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     return command;
 }
 
-/// Where the guest starts: -w; under --root, where that is not given, the same directory if it lies inside, else "/".
+/// Where the guest starts: -w; under --root, where that is not given, the same directory if it lies inside,
+/// else "/".
 static Result<void> enter_workdir(const linux::RunOptions& o) {
     std::string host = o.workdir;
     if (!o.root.empty()) {
@@ -421,15 +429,19 @@ static Result<void> enter_workdir(const linux::RunOptions& o) {
         std::error_code ec;
         const std::string cwd = std::filesystem::current_path(ec).string();
         const bool inside = !ec && files.visible(cwd);
-        const std::string wanted = o.workdir.empty() ? "/" : inside || o.workdir[0] == '/' ? o.workdir : "/" + o.workdir;
+        const std::string wanted = o.workdir.empty()               ? "/"
+                                   : inside || o.workdir[0] == '/' ? o.workdir
+                                                                   : "/" + o.workdir;
         if (o.workdir.empty() && inside) return {};
         if (const i64 r = files.resolve(AT_FDCWD, wanted, linux::Look::Follow, &host); r < 0)
-            return fail(ErrorKind::InvalidArgument, fmt::format("-w {}: cannot change to that directory under --root ({})", wanted,
-                                                                std::generic_category().message(static_cast<int>(-r))));
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("-w {}: cannot change to that directory under --root ({})", wanted,
+                                    std::generic_category().message(static_cast<int>(-r))));
     }
     if (host.empty() || ::chdir(host.c_str()) == 0) return {};
     const bool root = !o.root.empty();
-    return fail(ErrorKind::InvalidArgument, fmt::format("-w {}: cannot change to that directory{}", root && o.workdir.empty() ? "/" : o.workdir,
+    return fail(ErrorKind::InvalidArgument, fmt::format("-w {}: cannot change to that directory{}",
+                                                        root && o.workdir.empty() ? "/" : o.workdir,
                                                         root ? fmt::format(" under --root {}", o.root) : ""));
 }
 

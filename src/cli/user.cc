@@ -1,5 +1,5 @@
-// `vm-user`: what binfmt_misc starts for a guest's program, also by hand in a chroot: vm-user PROGRAM [ARG...]. Everything after
-// its own name belongs to the guest; options come from VM_* variables.
+// `vm-user`: what binfmt_misc starts for a guest's program, also by hand in a chroot: vm-user PROGRAM
+// [ARG...]. Everything after its own name belongs to the guest; options come from VM_* variables.
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -15,9 +15,12 @@ namespace {
 constexpr const char* kUsage =
     "usage: vm-user PROGRAM [ARG...]\n"
     "\n"
-    "Runs a riscv64 Linux program, as `vm run` does. One static executable: copy it into a chroot, or let the kernel start it\n"
-    "(vm binfmt install). Options are variables with the names and meanings of vm run --help: VM_SYSROOT, VM_ROOT, VM_WORKDIR,\n"
-    "VM_STRACE, VM_STATS, VM_TIER, VM_CPU, VM_STACK, VM_MEMORY_LIMIT, … A program with more rights than its caller (setuid under\n"
+    "Runs a riscv64 Linux program, as `vm run` does. One static executable: copy it into a chroot, or let "
+    "the kernel start it\n"
+    "(vm binfmt install). Options are variables with the names and meanings of vm run --help: VM_SYSROOT, "
+    "VM_ROOT, VM_WORKDIR,\n"
+    "VM_STRACE, VM_STATS, VM_TIER, VM_CPU, VM_STACK, VM_MEMORY_LIMIT, … A program with more rights than its "
+    "caller (setuid under\n"
     "binfmt_misc's flag C) takes none of them.\n";
 
 /// What the kernel says about the program that it wants run (Documentation/admin-guide/binfmt-misc.rst).
@@ -71,8 +74,10 @@ int user_main(int argc, char** argv) {
     if (!again) {
         o.program_fd = kernel.fd;
         o.by_binfmt = kernel.any();
-        // Without /proc the only other way to this file is the name it was started by; the kernel's callers have no name.
-        if (!kernel.any() && ::access("/proc/self/exe", F_OK) != 0) o.self_fd = linux::open_self_by_name(&o.self_name);
+        // Without /proc the only other way to this file is the name it was started by; the kernel's callers
+        // have no name.
+        if (!kernel.any() && ::access("/proc/self/exe", F_OK) != 0)
+            o.self_fd = linux::open_self_by_name(&o.self_name);
     }
     return run_parsed(*command);
 }

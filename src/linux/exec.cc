@@ -19,9 +19,10 @@ namespace {
 /// Everything that an execve of the host needs. Owned by the Thread: a vfork child that succeeds leaves it to
 /// its parent.
 struct Image {
-    std::string file;               ///< the program itself, for a kernel that can run it: the host's own, or by binfmt_misc
+    std::string
+        file;  ///< the program itself, for a kernel that can run it: the host's own, or by binfmt_misc
     std::vector<std::string> argv;  ///< its arguments
-    bool itself = false;            ///< the kernel is to run it: nothing of ours, or a setuid program under binfmt_misc
+    bool itself = false;  ///< the kernel is to run it: nothing of ours, or a setuid program under binfmt_misc
     std::vector<std::string> again;  ///< how this executable is to run it; empty: it is none of the guest's
     int self_fd = -1;                ///< what to execute for `again`; -1 = /proc/self/exe
     std::vector<std::string> env;
@@ -55,7 +56,8 @@ i64 host_exec(Thread& t) {
         } else {
             r = execute(AT_FDCWD, "/proc/self/exe", i.again, 0);
             // Without /proc, as in a bare chroot, binfmt_misc may still run the program.
-            if ((r == -ENOENT || r == -EACCES) && !i.itself && t.process().files().kind() == FileView::Kind::Host)
+            if ((r == -ENOENT || r == -EACCES) && !i.itself &&
+                t.process().files().kind() == FileView::Kind::Host)
                 r = execute(AT_FDCWD, i.file.c_str(), i.argv, 0);
         }
     }
@@ -142,7 +144,8 @@ i64 make_image(Process& p, const std::string& path, std::vector<std::string> arg
         if (const i64 r = check_guest_elf(p, *prog); r < 0) return r;
         image->self_fd = p.self().fd();
         image->again = run_again(p, path, *prog, image->self_fd);
-        image->itself = p.options().by_binfmt && p.files().kind() == FileView::Kind::Host && changes_credentials(*prog);
+        image->itself =
+            p.options().by_binfmt && p.files().kind() == FileView::Kind::Host && changes_credentials(*prog);
         return 0;
     }
     const bool host_program = (machine == host_machine() && prog->head[5] == 1) ||

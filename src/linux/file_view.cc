@@ -1,4 +1,5 @@
-// The file views of -L and --root. Most paths hold no symlink, which one openat2 tells; the others are walked name by name.
+// The file views of -L and --root. Most paths hold no symlink, which one openat2 tells; the others are walked
+// name by name.
 #include "linux/file_view.h"
 
 #include <fcntl.h>
@@ -21,7 +22,8 @@ constexpr std::string_view kHostDirectories[] = {"proc", "dev", "sys"};
 constexpr int kMaxLinks = 40;  // MAXSYMLINKS of the kernel
 
 bool is_host_directory_name(std::string_view name) {
-    return std::find(std::begin(kHostDirectories), std::end(kHostDirectories), name) != std::end(kHostDirectories);
+    return std::find(std::begin(kHostDirectories), std::end(kHostDirectories), name) !=
+           std::end(kHostDirectories);
 }
 
 bool under(const std::string& path, const std::string& root) {
@@ -30,8 +32,9 @@ bool under(const std::string& path, const std::string& root) {
 
 /// What the text of a path says by itself.
 struct Shape {
-    bool up = false;     ///< holds ".."
-    bool hosts = false;  ///< may lead to /proc, /dev or /sys: by its first name if absolute, by any if relative
+    bool up = false;  ///< holds ".."
+    bool hosts =
+        false;  ///< may lead to /proc, /dev or /sys: by its first name if absolute, by any if relative
 };
 Shape shape_of(std::string_view path) {
     Shape s;
@@ -71,7 +74,7 @@ Links probe(int dirfd, const std::string& path, bool follow, bool* exists) {
         case EACCES:
         case ENAMETOOLONG:
         case EBADF: return Links::None;  // the call itself will end the same way
-        default: return Links::Some;     // ELOOP; or no openat2, or no descriptor free: the walk needs neither
+        default: return Links::Some;  // ELOOP; or no openat2, or no descriptor free: the walk needs neither
     }
 }
 
@@ -94,7 +97,8 @@ Links probe(int dirfd, const std::string& path, Look look, bool* exists) {
         const std::string parent = parent_part(path);
         return parent.empty() ? Links::None : probe(dirfd, parent, true, exists);
     }
-    if (path.find('/') != path.npos) return probe(dirfd, path, look == Look::Follow || path.back() == '/', exists);
+    if (path.find('/') != path.npos)
+        return probe(dirfd, path, look == Look::Follow || path.back() == '/', exists);
     return look == Look::Follow ? probe_name(dirfd, path) : Links::None;
 }
 
@@ -177,7 +181,8 @@ std::string FileView::guest_path(const std::string& host) const {
     return guest->empty() ? "/" : *guest;
 }
 
-/// The guest's name of the directory that relative paths start from; nothing where the guest's view does not reach. 0 or -errno.
+/// The guest's name of the directory that relative paths start from; nothing where the guest's view does not
+/// reach. 0 or -errno.
 i64 FileView::base(int dirfd, std::optional<std::string>* guest) const {
     char text[PATH_MAX + 1];
     std::string host;
@@ -191,7 +196,8 @@ i64 FileView::base(int dirfd, std::optional<std::string>* guest) const {
         host.assign(text, static_cast<size_t>(n));
         if (host[0] != '/') return -ENOTDIR;
     }
-    *guest = host.starts_with('/') && (kind() == Kind::Root || under(host, root_)) ? to_guest(host) : std::nullopt;
+    *guest =
+        host.starts_with('/') && (kind() == Kind::Root || under(host, root_)) ? to_guest(host) : std::nullopt;
     return 0;
 }
 
@@ -207,7 +213,8 @@ i64 FileView::resolve(int dirfd, const std::string& path, Look look, std::string
 }
 
 /// -L. Whatever cannot be found under the sysroot is the host's.
-i64 FileView::resolve_overlay(int dirfd, const std::string& path, Look look, std::string* out, u64 forbid) const {
+i64 FileView::resolve_overlay(int dirfd, const std::string& path, Look look, std::string* out,
+                              u64 forbid) const {
     std::string guest = path;
     std::optional<std::string> start;
     Shape shape = shape_of(path);
@@ -222,7 +229,8 @@ i64 FileView::resolve_overlay(int dirfd, const std::string& path, Look look, std
             *out = guest;
             return 0;
         }
-        if (!shape.up && probe(AT_FDCWD, root_ + guest, look == Look::Entry ? Look::NoFollow : look, &exists) == Links::None) {
+        if (!shape.up && probe(AT_FDCWD, root_ + guest, look == Look::Entry ? Look::NoFollow : look,
+                               &exists) == Links::None) {
             if (exists) *out = guest == "/" ? root_ : root_ + guest;
             return 0;
         }
@@ -242,9 +250,10 @@ i64 FileView::resolve_overlay(int dirfd, const std::string& path, Look look, std
     return 0;
 }
 
-/// --root. A relative path is left alone where the kernel's way along it stays inside, and where it starts outside: at a
-/// directory that the guest was given by whoever started it.
-i64 FileView::resolve_root(int dirfd, const std::string& path, Look look, std::string* out, u64 forbid) const {
+/// --root. A relative path is left alone where the kernel's way along it stays inside, and where it starts
+/// outside: at a directory that the guest was given by whoever started it.
+i64 FileView::resolve_root(int dirfd, const std::string& path, Look look, std::string* out,
+                           u64 forbid) const {
     const Shape shape = shape_of(path);
     const bool absolute = path[0] == '/';
     bool exists = false;
@@ -269,7 +278,8 @@ i64 FileView::resolve_root(int dirfd, const std::string& path, Look look, std::s
     return 0;
 }
 
-/// Follows `rest` from the guest's directory `at`, one name at a time, symlinks as the guest sees them. 0 or -errno.
+/// Follows `rest` from the guest's directory `at`, one name at a time, symlinks as the guest sees them. 0 or
+/// -errno.
 i64 FileView::walk(std::string at, std::string rest, Look look, u64 forbid, Place* place) const {
     for (int followed = 0;;) {
         const size_t begin = rest.find_first_not_of('/');
@@ -290,14 +300,16 @@ i64 FileView::walk(std::string at, std::string rest, Look look, u64 forbid, Plac
         }
         char text[PATH_MAX + 1];
         if (name == "..") {
-            if (!at.empty() && ::readlink((host_name(at) + "/.").c_str(), text, 1) < 0 && errno != EINVAL) return -errno;
+            if (!at.empty() && ::readlink((host_name(at) + "/.").c_str(), text, 1) < 0 && errno != EINVAL)
+                return -errno;
             at.erase(std::min(at.rfind('/'), at.size()));
             place->slash = last;
             continue;
         }
         const bool itself = last && (look == Look::Entry || (look == Look::NoFollow && !place->slash));
         ssize_t n = ::readlink(host_name(next).c_str(), text, sizeof text);
-        if (n < 0 && itself && errno == EACCES) n = 0;  // a link of /proc may be looked at without the right to follow it
+        if (n < 0 && itself && errno == EACCES)
+            n = 0;  // a link of /proc may be looked at without the right to follow it
         if (n < 0 && errno != EINVAL && (errno != ENOENT || !last)) {
             const int e = errno;
             place->guest = next;
@@ -333,7 +345,8 @@ i64 FileView::follow_magic(const std::string& next, const std::string& text, boo
     }
     const bool own = next.starts_with(fmt::format("/proc/{}/", ::getpid()));
     const std::string_view name = std::string_view(next).substr(next.rfind('/') + 1);
-    const bool object = name != "cwd" && name != "root" && name != "exe";  // what a descriptor, a mapping or a namespace is
+    const bool object =
+        name != "cwd" && name != "root" && name != "exe";  // what a descriptor, a mapping or a namespace is
     const auto guest = to_guest(text);
     if (object && last && (own || guest || !text.starts_with('/')))
         place->guest = next;  // the kernel follows it: there may be no name for what is there

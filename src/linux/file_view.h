@@ -17,23 +17,27 @@ enum class Look : u8 {
     Entry,     ///< the name itself is made, renamed or removed; nothing is ever followed there
 };
 
-/// The guest's file tree. Guest names and host names are absolute, canonical, without a slash at the end; the guest's "/" is "".
-/// Thread-safe.
+/// The guest's file tree. Guest names and host names are absolute, canonical, without a slash at the end; the
+/// guest's "/" is "". Thread-safe.
 ///
-/// Overlay (-L): absolute paths that exist under the directory lead there, others to the host. Root (--root): the directory is
-/// "/". In both, symlinks and ".." stay inside, and /proc, /dev and /sys are the host's. Nothing is locked: a directory that
-/// another process replaces by a symlink between look-up and use is followed on the host, except by open.
+/// Overlay (-L): absolute paths that exist under the directory lead there, others to the host. Root (--root):
+/// the directory is
+/// "/". In both, symlinks and ".." stay inside, and /proc, /dev and /sys are the host's. Nothing is locked: a
+/// directory that another process replaces by a symlink between look-up and use is followed on the host,
+/// except by open.
 class FileView {
   public:
     enum class Kind : u8 { Host, Overlay, Root };
     /// `root`: absolute and resolved, without a slash at the end; empty = the guest sees the host's files.
-    FileView(std::string root, Kind kind) : root_(std::move(root)), kind_(root_.empty() ? Kind::Host : kind) {}
+    FileView(std::string root, Kind kind)
+        : root_(std::move(root)), kind_(root_.empty() ? Kind::Host : kind) {}
     ~FileView();
     FileView(const FileView&) = delete;
     FileView& operator=(const FileView&) = delete;
 
-    /// What the host kernel is to be given for the guest's `path`: an absolute host path, or `path` itself, which then means the
-    /// same relative to `dirfd`. `forbid`: RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS as openat2 knows them: -ELOOP where one would be followed. 0 or -errno.
+    /// What the host kernel is to be given for the guest's `path`: an absolute host path, or `path` itself,
+    /// which then means the same relative to `dirfd`. `forbid`: RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS as
+    /// openat2 knows them: -ELOOP where one would be followed. 0 or -errno.
     i64 resolve(int dirfd, const std::string& path, Look look, std::string* out, u64 forbid = 0) const;
     /// Host path → how the guest names it; what the guest cannot see keeps its host name.
     std::string guest_path(const std::string& host) const;
@@ -42,7 +46,8 @@ class FileView {
 
     Kind kind() const { return left_.load(std::memory_order_acquire) ? Kind::Host : kind_; }
     const std::string& root() const { return root_; }
-    /// A descriptor (O_PATH) on root(), out of the guest's way, or -1. Opened at the first call and again when the guest closed it.
+    /// A descriptor (O_PATH) on root(), out of the guest's way, or -1. Opened at the first call and again
+    /// when the guest closed it.
     int root_fd() const;
     /// From now on paths are the host's: after chroot they begin where the directory is out of sight.
     void leave(bool left = true) { left_.store(left, std::memory_order_release); }
@@ -72,7 +77,8 @@ class FileView {
 bool in_host_directory(std::string_view path);
 /// A link of /proc that leads where its text may not: /proc/PID/{cwd,root,exe,fd/N,…}. `path` is canonical.
 bool is_magic_link(std::string_view path);
-/// A descriptor on the directory `path` that is out of the guest's way: high, and closed by execve. -1 on failure.
+/// A descriptor on the directory `path` that is out of the guest's way: high, and closed by execve. -1 on
+/// failure.
 int open_hidden(const char* path, int flags);
 
 }  // namespace vm::linux

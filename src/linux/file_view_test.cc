@@ -42,7 +42,8 @@ class FileViewTest : public testing::Test {
         fs::remove_all(root);
     }
     /// The host's name, or the error's number.
-    static std::string at(const FileView& v, const std::string& path, Look look = Look::Follow, int dirfd = AT_FDCWD) {
+    static std::string at(const FileView& v, const std::string& path, Look look = Look::Follow,
+                          int dirfd = AT_FDCWD) {
         std::string out;
         const i64 r = v.resolve(dirfd, path, look, &out);
         return r < 0 ? fmt::format("error {}", -r) : out;
@@ -101,7 +102,8 @@ TEST_F(FileViewTest, DirectoriesOfTheHostAreNotShadowed) {
     std::ofstream(root + "/dev/shadow") << "x";
     for (const auto kind : {FileView::Kind::Overlay, FileView::Kind::Root}) {
         const FileView v(root, kind);
-        for (const char* path : {"/dev", "/proc", "/sys", "/dev/null", "/dev/shadow", "/proc/uptime"}) EXPECT_EQ(at(v, path), path);
+        for (const char* path : {"/dev", "/proc", "/sys", "/dev/null", "/dev/shadow", "/proc/uptime"})
+            EXPECT_EQ(at(v, path), path);
         EXPECT_EQ(at(v, "/usr/../dev/null"), "/dev/null");
         EXPECT_EQ(at(v, "/etc/top/dev/null"), "/dev/null");
         EXPECT_EQ(at(v, "/dev/../usr/lib"), root + "/usr/lib");
@@ -139,7 +141,8 @@ TEST_F(FileViewTest, RelativePathsStayInside) {
     EXPECT_EQ(at(v, "lib/libx.so"), root + "/usr/lib/libx.so.1");
     EXPECT_EQ(at(v, "lib/libx.so.1"), "lib/libx.so.1");
     EXPECT_EQ(at(v, "../proc/uptime"), "/proc/uptime");
-    const int etc = ::open((root + "/etc").c_str(), O_PATH), dev = ::open("/dev", O_PATH), outside = ::open("/usr", O_PATH);
+    const int etc = ::open((root + "/etc").c_str(), O_PATH), dev = ::open("/dev", O_PATH),
+              outside = ::open("/usr", O_PATH);
     EXPECT_EQ(at(v, "top/usr", Look::Follow, etc), root + "/usr");
     EXPECT_EQ(at(v, "top", Look::Follow, etc), root);
     EXPECT_EQ(at(v, "top", Look::NoFollow, etc), "top");
@@ -197,15 +200,20 @@ TEST_F(FileViewTest, NamesGoBack) {
 
 TEST_F(FileViewTest, MountsAreNamedFromTheRoot) {
     const FileView v("/a b", FileView::Kind::Root);
-    EXPECT_EQ(mounts_for_guest(v,
-                               "22 1 254:0 / / rw - ext4 /dev/vda rw\n23 22 0:21 / /a\\040b rw shared:1 - tmpfs none rw\n"
-                               "24 23 0:22 / /a\\040b/c\\134d rw - tmpfs none rw\n25 22 0:23 / /a\\040bc rw - tmpfs none rw\n"
-                               "26 22 0:24 / /proc rw - proc proc rw\n",
-                               "mountinfo"),
-              "23 22 0:21 / / rw shared:1 - tmpfs none rw\n24 23 0:22 / /c\\134d rw - tmpfs none rw\n26 22 0:24 / /proc rw - proc proc rw\n");
-    EXPECT_EQ(mounts_for_guest(v, "/dev/vda / ext4 rw 0 0\nnone /a\\040b/x tmpfs rw 0 0\n", "mounts"), "none /x tmpfs rw 0 0\n");
-    EXPECT_EQ(mounts_for_guest(v, "device none mounted on /a\\040b/x with fstype tmpfs\nbroken\n", "mountstats"),
-              "device none mounted on /x with fstype tmpfs\n");
+    EXPECT_EQ(
+        mounts_for_guest(
+            v,
+            "22 1 254:0 / / rw - ext4 /dev/vda rw\n23 22 0:21 / /a\\040b rw shared:1 - tmpfs none rw\n"
+            "24 23 0:22 / /a\\040b/c\\134d rw - tmpfs none rw\n25 22 0:23 / /a\\040bc rw - tmpfs none rw\n"
+            "26 22 0:24 / /proc rw - proc proc rw\n",
+            "mountinfo"),
+        "23 22 0:21 / / rw shared:1 - tmpfs none rw\n24 23 0:22 / /c\\134d rw - tmpfs none rw\n26 22 0:24 / "
+        "/proc rw - proc proc rw\n");
+    EXPECT_EQ(mounts_for_guest(v, "/dev/vda / ext4 rw 0 0\nnone /a\\040b/x tmpfs rw 0 0\n", "mounts"),
+              "none /x tmpfs rw 0 0\n");
+    EXPECT_EQ(
+        mounts_for_guest(v, "device none mounted on /a\\040b/x with fstype tmpfs\nbroken\n", "mountstats"),
+        "device none mounted on /x with fstype tmpfs\n");
 }
 
 TEST_F(FileViewTest, SurvivesAGuestThatClosesAllDescriptors) {

@@ -67,9 +67,12 @@ constexpr Name kFspick[] = {{1, "FSPICK_CLOEXEC"},
                             {4, "FSPICK_NO_AUTOMOUNT"},
                             {8, "FSPICK_EMPTY_PATH"},
                             {0, "0"}};
-constexpr Name kMoveMount[] = {{0x1, "MOVE_MOUNT_F_SYMLINKS"},   {0x2, "MOVE_MOUNT_F_AUTOMOUNTS"},
-                               {0x4, "MOVE_MOUNT_F_EMPTY_PATH"}, {0x10, "MOVE_MOUNT_T_SYMLINKS"},
-                               {0x20, "MOVE_MOUNT_T_AUTOMOUNTS"}, {0x40, "MOVE_MOUNT_T_EMPTY_PATH"},
+constexpr Name kMoveMount[] = {{0x1, "MOVE_MOUNT_F_SYMLINKS"},
+                               {0x2, "MOVE_MOUNT_F_AUTOMOUNTS"},
+                               {0x4, "MOVE_MOUNT_F_EMPTY_PATH"},
+                               {0x10, "MOVE_MOUNT_T_SYMLINKS"},
+                               {0x20, "MOVE_MOUNT_T_AUTOMOUNTS"},
+                               {0x40, "MOVE_MOUNT_T_EMPTY_PATH"},
                                {0, "0"}};
 constexpr Name kAccess[] = {N(R_OK), N(W_OK), N(X_OK), {0, "F_OK"}};
 constexpr Name kProt[] = {N(PROT_READ), N(PROT_WRITE), N(PROT_EXEC), N(PROT_GROWSDOWN), {0, "PROT_NONE"}};

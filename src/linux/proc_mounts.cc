@@ -1,5 +1,5 @@
-// /proc/self/{mountinfo,mounts,mountstats} under --root: what a kernel shows to a process with another root, which is the mounts
-// below it, named from there (fs/proc_namespace.c).
+// /proc/self/{mountinfo,mounts,mountstats} under --root: what a kernel shows to a process with another root,
+// which is the mounts below it, named from there (fs/proc_namespace.c).
 #include <algorithm>
 
 #include "base/format.h"
@@ -14,7 +14,8 @@ std::string unescaped(std::string_view text) {
     auto digit = [&](size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '7'; };
     for (size_t i = 0; i < text.size(); i++) {
         if (text[i] == '\\' && digit(i + 1) && digit(i + 2) && digit(i + 3)) {
-            out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+            out +=
+                static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
             i += 3;
         } else {
             out += text[i];
@@ -36,7 +37,9 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 std::string mounts_for_guest(const FileView& files, std::string_view text, std::string_view file) {
-    const int field = file == "mounts" ? 1 : 4;  // the others: "ID PARENT DEVICE ROOT POINT", "device SOURCE mounted on POINT"
+    const int field = file == "mounts"
+                          ? 1
+                          : 4;  // the others: "ID PARENT DEVICE ROOT POINT", "device SOURCE mounted on POINT"
     std::string out;
     while (!text.empty()) {
         const std::string_view line = text.substr(0, text.find('\n'));

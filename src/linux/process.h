@@ -30,12 +30,14 @@ struct RunOptions {
     u64 memory_limit = 0;
     enum class Strace : u8 { Off, Text, Json } strace = Strace::Off;
     std::string stats_file;
-    int program_fd = -1;          ///< the program, opened by the kernel (binfmt_misc, flag O); -1 = to be opened by its path
-    bool by_binfmt = false;       ///< binfmt_misc runs this ISA's programs: those with a setuid bit are left to it
-    int self_fd = -1;             ///< this executable, inherited from the one that executed it (see SelfExe) …
-    std::string self_name;        ///< … and where it lies, for processes without /proc
-    std::vector<std::string> reexec_command{"vm", "run"};  ///< how this executable is told to run a child of the guest …
-    std::vector<std::string> reexec_args;                  ///< … with the same options, but for the file view
+    int program_fd =
+        -1;  ///< the program, opened by the kernel (binfmt_misc, flag O); -1 = to be opened by its path
+    bool by_binfmt = false;  ///< binfmt_misc runs this ISA's programs: those with a setuid bit are left to it
+    int self_fd = -1;        ///< this executable, inherited from the one that executed it (see SelfExe) …
+    std::string self_name;   ///< … and where it lies, for processes without /proc
+    std::vector<std::string> reexec_command{
+        "vm", "run"};                      ///< how this executable is told to run a child of the guest …
+    std::vector<std::string> reexec_args;  ///< … with the same options, but for the file view
     engine::EngineOptions engine;
 };
 

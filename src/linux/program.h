@@ -29,7 +29,8 @@ struct Program {
 
 /// Opens `path` for execution the way execve does it, following at most four #! lines. The file behind the
 /// result starts like an ELF file. Error::os_errno is what execve reports; the message is one sentence for
-/// people. `given`: a descriptor on the file, from a kernel that has opened it already; it is then not looked up again.
+/// people. `given`: a descriptor on the file, from a kernel that has opened it already; it is then not looked
+/// up again.
 Result<Program> open_program(const Process& p, const std::string& path, std::vector<std::string> argv,
                              int given = -1);
 

@@ -62,11 +62,12 @@ int open_self_by_name(std::string* name) {
     u8 head[64];
     const u64 count = ::getauxval(AT_PHNUM);
     std::vector<u8> table(count * kPhentBytes);
-    const bool same = ::pread(fd, head, sizeof head, 0) == static_cast<ssize_t>(sizeof head) &&
-                      load_raw<u16>(head + kPhnum) == count &&
-                      ::pread(fd, table.data(), table.size(), static_cast<off_t>(load_raw<u64>(head + kPhoff))) ==
-                          static_cast<ssize_t>(table.size()) &&
-                      std::memcmp(table.data(), reinterpret_cast<const void*>(::getauxval(AT_PHDR)), table.size()) == 0;
+    const bool same =
+        ::pread(fd, head, sizeof head, 0) == static_cast<ssize_t>(sizeof head) &&
+        load_raw<u16>(head + kPhnum) == count &&
+        ::pread(fd, table.data(), table.size(), static_cast<off_t>(load_raw<u64>(head + kPhoff))) ==
+            static_cast<ssize_t>(table.size()) &&
+        std::memcmp(table.data(), reinterpret_cast<const void*>(::getauxval(AT_PHDR)), table.size()) == 0;
     if (same) return fd;
     ::close(fd);
     return -1;

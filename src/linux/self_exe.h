@@ -1,5 +1,5 @@
-// How this executable is executed again for a child of the guest, also where its path leads nowhere: after chroot, in a
-// container that does not hold it, without /proc.
+// How this executable is executed again for a child of the guest, also where its path leads nowhere: after
+// chroot, in a container that does not hold it, without /proc.
 #pragma once
 
 #include <sys/types.h>
@@ -8,12 +8,13 @@
 
 namespace vm::linux {
 
-/// A descriptor (O_PATH) on this executable, out of the guest's way; none until keep() or where one was inherited. Not locked:
-/// a race of two guest threads opens it twice at worst.
+/// A descriptor (O_PATH) on this executable, out of the guest's way; none until keep() or where one was
+/// inherited. Not locked: a race of two guest threads opens it twice at worst.
 class SelfExe {
   public:
-    /// `inherited`: a descriptor that begin_exec of the process before left open, or -1. `name`: where the same file can be
-    /// opened again if the guest closes that, as programs do that close all they do not know; may be empty.
+    /// `inherited`: a descriptor that begin_exec of the process before left open, or -1. `name`: where the
+    /// same file can be opened again if the guest closes that, as programs do that close all they do not
+    /// know; may be empty.
     SelfExe(int inherited, std::string name);
     SelfExe(const SelfExe&) = delete;
     SelfExe& operator=(const SelfExe&) = delete;
@@ -39,8 +40,8 @@ class SelfExe {
     ino_t inode_ = 0;
 };
 
-/// This executable found by the name it was executed by, for a process without /proc. Its program headers are compared with
-/// those in memory. A descriptor or -1.
+/// This executable found by the name it was executed by, for a process without /proc. Its program headers are
+/// compared with those in memory. A descriptor or -1.
 int open_self_by_name(std::string* name);
 
 }  // namespace vm::linux

@@ -17,21 +17,21 @@ struct KindName {
     ArgKind kind;
 };
 constexpr KindName kKinds[] = {
-    {"int", ArgKind::Int},          {"uint", ArgKind::Uint},
-    {"hex", ArgKind::Hex},          {"long", ArgKind::Long},
-    {"size", ArgKind::Size},        {"fd", ArgKind::Fd},
-    {"at", ArgKind::DirFd},         {"mode", ArgKind::Mode},
-    {"pid", ArgKind::Pid},          {"uid", ArgKind::Uid},
-    {"sig", ArgKind::Sig},          {"dev", ArgKind::Dev},
-    {"flags", ArgKind::Flags},      {"enum", ArgKind::Enum},
-    {"path", ArgKind::Path},        {"lpath", ArgKind::PathNoFollow},
-    {"npath", ArgKind::PathEntry},
-    {"str", ArgKind::Str},          {"ptr", ArgKind::Ptr},
-    {"mem", ArgKind::Mem},          {"in", ArgKind::In},
-    {"out", ArgKind::Out},          {"outvar", ArgKind::OutVar},
-    {"st", ArgKind::Struct},        {"ost", ArgKind::OutStruct},
-    {"iost", ArgKind::InOutStruct}, {"iov", ArgKind::Iov},
-    {"oiov", ArgKind::OutIov},      {"argv", ArgKind::Argv},
+    {"int", ArgKind::Int},         {"uint", ArgKind::Uint},
+    {"hex", ArgKind::Hex},         {"long", ArgKind::Long},
+    {"size", ArgKind::Size},       {"fd", ArgKind::Fd},
+    {"at", ArgKind::DirFd},        {"mode", ArgKind::Mode},
+    {"pid", ArgKind::Pid},         {"uid", ArgKind::Uid},
+    {"sig", ArgKind::Sig},         {"dev", ArgKind::Dev},
+    {"flags", ArgKind::Flags},     {"enum", ArgKind::Enum},
+    {"path", ArgKind::Path},       {"lpath", ArgKind::PathNoFollow},
+    {"npath", ArgKind::PathEntry}, {"str", ArgKind::Str},
+    {"ptr", ArgKind::Ptr},         {"mem", ArgKind::Mem},
+    {"in", ArgKind::In},           {"out", ArgKind::Out},
+    {"outvar", ArgKind::OutVar},   {"st", ArgKind::Struct},
+    {"ost", ArgKind::OutStruct},   {"iost", ArgKind::InOutStruct},
+    {"iov", ArgKind::Iov},         {"oiov", ArgKind::OutIov},
+    {"argv", ArgKind::Argv},
 };
 struct StructSize {
     std::string_view name;

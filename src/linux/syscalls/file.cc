@@ -25,11 +25,13 @@ i64 put_stat(Call& c, u64 addr, const struct stat& s) {
     return c.put(addr, x86_stat(s)) ? 0 : -EFAULT;
 }
 
-/// The path has been resolved under --root and holds no symlink: one that appears meanwhile must not lead out. -ELOOP then.
+/// The path has been resolved under --root and holds no symlink: one that appears meanwhile must not lead
+/// out. -ELOOP then.
 i64 open_without_links(Call& c, const std::string& path, u32 flags, u64 mode) {
     const bool creates = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
     const u64 how[3] = {u64{flags} | O_LARGEFILE, creates ? mode & 07777 : 0, RESOLVE_NO_SYMLINKS};
-    const i64 r = safe_syscall(c.t, SYS_openat2, static_cast<u64>(AT_FDCWD), ptr(path.c_str()), ptr(how), sizeof how);
+    const i64 r =
+        safe_syscall(c.t, SYS_openat2, static_cast<u64>(AT_FDCWD), ptr(path.c_str()), ptr(how), sizeof how);
     // Flags that openat ignores and openat2 does not, no openat2, or a refusal that openat repeats.
     if (r != -EINVAL && r != -ENOSYS && r != -EPERM) return r;
     return safe_syscall(c.t, SYS_openat, static_cast<u64>(AT_FDCWD), ptr(path.c_str()), flags, mode);
@@ -52,7 +54,8 @@ i64 open_file(Call& c, u32 guest_flags) {
     }
 }
 
-/// openat2's own limits on the way: within `dirfd` they are the kernel's to keep, elsewhere they hold for the guest's view.
+/// openat2's own limits on the way: within `dirfd` they are the kernel's to keep, elsewhere they hold for the
+/// guest's view.
 i64 open_file2(Call& c, u64 (&how)[3]) {
     const int dirfd = static_cast<int>(c.a[0]);
     const FileView& files = c.t.process().files();
@@ -67,7 +70,9 @@ i64 open_file2(Call& c, u64 (&how)[3]) {
         auto exe = guest_exe(c.t.process(), guest);
         if (exe && !files.visible(*exe)) exe.reset();
         if (!how[2] || !exe) {
-            if (const i64 r = files.resolve(dirfd, guest, nofollow ? Look::NoFollow : Look::Follow, &path, how[2]); r < 0)
+            if (const i64 r =
+                    files.resolve(dirfd, guest, nofollow ? Look::NoFollow : Look::Follow, &path, how[2]);
+                r < 0)
                 return r;
         } else {
             path = guest;  // a link of /proc: the kernel knows whether the guest allows that

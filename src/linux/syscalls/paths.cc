@@ -35,7 +35,8 @@ i64 resolve_list(Call& c, std::string_view list, std::string* out) {
     while (true) {
         const size_t colon = std::min(list.find(':'), list.size());
         std::string host;
-        if (const i64 r = c.t.process().files().resolve(AT_FDCWD, std::string(list.substr(0, colon)), Look::Follow, &host);
+        if (const i64 r = c.t.process().files().resolve(AT_FDCWD, std::string(list.substr(0, colon)),
+                                                        Look::Follow, &host);
             r < 0)
             return r;
         *out += host;
@@ -92,7 +93,8 @@ i64 sys_readlinkat(Call& c) {
     if (const auto exe = guest_exe(c.t.process(), path)) {
         text = files.guest_path(*exe);
     } else {
-        if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], Look::NoFollow, &path); r < 0) return r;
+        if (const i64 r = resolve_path(c, static_cast<int>(c.a[0]), c.a[1], Look::NoFollow, &path); r < 0)
+            return r;
         char buffer[PATH_MAX];
         const i64 n = c.host(c.a[0], ptr(path.c_str()), ptr(buffer), sizeof buffer);
         if (n < 0) return n;
@@ -141,7 +143,8 @@ i64 sys_mount(Call& c) {
     } else if (!c.in(data, 1)) {
         return -EFAULT;
     }
-    return c.host(c.a[0] ? ptr(source.c_str()) : 0, ptr(target.c_str()), c.a[2] ? ptr(type.c_str()) : 0, c.a[3], data);
+    return c.host(c.a[0] ? ptr(source.c_str()) : 0, ptr(target.c_str()), c.a[2] ? ptr(type.c_str()) : 0,
+                  c.a[3], data);
 }
 
 i64 sys_fsconfig(Call& c) {
@@ -149,7 +152,8 @@ i64 sys_fsconfig(Call& c) {
     const u32 command = static_cast<u32>(c.a[1]);
     std::string key, value, host;
     if (command == FSCONFIG_SET_PATH || command == FSCONFIG_SET_PATH_EMPTY) {
-        if (const i64 r = resolve_path(c, static_cast<int>(c.a[4]), c.a[3], Look::Follow, &host); r < 0) return r;
+        if (const i64 r = resolve_path(c, static_cast<int>(c.a[4]), c.a[3], Look::Follow, &host); r < 0)
+            return r;
     } else if (command == FSCONFIG_SET_STRING) {
         if (const i64 r = read_path(c, c.a[2], &key); r < 0) return r;
         if (const i64 r = read_path(c, c.a[3], &value); r < 0) return r;

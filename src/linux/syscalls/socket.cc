@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "linux/structs.h"
-#include "linux/syscalls/unix_names.h"
 #include "linux/syscalls.h"
+#include "linux/syscalls/unix_names.h"
 
 namespace vm::linux::sys {
 namespace {

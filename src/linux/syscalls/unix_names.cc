@@ -116,7 +116,8 @@ i64 sys_recvfrom(Call& c) {
 
 namespace {
 i64 plain_name_call(Call& c) {
-    return name_call(c, c.a[1], c.a[2], [](Call& k, u64 addr, u64 size) { return k.host(k.a[0], addr, size, k.a[3]); });
+    return name_call(c, c.a[1], c.a[2],
+                     [](Call& k, u64 addr, u64 size) { return k.host(k.a[0], addr, size, k.a[3]); });
 }
 }  // namespace
 

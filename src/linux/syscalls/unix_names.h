@@ -11,7 +11,8 @@ namespace vm::linux::sys {
 /// A socket's address as the kernel takes and gives it.
 struct SocketName {
     sockaddr_storage bytes{};
-    u32 size = 0;  ///< given: of the address; taken: what the kernel says, which may be more than there is room for
+    u32 size =
+        0;  ///< given: of the address; taken: what the kernel says, which may be more than there is room for
     u64 address() const { return reinterpret_cast<u64>(&bytes); }
 };
 
