@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/inotify.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cerrno>
 #include <climits>
@@ -126,7 +127,10 @@ bool forbidden(Call& c, u64 addr) { return addr >= c.mm().task_size() && addr < 
 
 u64 length_of(Call& c, const ArgSpec& s) {
     if (s.len_arg < 0) return s.size;
-    const u64 n = c.a[static_cast<u64>(s.len_arg)];
+    u64 n = c.a[static_cast<u64>(s.len_arg)];
+    const ArgKind kind = c.d.args[static_cast<u64>(s.len_arg)].kind;
+    if (kind == ArgKind::Int) n = static_cast<u64>(std::max(static_cast<i32>(n), 0));  // the kernel refuses negative ones
+    if (kind == ArgKind::Uint) n = static_cast<u32>(n);
     return s.size ? std::min<u64>(static_cast<u32>(n), 1 << 20) * s.size : n;
 }
 
@@ -183,6 +187,21 @@ i64 prepare_argument(Call& c, unsigned i, std::string* text) {
     }
 }
 
+}  // namespace
+
+i64 descriptor_first(Call& c, i64 error) {
+    const ArgSpec& s = c.d.args[0];
+    const int fd = static_cast<int>(c.a[0]);
+    if (s.kind != ArgKind::Fd) return error;
+    if (::fcntl(fd, F_GETFD) < 0) return -EBADF;
+    int type;
+    socklen_t size = sizeof type;
+    if (s.name == "sockfd" && ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return -errno;
+    return error;
+}
+
+namespace {
+
 i64 pass_with(Call& c) {
     if (c.d.host_nr() < 0) return -ENOSYS;
     std::string texts[6];
@@ -190,7 +209,7 @@ i64 pass_with(Call& c) {
     for (unsigned i = 0; i < c.d.arg_count; i++)
         if (const i64 r = prepare_argument(c, i, &texts[i]); r < 0) {
             c.a = guest;
-            return r;
+            return r == -EFAULT ? descriptor_first(c, r) : r;
         }
     const std::array<u64, 6> h = c.a;
     c.a = guest;

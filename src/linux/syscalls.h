@@ -129,6 +129,8 @@ struct IoVec {
     u64 base, len;
 };
 i64 copy_iovec(Call& c, u64 addr, u64 count, bool kernel_writes, std::vector<IoVec>* out);
+/// `error` is what an argument got that was looked at before the call; the kernel looks at the descriptor first.
+i64 descriptor_first(Call& c, i64 error);
 /// Turns "interrupted, may restart" into "had not begun, restart always" for calls that the kernel never
 /// restarts itself.
 inline i64 never_restarted(i64 r) { return r == -kRestartSys ? -kRestartAlways : r; }

@@ -131,6 +131,21 @@ TEST(SyscallTable, RowsAreConsistent) {
     }
 }
 
+TEST(SyscallTable, EveryRowHasItsTest) {
+    const std::string probe = slurp(root() / "tests/linux/probe.c");
+    for (const Syscall& s : syscall_table()) {
+        if (s.status != SysStatus::Refused) {
+            EXPECT_TRUE(fs::exists(root() / "tests/linux" / (std::string(s.note) + ".c"))) << s.name << ": " << s.note;
+        }
+        const bool refused = s.status == SysStatus::Refused;
+        std::stringstream row;
+        row << "C(" << s.name << ", " << s.generic << ", " << s.x86 << ", ";
+        const size_t at = probe.find(row.str());
+        ASSERT_NE(at, probe.npos) << "tests/linux/probe.c lacks " << row.str();
+        EXPECT_EQ(probe.substr(at, probe.find('\n', at) - at).find("'R'") != std::string::npos, refused) << s.name;
+    }
+}
+
 TEST(SyscallTable, PassedThroughCallsExistOnX86) {
     for (const Syscall& s : syscall_table())
         if (s.status == SysStatus::Passthrough) {

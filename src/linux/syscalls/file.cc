@@ -90,7 +90,8 @@ i64 open_file2(Call& c, u64 (&how)[3]) {
 
 i64 vector_io(Call& c, bool kernel_writes) {
     std::vector<IoVec> v;
-    if (const i64 r = copy_iovec(c, c.a[1], static_cast<u32>(c.a[2]), kernel_writes, &v); r < 0) return r;
+    if (const i64 r = copy_iovec(c, c.a[1], static_cast<u32>(c.a[2]), kernel_writes, &v); r < 0)
+        return descriptor_first(c, r);
     return c.host(c.a[0], ptr(v.data()), v.size(), c.a[3], c.a[4], c.a[5]);
 }
 
@@ -133,11 +134,15 @@ i64 sys_close_range(Call& c) {
 
 i64 sys_readv(Call& c) { return vector_io(c, true); }
 i64 sys_writev(Call& c) { return vector_io(c, false); }
-i64 sys_preadv(Call& c) { return vector_io(c, true); }
-i64 sys_pwritev(Call& c) { return vector_io(c, false); }
+i64 sys_preadv(Call& c) { return static_cast<i64>(c.a[3]) < 0 ? -EINVAL : vector_io(c, true); }
+i64 sys_pwritev(Call& c) { return static_cast<i64>(c.a[3]) < 0 ? -EINVAL : vector_io(c, false); }
 i64 sys_preadv2(Call& c) { return vector_io(c, true); }
 i64 sys_pwritev2(Call& c) { return vector_io(c, false); }
-i64 sys_vmsplice(Call& c) { return vector_io(c, true); }  // the direction is the pipe's: prepare for both
+i64 sys_vmsplice(Call& c) {
+    constexpr u64 kFlags = 15;
+    // The direction is the pipe's: prepare for both.
+    return static_cast<u32>(c.a[3]) & ~kFlags ? -EINVAL : vector_io(c, true);
+}
 
 i64 sys_newfstatat(Call& c) {
     struct stat s;

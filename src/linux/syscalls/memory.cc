@@ -51,7 +51,8 @@ i64 sys_mincore(Call& c) {
 
 // No guest of ours has protection keys: what Linux answers on such a processor.
 i64 sys_pkey_mprotect(Call& c) {
-    if (static_cast<i32>(c.a[3]) != -1) return -EINVAL;
+    const i32 key = static_cast<i32>(c.a[3]);
+    if (key != -1 && key != 0) return -EINVAL;
     return c.mm().mprotect(c.a[0], c.a[1], static_cast<u32>(c.a[2]));
 }
 i64 sys_pkey_alloc(Call& c) { return c.a[0] || c.a[1] > 3 ? -EINVAL : -ENOSPC; }

@@ -87,8 +87,8 @@ i64 sys_getcwd(Call& c) {
 
 i64 sys_readlinkat(Call& c) {
     std::string path, text;
-    if (const i64 r = read_path(c, c.a[1], &path); r < 0) return r;
     if (static_cast<i32>(c.a[3]) <= 0) return -EINVAL;
+    if (const i64 r = read_path(c, c.a[1], &path); r < 0) return r;
     const FileView& files = c.t.process().files();
     if (const auto exe = guest_exe(c.t.process(), path)) {
         text = files.guest_path(*exe);

@@ -90,6 +90,8 @@ i64 sys_epoll_pwait(Call& c) {
 
 i64 sys_epoll_pwait2(Call& c) {
     Mask m;
+    timespec timeout;
+    if (c.a[3] && !c.get(c.a[3], &timeout)) return -EFAULT;  // before the mask is looked at
     if (const i64 r = read_mask(c, c.a[4], c.a[5], &m); r < 0) return r;
     if (!c.in(c.a[3], 16)) return -EFAULT;
     return wait_events(c, c.a[1], static_cast<i32>(c.a[2]), c.a[3], m);
@@ -97,6 +99,8 @@ i64 sys_epoll_pwait2(Call& c) {
 
 i64 sys_ppoll(Call& c) {
     Mask m;
+    timespec timeout;
+    if (c.a[2] && !c.get(c.a[2], &timeout)) return -EFAULT;  // before the mask is looked at
     if (const i64 r = read_mask(c, c.a[3], c.a[4], &m); r < 0) return r;
     if (!c.out(c.a[0], u64{static_cast<u32>(c.a[1])} * sizeof(pollfd)) || !c.out(c.a[2], 16)) return -EFAULT;
     return finish(c, m, c.host(c.a[0], c.a[1], c.a[2], m.address(), 8));

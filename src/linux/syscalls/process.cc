@@ -30,8 +30,14 @@ i64 read_strings(Call& c, u64 addr, std::vector<std::string>* out) {
 
 i64 execute(Call& c, std::string path, u64 argv_addr, u64 envp_addr) {
     std::vector<std::string> argv, env;
-    if (const i64 r = read_strings(c, argv_addr, &argv); r < 0) return r;
-    if (const i64 r = read_strings(c, envp_addr, &env); r < 0) return r;
+    i64 bad = read_strings(c, argv_addr, &argv);
+    if (bad == 0) bad = read_strings(c, envp_addr, &env);
+    if (bad < 0) {  // the kernel looks for the program first
+        std::string host;
+        const i64 r = c.t.process().files().resolve(AT_FDCWD, path, Look::Follow, &host);
+        if (r < 0) return r;
+        return ::access(host.c_str(), F_OK) != 0 ? -errno : bad;
+    }
     if (const auto exe = guest_exe(c.t.process(), path); exe && c.t.process().files().visible(*exe))
         path = c.t.process().files().guest_path(*exe);
     // A signal already noted belongs to this program; its handler runs first.

@@ -84,21 +84,27 @@ i64 many(Call& c, bool receive) {
 
 }  // namespace
 
+namespace {
+constexpr u64 kCompat = 0x80000000;  // MSG_CMSG_COMPAT: for the kernel itself
+}
+
 i64 sys_sendmsg(Call& c) {
+    if (c.a[2] & kCompat) return -EINVAL;
     Message m;
-    if (const i64 r = load_message(c, c.a[1], false, &m); r < 0) return r;
+    if (const i64 r = load_message(c, c.a[1], false, &m); r < 0) return descriptor_first(c, r);
     const MsgHdr h = host_header(m);
     return c.host(c.a[0], ptr(&h), c.a[2]);
 }
 i64 sys_recvmsg(Call& c) {
+    if (c.a[2] & kCompat) return -EINVAL;
     Message m;
-    if (const i64 r = load_message(c, c.a[1], true, &m); r < 0) return r;
+    if (const i64 r = load_message(c, c.a[1], true, &m); r < 0) return descriptor_first(c, r);
     MsgHdr h = host_header(m);
     const i64 r = c.host(c.a[0], ptr(&h), c.a[2]);
     if (r >= 0 && !store_message(c, c.a[1], m, h)) return -EFAULT;
     return r;
 }
-i64 sys_sendmmsg(Call& c) { return many(c, false); }
-i64 sys_recvmmsg(Call& c) { return many(c, true); }
+i64 sys_sendmmsg(Call& c) { return c.a[3] & kCompat ? -EINVAL : many(c, false); }
+i64 sys_recvmmsg(Call& c) { return c.a[3] & kCompat ? -EINVAL : many(c, true); }
 
 }  // namespace vm::linux::sys
