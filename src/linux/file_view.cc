@@ -26,6 +26,13 @@ bool is_host_directory_name(std::string_view name) {
            std::end(kHostDirectories);
 }
 
+/// Under -L new files are the host's, so the directories that are there for new files are, too: a program that makes
+/// one and then lists the directory, or goes there and opens it by its name alone, must find it.
+bool is_temporary_directory(std::string_view path) {
+    while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    return path == "/tmp" || path == "/var/tmp";
+}
+
 bool under(const std::string& path, const std::string& root) {
     return path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
 }
@@ -229,6 +236,7 @@ i64 FileView::resolve_overlay(int dirfd, const std::string& path, Look look, std
             *out = guest;
             return 0;
         }
+        if (!own && is_temporary_directory(guest)) return 0;
         if (!shape.up && probe(AT_FDCWD, root_ + guest, look == Look::Entry ? Look::NoFollow : look,
                                &exists) == Links::None) {
             if (exists) *out = guest == "/" ? root_ : root_ + guest;

@@ -114,6 +114,16 @@ TEST_F(FileViewTest, DirectoriesOfTheHostAreNotShadowed) {
     }
 }
 
+TEST_F(FileViewTest, DirectoriesForNewFilesAreTheHostsUnderASysroot) {
+    fs::create_directories(root + "/tmp/kept");
+    const FileView v(root, FileView::Kind::Overlay);
+    EXPECT_EQ(at(v, "/tmp"), "/tmp");
+    EXPECT_EQ(at(v, "/var/tmp/"), "/var/tmp/");
+    EXPECT_EQ(at(v, "/tmp/kept"), root + "/tmp/kept");
+    EXPECT_EQ(at(v, root + "/tmp"), root + "/tmp");
+    EXPECT_EQ(at(FileView(root, FileView::Kind::Root), "/tmp"), root + "/tmp");
+}
+
 TEST_F(FileViewTest, UnderARootThereIsNothingElse) {
     const FileView v(root, FileView::Kind::Root);
     EXPECT_EQ(at(v, "/"), root);
