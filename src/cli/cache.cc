@@ -70,12 +70,16 @@ Result<int> list(const jit::ImageStore& store, const CacheOptions& o, bool only_
             if (!only_bad || j.contains("error")) all.push_back(std::move(j));
         }
     if (o.format == "json") {
-        fmt::print("{}\n",
-                   ordered_json{{"directory", store.path()}, {"files", files}, {"bytes", bytes}, {"bad", bad}, {"images", all}}
-                       .dump(2));
+        fmt::print("{}\n", ordered_json{{"directory", store.path()},
+                                        {"files", files},
+                                        {"bytes", bytes},
+                                        {"bad", bad},
+                                        {"images", all}}
+                               .dump(2));
     } else {
         if (!only_bad && !all.empty())
-            fmt::print("{:36}  {:>10}  {:16}  {:>12}  {:>14}\n", "NAME", "BYTES", "USED", "TRANSLATIONS", "GUEST ADDRESS");
+            fmt::print("{:36}  {:>10}  {:16}  {:>12}  {:>14}\n", "NAME", "BYTES", "USED", "TRANSLATIONS",
+                       "GUEST ADDRESS");
         for (const ordered_json& j : all) print_row(j);
         fmt::print("{}: {} files, {} bytes, {} not usable\n", store.path(), files, bytes, bad);
     }
@@ -108,8 +112,8 @@ Result<int> prune(const jit::ImageStore& store, const CacheOptions& o) {
                                         {"bytes", done.left}}
                                .dump(2));
     else
-        fmt::print("{}: removed {} images ({} bytes), {} not usable, {} unfinished; {} bytes left\n", store.path(),
-                   done.images, done.bytes, damaged, done.unfinished, done.left);
+        fmt::print("{}: removed {} images ({} bytes), {} not usable, {} unfinished; {} bytes left\n",
+                   store.path(), done.images, done.bytes, damaged, done.unfinished, done.left);
     return 0;
 }
 
@@ -124,12 +128,15 @@ int cache_command(const std::vector<std::string>& args) {
         c->add_option("--cache", o.dir, "the directory (default: $XDG_CACHE_HOME/vm)")
             ->type_name("DIR")
             ->envname("VM_CACHE");
-        c->add_option("-o", o.format, "text or json")->type_name("FORMAT")->check(CLI::IsMember({"text", "json"}));
+        c->add_option("-o", o.format, "text or json")
+            ->type_name("FORMAT")
+            ->check(CLI::IsMember({"text", "json"}));
         return c;
     };
     const CLI::App* ls = add("ls", "list them");
     const CLI::App* verify = add("verify", "check each; exit status 1 if one cannot be used");
-    CLI::App* prune_app = add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
+    CLI::App* prune_app =
+        add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
     prune_app->add_option("--size", o.size, "how much may stay (0: nothing)")->type_name("SIZE");
     try {
         std::vector<std::string> reversed(args.rbegin(), args.rend());
@@ -143,13 +150,16 @@ int cache_command(const std::vector<std::string>& args) {
         return kExitTool;
     }
     std::error_code ec;
-    const std::string dir = o.dir.empty() ? default_cache_dir() : std::filesystem::absolute(o.dir, ec).string();
+    const std::string dir =
+        o.dir.empty() ? default_cache_dir() : std::filesystem::absolute(o.dir, ec).string();
     if (dir.empty()) {
         complain("cache: neither XDG_CACHE_HOME nor HOME is set; name the directory with --cache DIR");
         return kExitTool;
     }
     const jit::ImageStore store(dir, ~u64{0});
-    const auto r = ls->parsed() ? list(store, o, false) : verify->parsed() ? list(store, o, true) : prune(store, o);
+    const auto r = ls->parsed()       ? list(store, o, false)
+                   : verify->parsed() ? list(store, o, true)
+                                      : prune(store, o);
     if (r) return *r;
     complain(fmt::format("cache: {}", r.error().message));
     return kExitTool;

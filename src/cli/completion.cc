@@ -59,7 +59,8 @@ _vm() {
 _vm "$@"
 )sh";
 
-constexpr const char* kFish = R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache binfmt info version completion' -f
+constexpr const char* kFish =
+    R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache binfmt info version completion' -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -a 'install remove status riscv64' -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l interpreter -r
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l setuid -f

@@ -32,6 +32,8 @@ class Images : public ::testing::Test {
         o.image_dir = dir_;
         return o;
     }
+    /// What a process leaves that ran put_program()'s program.
+    void save_program() const;
     fs::path only_file() const {
         fs::path found;
         for (const auto& e : fs::directory_iterator(dir_)) {
@@ -45,7 +47,8 @@ class Images : public ::testing::Test {
         return {std::istreambuf_iterator<char>(in), {}};
     }
     static void overwrite(const fs::path& p, const std::vector<char>& bytes) {
-        std::ofstream(p, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<long>(bytes.size()));
+        std::ofstream(p, std::ios::binary | std::ios::trunc)
+            .write(bytes.data(), static_cast<long>(bytes.size()));
     }
 
     std::string dir_;
@@ -83,6 +86,13 @@ u64 put_program(unsigned first = 0, unsigned last = kFunctions) {
     code.ecall();
     TestMemory::put(kCode, code.words);
     return code.here();
+}
+
+void Images::save_program() const {
+    FileGuest g(options());
+    put_program();
+    g.run();
+    g.engine->save_translations();
 }
 
 u64 expected(unsigned first = 0, unsigned last = kFunctions) {
@@ -165,12 +175,7 @@ TEST_F(Images, ExitsToWhatTheImageLacksAreLinked) {
 }
 
 TEST_F(Images, OtherGuestBytesAreNotThoseOfTheImage) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     FileGuest g(options());
     const u64 end = put_program();
     Asm patch(kCode);
@@ -183,12 +188,7 @@ TEST_F(Images, OtherGuestBytesAreNotThoseOfTheImage) {
 }
 
 TEST_F(Images, ImagesGrowAndMerge) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     const auto size = fs::file_size(only_file());
     {
         FileGuest a(options());
@@ -245,12 +245,7 @@ TEST_F(Images, FaultsInThemArePrecise) {
 }
 
 TEST_F(Images, AnInvalidatedImageIsNotUsedAgain) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     FileGuest g(options());
     put_program();
     g.run();
@@ -356,12 +351,7 @@ TEST_F(Images, OtherOptionsHaveOtherImages) {
 }
 
 TEST_F(Images, ADamagedByteAnywhereMeansTranslatingAgain) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     const fs::path file = only_file();
     const std::vector<char> good = contents(file);
     const auto parses = [](const std::vector<char>& bytes) {
@@ -390,12 +380,7 @@ TEST_F(Images, ADamagedByteAnywhereMeansTranslatingAgain) {
 }
 
 TEST_F(Images, FilesThatOthersCouldHaveWrittenAreNotTrusted) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     const fs::path file = only_file();
     const auto loaded = [&] {
         FileGuest g(options());
@@ -440,12 +425,7 @@ TEST_F(Images, TheDirectoryStaysBelowItsLimit) {
 }
 
 TEST_F(Images, AForkedChildKeepsRunningInThem) {
-    {
-        FileGuest g(options());
-        put_program();
-        g.run();
-        g.engine->save_translations();
-    }
+    save_program();
     FileGuest g(options());
     put_program();
     g.run();

@@ -42,7 +42,8 @@ class GuestMemory {
     /// code page) and the access is to be repeated. False: it is the guest's fault.
     virtual bool handle_host_fault(u64 addr, bool write) = 0;
     /// The file mapping that `pc` lies in: its translations may be kept on disk. False: there is none, or its
-    /// bytes may differ from the file's. If such a mapping becomes writable, Engine::invalidate() must follow.
+    /// bytes may differ from the file's. If such a mapping becomes writable, Engine::invalidate() must
+    /// follow.
     virtual bool code_file(u64, frontend::CodeFile&) { return false; }
 };
 
@@ -114,8 +115,9 @@ class Engine {
     /// fences. Returns when no vCPU runs such code any more; not to be called from inside run(). Creating a
     /// second vCPU does it. Not undone; thread-safe.
     virtual void memory_is_shared() = 0;
-    /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth it. At
-    /// the end of the process or before it becomes another program; no vCPU of this thread is inside run().
+    /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth
+    /// it. At the end of the process or before it becomes another program; no vCPU of this thread is inside
+    /// run().
     virtual void save_translations() = 0;
     /// Before the first run().
     virtual void set_quick_calls(const QuickCalls& calls) = 0;

@@ -32,8 +32,8 @@ struct TranslateRequest {
         ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
     FetchFn fetch = nullptr;
     void* fetch_ctx = nullptr;
-    /// Does a block begin at `pc` already? Then this one ends before it, if it has stop_after … stop_after + stop_span
-    /// instructions by then. nullptr: never.
+    /// Does a block begin at `pc` already? Then this one ends before it, if it has stop_after … stop_after +
+    /// stop_span instructions by then. nullptr: never.
     bool (*known)(void* ctx, u64 pc) = nullptr;
     u32 stop_after = 1, stop_span = 0;
 };

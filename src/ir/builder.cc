@@ -14,7 +14,8 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
     const_cache_.fill(kNone);
 }
 
-// Inlined, and written field by field in its place: a copy of what was written in small pieces would wait for the stores.
+// Inlined, and written field by field in its place: a copy of what was written in small pieces would wait for
+// the stores.
 [[gnu::always_inline]] inline Value Builder::append(const Inst& inst) {
     const auto v = static_cast<Value>(b_.insts.size());
     b_.insts.emplace_back() = inst;

@@ -57,7 +57,9 @@ class CodeCache {
 
     std::vector<std::unique_ptr<Segment>>& segments() { return segments_; }
     Segment& open_segment() { return *segments_[open_]; }
-    Segment& segment_of(const Translation& t) { return *segments_[(t.code_offset - first_) / segment_bytes_]; }
+    Segment& segment_of(const Translation& t) {
+        return *segments_[(t.code_offset - first_) / segment_bytes_];
+    }
     u32 segment_bytes() const { return segment_bytes_; }
     /// Room for `bytes` in the open segment: its offset in the code memory, 16-byte aligned; ~0u if it does
     /// not fit.

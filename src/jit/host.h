@@ -72,8 +72,8 @@ class Host {
     std::vector<u8> stub_code_;
 };
 
-/// Host registers → guest state and PC for a stop at `host_pc` inside the code at `site` (whose code memory starts
-/// at `code_base`). Async-signal-safe.
+/// Host registers → guest state and PC for a stop at `host_pc` inside the code at `site` (whose code memory
+/// starts at `code_base`). Async-signal-safe.
 void recover_state(backend::VcpuState& state, const Host& host, const CodeSite& site, u64 code_base,
                    u64 host_pc, const osal::MachineContext& context);
 

@@ -17,8 +17,8 @@ namespace {
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
 constexpr u32 kFormat = 1;
 constexpr u64 kPage = 4096;
-constexpr u32 kAlignment = 16;   ///< of a block's code
-constexpr u32 kThunk = 8;        ///< bytes: jmp [rip + disp32], padding
+constexpr u32 kAlignment = 16;  ///< of a block's code
+constexpr u32 kThunk = 8;       ///< bytes: jmp [rip + disp32], padding
 constexpr u64 kSlot = 8;
 constexpr u32 kNone = ~u32{0};
 constexpr u8 kFiller = 0xcc;  // int3
@@ -225,7 +225,8 @@ const Header& header_of(std::span<const u8> file) { return *reinterpret_cast<con
 template <class T>
 bool section(std::span<const u8> file, Section s, std::span<const T>& out) {
     const SectionAt& at = header_of(file).sections[s];
-    if (at.at > file.size() || at.bytes > file.size() - at.at || at.at % 8 || at.bytes % sizeof(T)) return false;
+    if (at.at > file.size() || at.bytes > file.size() - at.at || at.at % 8 || at.bytes % sizeof(T))
+        return false;
     out = {reinterpret_cast<const T*>(file.data() + at.at), at.bytes / sizeof(T)};
     return true;
 }
@@ -261,7 +262,7 @@ std::string ImageKey::file_name() const {
 }
 
 osal::PageBuffer build_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
-                            std::span<const u64> pages, const Hash128& guest_hash) {
+                             std::span<const u64> pages, const Hash128& guest_hash) {
     return Builder(host, blocks, pages).build(key, guest_hash);
 }
 
@@ -285,8 +286,8 @@ Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
         return damaged("has a table that cannot be");
     const ImageBlock& last = i.blocks_.back();
     if (last.code > i.code_.size() || last.ranges != i.ranges_.size() || last.links != i.links_.size() ||
-        last.stub_calls != i.stub_calls_.size() || last.dirty != i.dirty_.size() || last.side != i.side_.size() ||
-        h.slots > i.links_.size())
+        last.stub_calls != i.stub_calls_.size() || last.dirty != i.dirty_.size() ||
+        last.side != i.side_.size() || h.slots > i.links_.size())
         return damaged("has tables that do not fit together");
     for (u64 n = 0; n + 1 < i.blocks_.size(); n++) {
         const ImageBlock &a = i.blocks_[n], &b = i.blocks_[n + 1];
@@ -337,10 +338,9 @@ u32 Image::slots() const { return static_cast<u32>(header_of(file_).slots); }
 
 u32 Image::find(u64 pc, u32 mode) const {
     const auto all = blocks_.first(block_count());
-    const auto it = std::lower_bound(all.begin(), all.end(), std::pair(pc, mode),
-                                     [](const ImageBlock& b, const std::pair<u64, u32>& want) {
-                                         return std::pair(b.pc, b.mode) < want;
-                                     });
+    const auto it = std::lower_bound(
+        all.begin(), all.end(), std::pair(pc, mode),
+        [](const ImageBlock& b, const std::pair<u64, u32>& want) { return std::pair(b.pc, b.mode) < want; });
     return it != all.end() && it->pc == pc && it->mode == mode ? static_cast<u32>(it - all.begin())
                                                                : block_count();
 }

@@ -4,8 +4,9 @@
 //         └────────── tables, mapped read-only ───────────────────────────────┘ └─ page aligned, mapped
 //                                                                                  executable and shared ─┘
 // Code lies in the image as it runs: exits whose target is in the image jump there, the others to a thunk,
-// `jmp [slot]`, whose slot lies behind the code in memory of the process. So no process ever writes to a page of
-// code, and all share one copy. Guest addresses are part of the code: an image serves mappings at one address.
+// `jmp [slot]`, whose slot lies behind the code in memory of the process. So no process ever writes to a page
+// of code, and all share one copy. Guest addresses are part of the code: an image serves mappings at one
+// address.
 #pragma once
 
 #include <optional>
@@ -26,7 +27,8 @@ struct Hash128 {
     bool operator==(const Hash128&) const = default;
 };
 Hash128 hash128(const void* data, u64 bytes);
-/// The hash of the guest pages with these numbers, one after the other; nothing if one of them cannot be read.
+/// The hash of the guest pages with these numbers, one after the other; nothing if one of them cannot be
+/// read.
 std::optional<Hash128> hash_guest_pages(std::span<const u64> pages);
 std::string to_hex(const Hash128& h);
 
@@ -49,7 +51,7 @@ struct ImageBlock {
     u64 pc;
     u32 mode;
     u32 guest_insns;
-    u32 code;  ///< first byte, from the start of the code section (stubs included)
+    u32 code;   ///< first byte, from the start of the code section (stubs included)
     u32 entry;  ///< from there
     u32 ranges, links, stub_calls, dirty, side;
     u32 reserved;
@@ -82,7 +84,7 @@ class Image;
 struct BlockRef {
     u64 pc = 0;
     u32 mode = 0;
-    u32 index = 0;                     ///< in `image`
+    u32 index = 0;  ///< in `image`
     const Image* image = nullptr;
     const Translation* live = nullptr;
     bool operator<(const BlockRef& o) const { return pc != o.pc ? pc < o.pc : mode < o.mode; }
@@ -101,7 +103,7 @@ struct ImageHost {
 /// Lays `blocks` (ascending, no two equal) out as an image. `guest_hash`: of the pages in `pages` (guest page
 /// numbers, ascending), one after the other. Empty if there is no memory for it.
 osal::PageBuffer build_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
-                            std::span<const u64> pages, const Hash128& guest_hash);
+                             std::span<const u64> pages, const Hash128& guest_hash);
 
 /// A verified image in memory that it does not own.
 class Image {

@@ -1,9 +1,9 @@
-// The images that a process has mapped: where they lie in the annex of the code memory, which file mappings were
-// looked up, and how much was translated since. The jit's lock guards everything but find().
+// The images that a process has mapped: where they lie in the annex of the code memory, which file mappings
+// were looked up, and how much was translated since. The jit's lock guards everything but find().
 #pragma once
 
-#include <atomic>
 #include <array>
+#include <atomic>
 #include <map>
 #include <memory>
 #include <unordered_map>

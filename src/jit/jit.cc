@@ -138,8 +138,8 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
     t.links = arena.array<Link>(w.code_.links.size());
     for (u64 i = 0; i < t.links.size(); i++) {
         const backend::LinkSite& s = w.code_.links[i];
-        t.links[i] = Link{&t,          nullptr,       nullptr,       nullptr,
-                          s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
+        t.links[i] =
+            Link{&t, nullptr, nullptr, nullptr, s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
     }
     segment.index.append(&t);
     segment.live++;

@@ -106,7 +106,8 @@ class Jit {
     /// The translation of the block at (pc, mode) from an image, mapping the image that goes with the file at
     /// `pc` if that was not tried yet; nullptr if there is none.
     Translation* lookup_on_disk(u64 pc, u32 mode);
-    /// Writes images of the files that enough was translated of since they were read. At the end of a process.
+    /// Writes images of the files that enough was translated of since they were read. At the end of a
+    /// process.
     void save_images();
 
     // --- changes of guest code, from any thread

@@ -25,8 +25,8 @@ std::vector<u64> pages_of(std::span<const BlockRef> blocks) {
 }
 
 bool inside(const Translation& t, const ImageKey& key) {
-    return std::ranges::all_of(
-        t.ranges, [&](const GuestRange& r) { return r.begin >= key.begin && r.end <= key.end; });
+    return std::ranges::all_of(t.ranges,
+                               [&](const GuestRange& r) { return r.begin >= key.begin && r.end <= key.end; });
 }
 
 }  // namespace
@@ -53,16 +53,16 @@ bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
     const u64 first = file.begin / kPage;
     const auto hash = hash_guest_pages({&first, 1});
     if (!hash) return false;
-    key = {images_->environment(), *hash,    file.size,   file.mtime_ns,
-           file.begin,             file.end, file.offset, alone_.load()};
+    key = {images_->environment(), *hash, file.size, file.mtime_ns, file.begin, file.end, file.offset,
+           alone_.load()};
     return true;
 }
 
 /// Notes that `file` was looked up, with its image if there is one.
 void Jit::attach(const frontend::CodeFile& file) {
     const u64 start = osal::monotonic_ns();
-    // From here on a change of the mapping leads to invalidate(), which waits for our lock; so if the mapping is
-    // still there after this, we hear of its end.
+    // From here on a change of the mapping leads to invalidate(), which waits for our lock; so if the mapping
+    // is still there after this, we hear of its end.
     source_.note_code(file.begin, file.end);
     frontend::CodeFile again;
     Attempt a;
@@ -112,13 +112,20 @@ Translation* Jit::adopt(LoadedImage& loaded, u32 index) {
     t.dirty = image.dirty(index);
     t.image = &loaded;
     const std::span<const ImageLink> links = image.links(index);
-    t.links = loaded.arena.array<Link>(static_cast<u64>(
-        std::ranges::count_if(links, [](const ImageLink& l) { return l.slot != kLinked; })));
+    t.links = loaded.arena.array<Link>(
+        static_cast<u64>(std::ranges::count_if(links, [](const ImageLink& l) { return l.slot != kLinked; })));
     u64 n = 0;
     for (const ImageLink& l : links)
         if (l.slot != kLinked)
-            t.links[n++] = Link{&t,           nullptr,       nullptr,       nullptr,               l.target_pc,
-                                l.disp_offset, l.stub_offset, l.stub_return, loaded.slots + l.slot};
+            t.links[n++] = Link{&t,
+                                nullptr,
+                                nullptr,
+                                nullptr,
+                                l.target_pc,
+                                l.disp_offset,
+                                l.stub_offset,
+                                l.stub_return,
+                                loaded.slots + l.slot};
     loaded.adopted.push_back(&t);
     stats_.adopted++;
     if (loaded.dropped || map_.find(b.pc, b.mode) != nullptr) {
@@ -194,9 +201,10 @@ bool Jit::save_image(const ImageKey& key, std::vector<BlockRef>& blocks) {
     const std::vector<u64> pages = pages_of(blocks);
     const auto hash = hash_guest_pages(pages);
     if (!hash) return false;
-    const ImageHost host{host_.stub_code(),
-                         [](const void* h, u32 stub) { return static_cast<const Host*>(h)->stub_offset(stub); },
-                         &host_, cache_.memory().rx()};
+    const ImageHost host{
+        host_.stub_code(),
+        [](const void* h, u32 stub) { return static_cast<const Host*>(h)->stub_offset(stub); }, &host_,
+        cache_.memory().rx()};
     const osal::PageBuffer image = build_image(key, host, blocks, pages, *hash);
     if (image.data() == nullptr || !images_->store().save(key, image.data(), image.size())) return false;
     stats_.images_saved++;

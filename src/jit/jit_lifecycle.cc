@@ -152,8 +152,8 @@ void Jit::retire(Segment& s) {
     s.retired_epoch = epoch_.load();
 }
 
-/// Segments in which nothing lives any more: programs that write code anew all the time would fill the cache to its
-/// limit, and their descriptions as much memory again.
+/// Segments in which nothing lives any more: programs that write code anew all the time would fill the cache
+/// to its limit, and their descriptions as much memory again.
 void Jit::retire_dead() {
     for (auto& s : cache_.segments())
         if (s->state == Segment::State::Full && s->live == 0) retire(*s);

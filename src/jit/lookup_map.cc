@@ -73,7 +73,8 @@ void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
             Translation* x = table->slots[i].translation.load(std::memory_order_relaxed);
             if (x == nullptr || x == kGone) continue;
             u64 at = hash(x->pc, x->mode);
-            while (bigger->slots[at & bigger->mask].translation.load(std::memory_order_relaxed) != nullptr) at++;
+            while (bigger->slots[at & bigger->mask].translation.load(std::memory_order_relaxed) != nullptr)
+                at++;
             bigger->slots[at & bigger->mask].pc.store(x->pc, std::memory_order_relaxed);
             bigger->slots[at & bigger->mask].translation.store(x, std::memory_order_relaxed);
             bigger->used++;

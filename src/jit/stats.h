@@ -55,11 +55,11 @@ struct Stats {
     u64 invalidated = 0;  ///< translations dropped because their bytes changed
     u64 syncs = 0;        ///< CodeSync requests
     u64 evicted_segments = 0;
-    u64 evicted = 0;     ///< translations dropped with them
-    u64 refused = 0;     ///< blocks that the compiler could not lower (interpreted instead)
+    u64 evicted = 0;  ///< translations dropped with them
+    u64 refused = 0;  ///< blocks that the compiler could not lower (interpreted instead)
     u64 images_loaded = 0, images_rejected = 0, images_saved = 0, images_dropped = 0;
     u64 image_blocks = 0;  ///< translations in the images that were loaded
-    u64 adopted = 0;       ///< of them, looked up one by one (the others are reached by jumps inside the image)
+    u64 adopted = 0;  ///< of them, looked up one by one (the others are reached by jumps inside the image)
     u64 load_ns = 0, save_ns = 0;
     u64 retried = 0;     ///< translations thrown away because their bytes changed meanwhile
     Histogram block_ns;  ///< decode + passes + compile + install, a block

@@ -24,8 +24,8 @@ struct StubCall {
     u32 stub;    ///< backend::Relocation::target
 };
 
-/// A direct exit. Its 4-byte displacement, or its slot, reaches either `to`'s entry or its own cold stub. While
-/// linked it stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
+/// A direct exit. Its 4-byte displacement, or its slot, reaches either `to`'s entry or its own cold stub.
+/// While linked it stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
 struct Link {
     Translation* from = nullptr;
     Translation* to = nullptr;  ///< nullptr: not linked

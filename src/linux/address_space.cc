@@ -751,7 +751,8 @@ bool AddressSpace::code_file(u64 pc, frontend::CodeFile& file) {
     std::lock_guard guard(impl_->lock);
     const Vma* v = impl_->tree.find(pc);
     if (!v || v->dying || v->file_id == 0) return false;
-    if (!(v->prot & PROT_EXEC) || (v->prot & PROT_WRITE) || (v->flags & kMapTypeMask) != MAP_PRIVATE) return false;
+    if (!(v->prot & PROT_EXEC) || (v->prot & PROT_WRITE) || (v->flags & kMapTypeMask) != MAP_PRIVATE)
+        return false;
     const auto it = impl_->code_files.find(v->file_id);
     if (it == impl_->code_files.end()) return false;
     file = {v->begin, v->end, v->offset, it->second.size, it->second.mtime_ns};

@@ -52,8 +52,8 @@ class AddressSpace : public engine::GuestMemory {
     AddressSpace& operator=(const AddressSpace&) = delete;
 
     i64 mmap(u64 addr, u64 len, u32 prot, u32 flags, int fd, u64 offset, std::string path = {});
-    /// Where an object file of `len` bytes should go: the same place in every process, so that translations of it
-    /// can be shared. 0: no such place is free.
+    /// Where an object file of `len` bytes should go: the same place in every process, so that translations
+    /// of it can be shared. 0: no such place is free.
     u64 place_of_file(int fd, u64 len) const;
     i64 munmap(u64 addr, u64 len);
     i64 mprotect(u64 addr, u64 len, u32 prot);

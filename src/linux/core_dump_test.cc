@@ -32,7 +32,8 @@ TEST(CoreDump, FileNameFollowsThePattern) {
 
 TEST(CoreDump, SignalsThatDumpCore) {
     for (const int sig : {3, 4, 5, 6, 7, 8, 11, 24, 25, 31}) EXPECT_TRUE(signal_dumps_core(sig)) << sig;
-    for (const int sig : {0, 1, 2, 9, 13, 15, 17, 19, 32, 64, 65}) EXPECT_FALSE(signal_dumps_core(sig)) << sig;
+    for (const int sig : {0, 1, 2, 9, 13, 15, 17, 19, 32, 64, 65})
+        EXPECT_FALSE(signal_dumps_core(sig)) << sig;
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ bool is_host_directory_name(std::string_view name) {
            std::end(kHostDirectories);
 }
 
-/// Under -L new files are the host's, so the directories that are there for new files are, too: a program that makes
-/// one and then lists the directory, or goes there and opens it by its name alone, must find it.
+/// Under -L new files are the host's, so the directories that are there for new files are, too: a program
+/// that makes one and then lists the directory, or goes there and opens it by its name alone, must find it.
 bool is_temporary_directory(std::string_view path) {
     while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
     return path == "/tmp" || path == "/var/tmp";

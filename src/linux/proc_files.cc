@@ -110,9 +110,9 @@ std::string cpuinfo_text(Process& p) {
                            static_cast<unsigned>(::sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
-constexpr std::string_view kFiles[] = {"maps", "smaps", "smaps_rollup", "numa_maps", "cmdline", "environ",
-                                       "auxv", "stat",  "status",       "statm",     "limits",  "exe",
-                                       "mountinfo", "mounts", "mountstats"};
+constexpr std::string_view kFiles[] = {"maps",    "smaps", "smaps_rollup", "numa_maps", "cmdline",
+                                       "environ", "auxv",  "stat",         "status",    "statm",
+                                       "limits",  "exe",   "mountinfo",    "mounts",    "mountstats"};
 
 std::optional<std::string> text_of(Thread& t, const ProcPath& where, const std::string& path) {
     Process& p = t.process();

@@ -12,7 +12,8 @@ namespace vm::linux {
 /// What the host's file holds, empty if it cannot be read.
 std::string read_host_file(const std::string& path);
 
-/// The numbers of a host's stat file by their field, counted from 1 as in proc(5); zeros if it cannot be read.
+/// The numbers of a host's stat file by their field, counted from 1 as in proc(5); zeros if it cannot be
+/// read.
 std::array<u64, 64> proc_stat_fields(const std::string& path);
 /// Is any page of [begin, end) present or swapped out?
 u64 pages_in_use(u64 begin, u64 end, u64 page);

@@ -66,7 +66,7 @@ struct Group {
     std::shared_ptr<SignalActions> actions = std::make_shared<SignalActions>();
     std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
     std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
-    std::atomic<bool> dumping{false};  ///< a thread writes a core file: the others go nowhere any more
+    std::atomic<bool> dumping{false};    ///< a thread writes a core file: the others go nowhere any more
     /// Runs beside its parent in the same memory: it must not be killed by a signal while it holds a lock of
     /// ours.
     bool shares_memory = false;
@@ -94,7 +94,7 @@ class Thread {
     u64 blocked = 0;              ///< guest signal mask
     std::atomic<u64> pending{0};  ///< thread-directed, set by host handlers (bit sig-1)
     u64 altstack_sp = 0, altstack_size = 0;
-    u32 altstack_flags = 2;  ///< SS_DISABLE
+    u32 altstack_flags = 2;             ///< SS_DISABLE
     std::atomic<bool> in_guest{false};  ///< inside Vcpu::run
     bool exiting = false;
     int exit_code = 0;

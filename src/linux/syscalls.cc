@@ -129,7 +129,8 @@ u64 length_of(Call& c, const ArgSpec& s) {
     if (s.len_arg < 0) return s.size;
     u64 n = c.a[static_cast<u64>(s.len_arg)];
     const ArgKind kind = c.d.args[static_cast<u64>(s.len_arg)].kind;
-    if (kind == ArgKind::Int) n = static_cast<u64>(std::max(static_cast<i32>(n), 0));  // the kernel refuses negative ones
+    if (kind == ArgKind::Int)
+        n = static_cast<u64>(std::max(static_cast<i32>(n), 0));  // the kernel refuses negative ones
     if (kind == ArgKind::Uint) n = static_cast<u32>(n);
     return s.size ? std::min<u64>(static_cast<u32>(n), 1 << 20) * s.size : n;
 }

@@ -41,8 +41,8 @@ enum class ArgKind : u8 {
     Str,  ///< NUL-terminated; Path goes through the sysroot rules
     PathNoFollow,
     PathEntry,  ///< a name to be made, renamed or removed
-    Ptr,  ///< an address the kernel does not follow for us
-    Mem,  ///< followed by the kernel, size unknown to the table
+    Ptr,        ///< an address the kernel does not follow for us
+    Mem,        ///< followed by the kernel, size unknown to the table
     In,
     Out,     ///< bytes; length in argument `len_arg`
     OutVar,  ///< bytes written; argument `len_arg` points at the u32 that holds the room
@@ -119,7 +119,8 @@ struct Call {
 };
 inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the registers itself
 
-/// The path at `addr`: 0, -EFAULT, or -ENAMETOOLONG where it does not end within PATH_MAX bytes, as the kernel has it.
+/// The path at `addr`: 0, -EFAULT, or -ENAMETOOLONG where it does not end within PATH_MAX bytes, as the
+/// kernel has it.
 i64 read_path(Call& c, u64 addr, std::string* out);
 /// Guest path at `addr` → what the host is to be given for it, relative to `dirfd`. 0 or -errno.
 i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out);
@@ -129,7 +130,8 @@ struct IoVec {
     u64 base, len;
 };
 i64 copy_iovec(Call& c, u64 addr, u64 count, bool kernel_writes, std::vector<IoVec>* out);
-/// `error` is what an argument got that was looked at before the call; the kernel looks at the descriptor first.
+/// `error` is what an argument got that was looked at before the call; the kernel looks at the descriptor
+/// first.
 i64 descriptor_first(Call& c, i64 error);
 /// Turns "interrupted, may restart" into "had not begun, restart always" for calls that the kernel never
 /// restarts itself.

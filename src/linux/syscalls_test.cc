@@ -135,14 +135,16 @@ TEST(SyscallTable, EveryRowHasItsTest) {
     const std::string probe = slurp(root() / "tests/linux/probe.c");
     for (const Syscall& s : syscall_table()) {
         if (s.status != SysStatus::Refused) {
-            EXPECT_TRUE(fs::exists(root() / "tests/linux" / (std::string(s.note) + ".c"))) << s.name << ": " << s.note;
+            EXPECT_TRUE(fs::exists(root() / "tests/linux" / (std::string(s.note) + ".c")))
+                << s.name << ": " << s.note;
         }
         const bool refused = s.status == SysStatus::Refused;
         std::stringstream row;
         row << "C(" << s.name << ", " << s.generic << ", " << s.x86 << ", ";
         const size_t at = probe.find(row.str());
         ASSERT_NE(at, probe.npos) << "tests/linux/probe.c lacks " << row.str();
-        EXPECT_EQ(probe.substr(at, probe.find('\n', at) - at).find("'R'") != std::string::npos, refused) << s.name;
+        EXPECT_EQ(probe.substr(at, probe.find('\n', at) - at).find("'R'") != std::string::npos, refused)
+            << s.name;
     }
 }
 

@@ -16,8 +16,8 @@ const HostCpu& host_cpu();
 /// The processor's brand string. Asked anew each time: cpuid costs microseconds under a hypervisor.
 std::string host_cpu_model();
 
-/// The GNU build id of this program, in hexadecimal; empty if the linker made none. Differs whenever the program
-/// does.
+/// The GNU build id of this program, in hexadecimal; empty if the linker made none. Differs whenever the
+/// program does.
 std::string build_id();
 
 /// CLOCK_MONOTONIC in nanoseconds (vDSO, async-signal-safe).

@@ -84,7 +84,8 @@ Result<void> CodeMemory::map_object(u8* object) {
 Result<void> CodeMemory::create(u64 bytes, u64 annex) {
     size_ = bytes;
     annex_ = annex;
-    void* place = mmap(nullptr, size_ + annex_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* place =
+        mmap(nullptr, size_ + annex_, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (place == MAP_FAILED)
         return fail(ErrorKind::Resource, "cannot reserve address space for generated code", errno);
     rx_ = static_cast<u8*>(place);

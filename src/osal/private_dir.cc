@@ -132,8 +132,7 @@ Result<MappedFile> PrivateDir::open(const std::string& name) const {
     if (!S_ISREG(st.st_mode) || !ours_alone(st))
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("{}/{}: belongs to another user or can be written by others", path_, name));
-    if (st.st_size == 0)
-        return fail(ErrorKind::InvalidArgument, fmt::format("{}/{}: is empty", path_, name));
+    if (st.st_size == 0) return fail(ErrorKind::InvalidArgument, fmt::format("{}/{}: is empty", path_, name));
     if (st.st_mtim.tv_sec + kTouchEvery < ::time(nullptr)) ::futimens(fd.get(), nullptr);
     return MappedFile::map(std::move(fd), static_cast<u64>(st.st_size));
 }
@@ -142,8 +141,10 @@ Result<void> PrivateDir::publish(const std::string& name, const void* data, u64 
     auto dir = open_dir(path_);
     if (!dir) return std::unexpected(dir.error());
     static std::atomic<unsigned> serial{0};
-    const std::string temporary = fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
-    Fd fd(::openat(dir->get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const std::string temporary =
+        fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
+    Fd fd(
+        ::openat(dir->get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (fd.get() < 0) return io(fmt::format("{}/{}: cannot be made", path_, temporary));
     ::flock(fd.get(), LOCK_EX | LOCK_NB);  // says that its writer lives
     if (write_all(fd.get(), static_cast<const u8*>(data), bytes) &&

@@ -1,5 +1,6 @@
-// A directory that belongs to this user alone: files are written as a whole, trusted only if nobody else could
-// have written them. Every call opens what it needs and closes it again, so that no descriptor stays behind.
+// A directory that belongs to this user alone: files are written as a whole, trusted only if nobody else
+// could have written them. Every call opens what it needs and closes it again, so that no descriptor stays
+// behind.
 #pragma once
 
 #include <string>
@@ -67,11 +68,11 @@ class PrivateDir {
     /// Makes the directory, and those above it, with mode 0700. Fails if it belongs to somebody else or
     /// others may write into it.
     Result<void> create() const;
-    /// Opens a file to read. Fails (InvalidArgument) if it is not a plain file of this user that nobody else may
-    /// write. Notes once a day that it is in use.
+    /// Opens a file to read. Fails (InvalidArgument) if it is not a plain file of this user that nobody else
+    /// may write. Notes once a day that it is in use.
     Result<MappedFile> open(const std::string& name) const;
-    /// Puts a file in place at once: readers see the old one or the new one, whole. An unfinished file left by
-    /// a killed process is removed by sweep().
+    /// Puts a file in place at once: readers see the old one or the new one, whole. An unfinished file left
+    /// by a killed process is removed by sweep().
     Result<void> publish(const std::string& name, const void* data, u64 bytes) const;
     Result<void> remove(const std::string& name) const;
     /// All files but unfinished ones.

@@ -16,7 +16,8 @@ struct HostFeatures {
     /// All of them as one number, a bit each.
     unsigned bits() const {
         unsigned all = 0;
-        for (const bool b : {sse41, ssse3, popcnt, lzcnt, bmi1, bmi2, pclmul, avx, fma, cx16}) all = all << 1 | b;
+        for (const bool b : {sse41, ssse3, popcnt, lzcnt, bmi1, bmi2, pclmul, avx, fma, cx16})
+            all = all << 1 | b;
         return all;
     }
 };
