@@ -1,5 +1,6 @@
 // Translations on disk: images are mapped when code first runs in a file, and written when a process ends.
 #include <algorithm>
+#include <tuple>
 
 #include "jit/image_space.h"
 #include "jit/jit.h"
@@ -196,7 +197,9 @@ bool Jit::save_image(const ImageKey& key, std::vector<BlockRef>& blocks) {
         for (u32 i = 0; i < image.block_count(); i++)
             blocks.push_back({image.block(i).pc, image.block(i).mode, i, &image, nullptr});
     }
-    std::ranges::stable_sort(blocks, std::less{});
+    // What was just translated goes before what the file has.
+    std::ranges::sort(blocks, {},
+                      [](const BlockRef& b) { return std::tuple(b.pc, b.mode, b.image != nullptr); });
     blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
     const std::vector<u64> pages = pages_of(blocks);
     const auto hash = hash_guest_pages(pages);
