@@ -19,6 +19,10 @@ std::unique_ptr<ImageSpace> ImageSpace::make(const Host& host, const frontend::G
                                                       hash128(environment.data(), environment.size())));
 }
 
+ImageSpace::~ImageSpace() {
+    for (const auto& slot : images_) delete slot.load(std::memory_order_relaxed);
+}
+
 Attempt* ImageSpace::attempt(u64 pc) {
     auto it = attempts_.upper_bound(pc);
     if (it == attempts_.begin()) return nullptr;

@@ -46,6 +46,11 @@ class ImageSpace {
     static std::unique_ptr<ImageSpace> make(const Host& host, const frontend::GuestIsa& isa,
                                             const Options& options);
 
+    /// The mappings in the code memory end with it.
+    ~ImageSpace();
+    ImageSpace(const ImageSpace&) = delete;
+    ImageSpace& operator=(const ImageSpace&) = delete;
+
     const ImageStore& store() const { return store_; }
     const Hash128& environment() const { return environment_; }
 

@@ -51,6 +51,11 @@ def outcomes(file):
     return result
 
 
+def default_signals():
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(module, prefix, python, work, limit):
     """Runs one module; returns its verdict as a dictionary."""
     shutil.rmtree(work, ignore_errors=True)
@@ -59,7 +64,8 @@ def run(module, prefix, python, work, limit):
     command = [TOOL("contain.sh"), *prefix, python, "-m", "test", "--tempdir", str(work), "--junit-xml", str(xml_file), "--timeout", "0", "-W", module]
     start = time.monotonic()
     with log.open("wb") as out:
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=work, start_new_session=True)
+        # A shell's background jobs ignore SIGINT, and tests that wait for it would wait for ever.
+        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=work, start_new_session=True, preexec_fn=default_signals)
         try:
             p.wait(limit)
         except subprocess.TimeoutExpired:
