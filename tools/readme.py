@@ -27,6 +27,8 @@ SUITES = {
     "programs-long": ("compilers, make, git, runtimes, databases and servers of that system, against native", "./dev programs long"),
     "stress-ng": ("stressors of stress-ng with --verify that pass natively", "./dev stress-ng"),
     "cpython": ("modules of CPython 3.13's own regression tests, no worse than QEMU, test_posix as natively", "./dev cpython"),
+    "cpython-root": ("the same modules under --root", "./dev cpython --view root"),
+    "cpython-chroot": ("the same modules in a chroot with vm-user on binfmt_misc", "./dev cpython --view chroot"),
     "torture": ("GCC's C torture tests, -O0 and -O2, every tier", "./dev torture"),
     "fuzz": ("random programs: interpreter, tier 1 and QEMU agree", "./dev fuzz --seconds 3600 --page"),
 }

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """CPython's own regression tests, from Debian's riscv64 sysroot, under vm and under qemu-riscv64; some also natively.
 
-  run.py [--vm VM] [--timeout S] [--qemu] [--resume] [MODULE…]     modules: default those of modules.txt
+  run.py [--vm VM] [--view V] [--timeout S] [--qemu] [--resume] [MODULE…]     modules: default those of modules.txt
+
+--view: how vm's guests see their files: sysroot (-L, the default), root (--root), or chroot (vm-user on binfmt_misc).
 
 Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh) and an empty directory. A module is one of
   passed      all its tests passed, or skipped themselves
@@ -56,12 +58,12 @@ def default_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
-def run(module, prefix, python, work, limit):
-    """Runs one module; returns its verdict as a dictionary."""
+def run(module, prefix, python, work, limit, root=""):
+    """Runs one module; returns its verdict as a dictionary. `root`: what the module sees as /."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     xml_file, log = work / "junit.xml", work / "log"
-    command = [TOOL("contain.sh"), *prefix, python, "-m", "test", "--tempdir", str(work), "--junit-xml", str(xml_file), "--timeout", "0", "-W", module]
+    command = [TOOL("contain.sh"), *prefix, python, "-m", "test", "--tempdir", str(work).removeprefix(root), "--junit-xml", str(xml_file).removeprefix(root), "--timeout", "0", "-W", module]
     start = time.monotonic()
     with log.open("wb") as out:
         # A shell's background jobs ignore SIGINT, and tests that wait for it would wait for ever.
@@ -90,6 +92,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("modules", nargs="*")
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
+    ap.add_argument("--view", choices=["sysroot", "root", "chroot"], default="sysroot")
     ap.add_argument("--timeout", type=int, default=1200, help="seconds a module may take (default 1200), under QEMU three times as long")
     ap.add_argument("--qemu", action="store_true", help="run QEMU for modules that vm passes, too, if its verdict is not known")
     ap.add_argument("--resume", action="store_true", help="keep what this vm already has in build/results/")
@@ -107,7 +110,12 @@ def main():
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C.UTF-8")
     python = "/usr/bin/python3.13"
     work = ROOT / "build/cpython"
-    results = ROOT / "build/results/cpython.jsonl"
+    results = ROOT / f"build/results/cpython{'' if a.view == 'sysroot' else '-' + a.view}.jsonl"
+    inside = pathlib.Path(guest) / "tmp/cpython"  # where a guest with another root can write
+    views = {"sysroot": ([a.vm, "run", "-L", guest], guest + python, work, ""),
+             "root": ([a.vm, "run", "--root", guest], python, inside, guest),
+             "chroot": ([TOOL("in-chroot.sh"), a.vm, guest], python, inside, guest)}
+    prefix, program, place, root = views[a.view]
     results.parent.mkdir(parents=True, exist_ok=True)
     build = hashlib.sha256(pathlib.Path(a.vm).read_bytes()).hexdigest()
     rows = [r for r in map(json.loads, results.read_text().splitlines()) if r["build"] == build] if a.resume and results.exists() else []
@@ -116,7 +124,7 @@ def main():
         if module in kept:
             continue
         bad = 0
-        row = {"module": module, "build": build, "vm": run(module, [a.vm, "run", "-L", guest], guest + python, work / module, a.timeout)}
+        row = {"module": module, "build": build, "vm": run(module, prefix, program, place / module, a.timeout, root)}
         mine = row["vm"]
         note = ""
         there = None
@@ -146,7 +154,7 @@ def main():
         rows.append(row)
         results.write_text("".join(json.dumps(r) + "\n" for r in rows))
         if mine["verdict"] in ("passed", "skipped"):
-            shutil.rmtree(work / module, ignore_errors=True)
+            shutil.rmtree(place / module, ignore_errors=True)
     bad = sum(r["bad"] for r in rows)
     passed = sum(r["vm"]["verdict"] == "passed" for r in rows)
     skipped = sum(r["vm"]["verdict"] == "skipped" for r in rows)
@@ -154,7 +162,7 @@ def main():
     print(f"{passed} modules passed, {len(rows) - passed - skipped} failed (under QEMU too: {both}), {skipped} skipped; {bad} failures that count")
     if set(listed) <= {r["module"] for r in rows}:
         detail = f"{both} fail under QEMU too, {skipped} skipped"
-        subprocess.run([TOOL("readme.py"), "record", "cpython", str(passed), str(bad), detail], check=True)
+        subprocess.run([TOOL("readme.py"), "record", results.stem, str(passed), str(bad), detail], check=True)
     sys.exit(bad > 0 or passed == 0)
 
 
