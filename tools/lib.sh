@@ -1,7 +1,7 @@
 # Shared by ./dev and the scripts in tools/; sourced with the project root as working directory.
 PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev
  libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev
- gcc-riscv64-linux-gnu g++-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user"
+ gcc-riscv64-linux-gnu g++-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user gdb-multiarch"
 PACKAGES_CLANG="clang-19 libclang-rt-19-dev"
 
 missing() { # package… : those that are not installed
