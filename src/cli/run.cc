@@ -29,7 +29,7 @@ struct Raw {
                                         memory_limit, cache_limit = "256M", cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
-    bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false;
+    bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false, cwd_has_guest_name = false;
     bool cache_optional = false;
     int self_fd = -1;
     std::string self_name;
@@ -103,6 +103,7 @@ void declare_options(CLI::App& app, Raw& raw) {
     // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
     app.add_flag("--cache-optional", raw.cache_optional)->group("");
     app.add_flag("--by-binfmt", raw.by_binfmt)->group("");
+    app.add_flag("--cwd-has-guest-name", raw.cwd_has_guest_name)->group("");
     app.add_option("--self-fd", raw.self_fd)->group("");
     app.add_option("--self-name", raw.self_name)->group("");
     for (CLI::Option* option : app.get_options()) {
@@ -313,6 +314,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (auto r = view_directory("-L", raw.sysroot, o.sysroot); !r) return r;
     if (auto r = view_directory("--root", raw.root, o.root); !r) return r;
     o.by_binfmt = raw.by_binfmt;
+    o.cwd_has_guest_name = raw.cwd_has_guest_name;
     o.self_fd = raw.self_fd;
     o.self_name = raw.self_name;
     o.workdir = raw.workdir;
@@ -343,6 +345,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
     if (auto r = apply_cache(raw, o.engine); !r) return r;
+    o.engine.timings = !raw.stats.empty();
     o.reexec_args = reexec_arguments(raw, o);
     return {};
 }

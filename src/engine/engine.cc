@@ -15,6 +15,7 @@ jit::Options jit_options(const EngineOptions& o) {
     j.features = o.cpu_features;
     j.disabled_opts = o.disabled_opts;
     j.count_instructions = o.exact_icount;
+    j.timings = o.timings;
     j.dump_guest = o.dump_guest;
     j.dump_ir = o.dump_ir;
     j.dump_host = o.dump_host;

@@ -18,6 +18,7 @@ struct EngineOptions {
     Tier tier = Tier::Auto;
     u64 code_cache_bytes = u64{256} << 20;  ///< limit; whole segments are evicted beyond it
     bool exact_icount = false;
+    bool timings = true;  ///< stats_json() says how long translating took
     u64 cpu_features = ~u64{0};
     u64 disabled_opts = 0;  ///< optimizations switched off: low half backend::JitOpt, high half IR passes
     unsigned hot_threshold = 2;  ///< Tier::Auto: executions in the interpreter before tier 1

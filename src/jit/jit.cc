@@ -47,7 +47,7 @@ Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSour
 
 Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
     for (;;) {
-        const u64 start = osal::monotonic_ns();
+        const u64 start = clock();
         if (!worker.compile(pc, mode)) {
             const std::lock_guard lock(mutex_);
             stats_.refused++;
@@ -57,11 +57,13 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
         Publish p;
         while ((p = install(worker, pc, mode, &t)) == Publish::Full) make_room(self);
         if (p == Publish::Done) {
-            const u64 ns = osal::monotonic_ns() - start;
+            const u64 ns = clock() - start;
             const std::lock_guard lock(mutex_);
-            stats_.block_ns.add(ns);
-            if (t->guest_insns != 0) stats_.insn_ps.add(ns * 1000 / t->guest_insns);
-            stats_.install_ns += ns - worker.decode_ns_ - worker.passes_ns_ - worker.compile_ns_;
+            if (options_.timings) {
+                stats_.block_ns.add(ns);
+                if (t->guest_insns != 0) stats_.insn_ps.add(ns * 1000 / t->guest_insns);
+                stats_.install_ns += ns - worker.decode_ns_ - worker.passes_ns_ - worker.compile_ns_;
+            }
             return t;
         }
         if (p == Publish::TooBig) return nullptr;

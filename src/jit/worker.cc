@@ -5,7 +5,6 @@
 #include "backend/options.h"
 #include "ir/passes/passes.h"
 #include "jit/side_table.h"
-#include "osal/host.h"
 
 namespace vm::jit {
 namespace {
@@ -96,16 +95,16 @@ bool Worker::gather_bytes(std::vector<u8>& out) const {
 }
 
 bool Worker::compile(u64 pc, u32 mode) {
-    const u64 start = osal::monotonic_ns();
+    const u64 start = jit_.clock();
     decode(pc, mode, kMaxInsns);
     if (block_.guest_insns == 0 || block_.ranges.empty() || !gather_bytes(guest_bytes_)) {
         error_ = "nothing to compile";
         return false;
     }
-    const u64 decoded = osal::monotonic_ns();
+    const u64 decoded = jit_.clock();
     if (jit_.options().dump_ir) decoded_ = block_;
     ir::run_tier1_passes(block_, *jit_.isa().layout, jit_.options().disabled_opts >> kPassOptShift);
-    const u64 passed = osal::monotonic_ns();
+    const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {
         error_ = r.error().message;
@@ -113,7 +112,7 @@ bool Worker::compile(u64 pc, u32 mode) {
     }
     side_.clear();
     encode_side_table(code_.side, pc, side_);
-    compile_ns_ = osal::monotonic_ns() - passed;
+    compile_ns_ = jit_.clock() - passed;
     decode_ns_ = decoded - start;
     passes_ns_ = passed - decoded;
     return true;

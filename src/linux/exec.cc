@@ -116,7 +116,10 @@ std::vector<std::string> run_again(Process& p, const std::string& path, const Pr
     }
     switch (p.files().kind()) {
         case FileView::Kind::Host: break;
-        case FileView::Kind::Overlay: command.push_back("--sysroot=" + p.files().root()); break;
+        case FileView::Kind::Overlay:
+            command.push_back("--sysroot=" + p.files().root());
+            if (p.files().cwd_has_guest_name()) command.emplace_back("--cwd-has-guest-name");
+            break;
         case FileView::Kind::Root: command.push_back("--root=" + p.files().root()); break;
     }
     if (o.by_binfmt) command.emplace_back("--by-binfmt");

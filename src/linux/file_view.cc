@@ -182,6 +182,10 @@ std::optional<std::string> FileView::to_guest(const std::string& host) const {
     return std::nullopt;
 }
 
+void FileView::went_to(const std::string& path) {
+    cwd_has_guest_name_.store(!under(path, root_), std::memory_order_relaxed);
+}
+
 std::string FileView::guest_path(const std::string& host) const {
     auto guest = to_guest(host);
     if (!guest) return host;

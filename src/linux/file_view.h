@@ -49,6 +49,11 @@ class FileView {
     /// A descriptor (O_PATH) on root(), out of the guest's way, or -1. Opened at the first call and again
     /// when the guest closed it.
     int root_fd() const;
+    /// Under -L a directory of the sysroot has two names. The working directory has the one by which the
+    /// guest went there: `path`, an absolute one, led to it.
+    void went_to(const std::string& path);
+    bool cwd_has_guest_name() const { return cwd_has_guest_name_.load(std::memory_order_relaxed); }
+    void set_cwd_has_guest_name() { cwd_has_guest_name_.store(true, std::memory_order_relaxed); }
     /// From now on paths are the host's: after chroot they begin where the directory is out of sight.
     void leave(bool left = true) { left_.store(left, std::memory_order_release); }
     bool left() const { return left_.load(std::memory_order_acquire); }
@@ -71,6 +76,7 @@ class FileView {
     Kind kind_;
     mutable std::atomic<int> root_fd_{-1};
     std::atomic<bool> left_{false};
+    std::atomic<bool> cwd_has_guest_name_{false};
 };
 
 /// /proc, /dev or /sys, or below: the host's in every view. `path` is canonical.

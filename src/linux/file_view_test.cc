@@ -114,6 +114,15 @@ TEST_F(FileViewTest, DirectoriesOfTheHostAreNotShadowed) {
     }
 }
 
+TEST_F(FileViewTest, TheWorkingDirectoryHasTheNameByWhichTheGuestWentThere) {
+    FileView v(root, FileView::Kind::Overlay);
+    EXPECT_FALSE(v.cwd_has_guest_name()) << "where vm was started";
+    v.went_to("/usr");
+    EXPECT_TRUE(v.cwd_has_guest_name());
+    v.went_to(root + "/usr");
+    EXPECT_FALSE(v.cwd_has_guest_name());
+}
+
 TEST_F(FileViewTest, DirectoriesForNewFilesAreTheHostsUnderASysroot) {
     fs::create_directories(root + "/tmp/kept");
     const FileView v(root, FileView::Kind::Overlay);

@@ -32,6 +32,7 @@ struct RunOptions {
     std::string stats_file;
     int program_fd =
         -1;  ///< the program, opened by the kernel (binfmt_misc, flag O); -1 = to be opened by its path
+    bool cwd_has_guest_name = false;  ///< FileView::cwd_has_guest_name() of the process before
     bool by_binfmt = false;  ///< binfmt_misc runs this ISA's programs: those with a setuid bit are left to it
     int self_fd = -1;        ///< this executable, inherited from the one that executed it (see SelfExe) …
     std::string self_name;   ///< … and where it lies, for processes without /proc
@@ -157,7 +158,9 @@ class Process {
           files_(options.root.empty() ? options.sysroot : options.root,
                  options.root.empty() ? FileView::Kind::Overlay : FileView::Kind::Root),
           self_(options.self_fd, options.self_name),
-          abi_(abi) {}
+          abi_(abi) {
+        if (options.cwd_has_guest_name) files_.set_cwd_has_guest_name();
+    }
     RunOptions options_;
     FileView files_;
     SelfExe self_;

@@ -70,13 +70,23 @@ i64 overlay_options(Call& c, std::string_view options, std::string* out) {
 
 }  // namespace
 
+i64 sys_chdir(Call& c) {
+    std::string path;
+    const i64 r = pass(c);
+    if (r == 0 && read_path(c, c.a[0], &path) == 0 && path.starts_with('/'))
+        c.t.process().files().went_to(path);
+    return r;
+}
+
 i64 sys_getcwd(Call& c) {
     if (host_view(c)) return pass(c);
     const FileView& files = c.t.process().files();
     char text[PATH_MAX];
     const i64 n = raw_syscall(SYS_getcwd, ptr(text), sizeof text);
     if (n < 0) return n;
-    std::string cwd = files.guest_path(text);
+    std::string cwd = files.kind() == FileView::Kind::Overlay && !files.cwd_has_guest_name()
+                          ? std::string(text)
+                          : files.guest_path(text);
     // What the kernel itself says of a directory that lies outside the root (d_path.c).
     if (cwd.starts_with('/') && !files.visible(text)) cwd = "(unreachable)" + cwd;
     if (cwd.size() + 1 > c.a[1]) return -ERANGE;
