@@ -67,10 +67,10 @@ inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 struct CompiledBlock {
     std::vector<u8> code;
     u32 entry_offset = 0;
-    std::vector<Relocation> relocations;
-    std::vector<LinkSite> links;
-    std::vector<SideEntry> side;
-    std::vector<DirtySlot> dirty;
+    PodVector<Relocation> relocations;
+    PodVector<LinkSite> links;
+    PodVector<SideEntry> side;
+    PodVector<DirtySlot> dirty;
     void clear();
 };
 

@@ -171,7 +171,7 @@ const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
         blocks_generation_ = generation;
     }
     if (const ir::Block* b = blocks_.find(pc, mode_)) return *b;
-    return *blocks_.insert(pc, mode_, worker_.decode(pc, mode_, kInterpretInsns));
+    return *blocks_.insert(pc, mode_, worker_.decode(pc, mode_, kInterpretInsns, true));
 }
 
 ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {

@@ -27,6 +27,7 @@ struct TranslateRequest {
     u32 max_insns = 64;               ///< stop after so many guest instructions (1 = single step)
     bool count_instructions = false;  ///< emit Icount 1 at the start of every instruction
     bool if_convert = true;           ///< branches over one or two register instructions become selects
+    bool forward_state = false;       ///< see ir::Builder::forward_state
     bool follow_jumps = true;         ///< continue past direct unconditional jumps
     u64 features =
         ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined

@@ -1,5 +1,6 @@
 #include "ir/builder.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "ir/simplify.h"
@@ -14,11 +15,18 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
     const_cache_.fill(kNone);
 }
 
+void Builder::forward_state() {
+    assert(b_.insts.empty() && layout_.slots.size() <= kMaxStateSlots);
+    forward_ = b_.forwarded = true;
+    b_.may_loop = false;
+    std::fill_n(known_.begin(), layout_.slots.size(), kNone);
+}
+
 // Inlined, and written field by field in its place: a copy of what was written in small pieces would wait for
 // the stores.
 [[gnu::always_inline]] inline Value Builder::append(const Inst& inst) {
     const auto v = static_cast<Value>(b_.insts.size());
-    b_.insts.emplace_back() = inst;
+    b_.insts.push_back(inst);
     return v;
 }
 
@@ -40,7 +48,7 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
 
 Value Builder::emit(const Inst& inst) {
     assert(!terminated_);
-    if (info(inst.op).effects & kEffectT) terminated_ = true;
+    if (effects(inst.op) & kEffectT) terminated_ = true;
     if (inst.op == Op::Insn) pc_ = inst.imm;
     return append(inst);
 }
@@ -73,16 +81,28 @@ Value Builder::get(u16 slot) { return get(slot, layout_.slots[slot].type); }
 
 Value Builder::get(u16 slot, Type narrower) {
     assert(slot < layout_.slots.size());
-    return append({.op = Op::GetState, .type = narrower, .imm = slot});
+    if (!forward_) return append({.op = Op::GetState, .type = narrower, .imm = slot});
+    Value& known = known_[slot];
+    const Type have = known == kNone ? Type::Void : type(known);
+    if (have == narrower) return known;
+    if (is_int(have) && is_int(narrower) && width(have) > width(narrower)) return trunc(narrower, known);
+    if (have == Type::V128 && narrower == Type::I64) return convert(Op::Lo128, narrower, known);
+    const Value v = append({.op = Op::GetState, .type = narrower, .imm = slot});
+    if (width(have) < width(narrower)) known = v;
+    return v;
 }
 
 void Builder::set(u16 slot, Value v) {
     assert(slot < layout_.slots.size() && type(v) == layout_.slots[slot].type && !terminated_);
+    if (forward_) {
+        if (known_[slot] == v) return;
+        known_[slot] = v;
+    }
     append({.op = Op::SetState, .args = {v, kNone, kNone}, .imm = slot});
 }
 
 Type Builder::result_type(Op op, Value x) const {
-    switch (info(op).result) {
+    switch (result_kind(op)) {
         case 'A': return type(x);
         case 'B': return Type::I1;
         case 'F': return Type::Flags;
@@ -102,6 +122,14 @@ Value Builder::unary(Op op, Value x, u32 aux, u64 imm) {
 
 Value Builder::binary(Op op, Value x, Value y, u32 aux, u64 imm) {
     assert(info(op).nargs == 2 && x < b_.insts.size() && y < b_.insts.size());
+    if (forward_ && (op == Op::Or || op == Op::Xor || op == Op::Add)) {
+        Op widen{};
+        const Inst or_ = {.op = op, .type = type(x), .args = {x, y, kNone}};
+        if (const Inst rotated = rotation(b_.insts.data(), or_, &widen); rotated.op == Op::Rotr) {
+            const Value v = append(rotated);
+            return rotated.type == or_.type ? v : convert(widen, or_.type, v);
+        }
+    }
     return fold({.op = op, .type = result_type(op, x), .args = {x, y, kNone}, .aux = aux, .imm = imm});
 }
 
@@ -195,6 +223,7 @@ void Builder::icount(u64 n) { append({.op = Op::Icount, .imm = n}); }
 void Builder::exit_if(Value cond, u64 target) {
     assert(type(cond) == Type::I1);
     if (is_const(cond, 0)) return;
+    b_.may_loop |= target == b_.start_pc;
     emit({.op = Op::ExitIf,
           .args = {cond, kNone, kNone},
           .aux = target <= pc_ ? kBackEdge : 0,
@@ -208,6 +237,7 @@ void Builder::trap_if(Value cond, ExitReason r, Value value, u64 pc) {
 }
 
 void Builder::jump(u64 target) {
+    b_.may_loop |= target == b_.start_pc;
     emit({.op = Op::Goto, .aux = target <= pc_ ? kBackEdge : 0, .imm = target});
 }
 

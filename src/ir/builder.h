@@ -10,6 +10,9 @@ class Builder {
   public:
     /// Appends to `block`, which need not be empty.
     explicit Builder(Block& block, const StateLayout& layout);
+    /// From now on, with an empty block: get() gives the value last read from or written to the slot where it
+    /// is known, and set() of that value emits nothing. What the pass of this name does, without its walk.
+    void forward_state();
 
     Block& block() { return b_; }
     const Inst& at(Value v) const { return b_.insts[v]; }
@@ -93,6 +96,8 @@ class Builder {
     u64 pc_ = 0;
     bool terminated_ = false;
     std::array<Value, 1u << kConstCacheBits> const_cache_;  ///< recently made constants, by hash
+    bool forward_ = false;
+    std::array<Value, kMaxStateSlots> known_;  ///< if forward_: values of state slots
 };
 
 }  // namespace vm::ir

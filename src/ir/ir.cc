@@ -31,6 +31,8 @@ void Block::clear() {
     ranges.clear();
     start_pc = 0;
     guest_bytes = guest_insns = 0;
+    forwarded = false;
+    may_loop = true;
 }
 
 }  // namespace vm::ir

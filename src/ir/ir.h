@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/bits.h"
+#include "base/pod_vector.h"
 
 namespace vm::ir {
 
@@ -107,9 +108,32 @@ struct OpInfo {
 };
 extern const OpInfo kOps[];
 inline const OpInfo& info(Op op) { return kOps[static_cast<u16>(op)]; }
+/// What walks over blocks ask of every instruction, in tables that stay in the host's first-level cache.
+inline constexpr auto kOpEffects = [] {
+    constexpr unsigned P = kEffectP, RS = kEffectRS, WS = kEffectWS, RM = kEffectRM, WM = kEffectWM,
+                       FP = kEffectFP, X = kEffectX, T = kEffectT, S = kEffectS;
+    return std::to_array<u16>({
+#define OP(Name, text, nargs, result, effects, doc) static_cast<u16>(effects),
+#include "ir/ir_ops.def"
+#undef OP
+    });
+}();
+inline constexpr auto kOpArgs = std::to_array<u8>({
+#define OP(Name, text, nargs, result, effects, doc) nargs,
+#include "ir/ir_ops.def"
+#undef OP
+});
+inline constexpr auto kOpResults = std::to_array<char>({
+#define OP(Name, text, nargs, result, effects, doc) #result[0],
+#include "ir/ir_ops.def"
+#undef OP
+});
+constexpr u16 effects(Op op) { return kOpEffects[static_cast<u16>(op)]; }
+constexpr unsigned arg_count(Op op) { return kOpArgs[static_cast<u16>(op)]; }
+constexpr char result_kind(Op op) { return kOpResults[static_cast<u16>(op)]; }
 /// True if the instruction may be removed when its result is unused (sticky FP flags count as an effect
 /// unless the caller proved them dead).
-inline bool removable(const Inst& i) { return (info(i.op).effects & ~kEffectRS) == 0; }
+inline bool removable(const Inst& i) { return (effects(i.op) & ~kEffectRS) == 0; }
 
 // --- aux packing shared by front ends, passes, interpreter and back ends
 constexpr u32 mem_aux(bool sign, MemOrder o = MemOrder::Plain) {
@@ -147,13 +171,16 @@ struct StateLayout {
     u16 pc_alignment = 1;         ///< guest instruction alignment in bytes (1, 2, 4)
 };
 inline constexpr unsigned kMaxGuestState = 2048;
+inline constexpr unsigned kMaxStateSlots = 256;
 
 /// One extended block.
 struct Block {
-    std::vector<Inst> insts;
+    PodVector<Inst> insts;
     u64 start_pc = 0;
     u32 guest_bytes = 0;  ///< bytes of guest code decoded (sum over `ranges` when it follows jumps)
     u32 guest_insns = 0;
+    bool forwarded = false;  ///< no GetState of a slot whose value is known in the block
+    bool may_loop = true;    ///< false: no exit of it goes to its own start
     /// Guest code the block was made from: [first, second) pairs, in decode order.
     std::vector<std::pair<u64, u64>> ranges;
     void clear();

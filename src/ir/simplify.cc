@@ -267,4 +267,25 @@ Value simplify(const Inst* insts, Inst& in) {
     }
 }
 
+Inst rotation(const Inst* insts, const Inst& in, Op* widen) {
+    const Inst none{.op = Op::Nop};
+    if (in.type != Type::I32 && in.type != Type::I64) return none;
+    Value left = in.args[0], right = in.args[1];
+    const auto narrow = [&](Value v) {
+        const Inst& x = insts[v];
+        const bool widened = (x.op == Op::Sext || x.op == Op::Zext) && insts[x.args[0]].type == Type::I32;
+        return in.type == Type::I64 && widened ? x.args[0] : v;
+    };
+    if (insts[narrow(left)].op != Op::Shl) std::swap(left, right);
+    const Inst& l = insts[narrow(left)];
+    const Inst& r = insts[narrow(right)];
+    if (l.op != Op::Shl || r.op != Op::Lshr || l.type != r.type || l.args[0] != r.args[0]) return none;
+    const Inst &up = insts[l.args[1]], &down = insts[r.args[1]];
+    if (!is_const(up) || !is_const(down)) return none;
+    const unsigned w = width(l.type), n = up.imm & (w - 1), m = down.imm & (w - 1);
+    if (n == 0 || n + m != w) return none;
+    *widen = insts[left].op;  // the right half has a zero above it either way
+    return {.op = Op::Rotr, .type = l.type, .args = {l.args[0], r.args[1], kNone}};
+}
+
 }  // namespace vm::ir

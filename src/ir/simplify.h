@@ -11,4 +11,10 @@ namespace vm::ir {
 /// Const), never with new operands that lie after the old ones. Constant time, no allocation.
 Value simplify(const Inst* insts, Inst& in);
 
+/// `in` (or, xor, add) puts two shifts of one value together: (x << n) | (x >> width - n), or its i32 form
+/// whose halves were widened to i64 each. That is how compilers rotate for ISAs without such an instruction;
+/// the halves have no common bits, so xor and add mean the same. Returns the rotation, with op Nop if `in` is
+/// none. If its type is not that of `in`, its result is to be widened by `*widen`.
+Inst rotation(const Inst* insts, const Inst& in, Op* widen);
+
 }  // namespace vm::ir

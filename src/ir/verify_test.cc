@@ -160,9 +160,9 @@ TEST(Verify, BrokenTerminators) {
 
 /// What the text form cannot express.
 TEST(Verify, BrokenOperands) {
-    const auto problem = [](std::vector<Inst> insts) {
+    const auto problem = [](std::initializer_list<Inst> insts) {
         Block block;
-        block.insts = std::move(insts);
+        block.insts = insts;
         const auto r = verify(block, kLayout);
         return r ? std::string() : r.error().message;
     };

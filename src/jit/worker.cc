@@ -18,7 +18,13 @@ constexpr unsigned kStopAfter = 4, kStopSpan = 20;
 
 }  // namespace
 
-Worker::Worker(Jit& jit) : jit_(jit) { make_compiler(); }
+Worker::Worker(Jit& jit) : jit_(jit) {
+    make_compiler();
+    const auto passes = ir::tier1_passes();
+    const auto pass = std::ranges::find(passes, &ir::forward_state, &ir::Pass::run);
+    forward_state_ =
+        !bit(jit.options().disabled_opts >> kPassOptShift, static_cast<unsigned>(pass - passes.begin()));
+}
 
 void Worker::make_compiler() {
     backend::CompileOptions options;
@@ -55,7 +61,7 @@ u64 Worker::fetch(void* self, u64 pc, void* out, u64 size) {
     return n;
 }
 
-const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns) {
+const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
     pages_.clear();
     chunks_.clear();
     bytes_.clear();
@@ -67,6 +73,7 @@ const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns) {
     request.count_instructions = jit_.options().count_instructions;
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
     request.features = jit_.options().features;
+    request.forward_state = forward_state_ && !simple;
     request.fetch = &Worker::fetch;
     request.fetch_ctx = this;
     if (max_insns == kMaxInsns) {

@@ -17,8 +17,8 @@ class Worker {
     ~Worker();
 
     /// Decodes the block at (pc, mode), at most `max_insns` instructions. The result lives until the next
-    /// call.
-    const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns);
+    /// call. `simple`: every read of guest state as the front end made it, for the interpreter as an oracle.
+    const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns, bool simple = false);
     /// decode + passes + compile. False: not compilable (see `error`).
     bool compile(u64 pc, u32 mode);
 
@@ -43,7 +43,8 @@ class Worker {
     Jit& jit_;
     void make_compiler();
     std::unique_ptr<backend::Compiler> compiler_;
-    bool alone_ = true;  ///< what compiler_ assumes, see Jit::alone
+    bool alone_ = true;          ///< what compiler_ assumes, see Jit::alone
+    bool forward_state_ = true;  ///< the pass of this name is on
     ir::Block block_;
     ir::Block decoded_;  ///< before passes, kept only for dumps
     backend::CompiledBlock code_;

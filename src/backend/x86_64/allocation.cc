@@ -24,9 +24,12 @@ void Lowering::begin_inst(u32 i) {
     cur_count_ = an_.use_count[i];
     consumed_ = false;
     locked_ = 0;
-    for (unsigned w = 0; w < spill_used_.size(); w++) {
-        spill_used_[w] &= ~spill_dying_[w];
-        spill_dying_[w] = 0;
+    if (spill_dies_) {
+        for (unsigned w = 0; w < spill_used_.size(); w++) {
+            spill_used_[w] &= ~spill_dying_[w];
+            spill_dying_[w] = 0;
+        }
+        spill_dies_ = false;
     }
     for (unsigned k = 0; k < cur_count_; k++) {
         cur_uses_[k] = an_.uses.back();
@@ -52,7 +55,10 @@ void Lowering::release(Value v) {
     Loc& l = loc_[v];
     for (u32 m = l.regs & kScratch; m; m &= m - 1) reg_val_[static_cast<u8>(std::countr_zero(m))] = kNone;
     l.regs &= ~kScratch;
-    if (l.spill >= 0) spill_dying_[static_cast<unsigned>(l.spill) / 64] |= u64{1} << (l.spill % 64);
+    if (l.spill >= 0) {
+        spill_dying_[static_cast<unsigned>(l.spill) / 64] |= u64{1} << (l.spill % 64);
+        spill_dies_ = true;
+    }
 }
 
 bool Lowering::backed(Value v, u32 but_regs) const {

@@ -68,6 +68,7 @@ void Analysis::run(const ir::Block& block) {
     use_count.assign(block.insts.size(), 0);
     uses.clear();
     boxes = counts = false;
+    v256 = ir::kNone;
     forward(block);
     backward(block);
 }
@@ -127,9 +128,14 @@ void Analysis::forward(const ir::Block& block) {
     slot_.assign(layout_.slots.size(), ir::kNone);
     for (u32 i = 0; i < n; i++) {
         const Inst& in = block.insts[i];
+        if (in.op == Op::Insn || in.op == Op::Nop) {
+            info[i].rep = i;
+            continue;
+        }
         const Value r = same_as(block, i);
         info[i].rep = r;
         if (r != i) continue;
+        if (in.type == Type::V256) v256 = i;
         if (in.op == Op::Icount) counts = true;
         if ((in.op == Op::ExitIf || in.op == Op::TrapIf) && on(JitOpt::FuseCompare)) {
             bool& known = info[info[in.args[0]].rep].known_false;
@@ -139,7 +145,7 @@ void Analysis::forward(const ir::Block& block) {
             }
             known = true;
         }
-        const unsigned nargs = raw_args(in.op) ? 0 : ir::info(in.op).nargs;
+        const unsigned nargs = raw_args(in.op) ? 0 : ir::arg_count(in.op);
         info[i].clean = makes_clean(in, nargs ? block.insts[in.args[0]].type : Type::Void);
         for (unsigned k = 0; k < nargs; k++) total_[info[in.args[k]].rep]++;
         if (in.op == Op::SetState) slot_[in.imm] = info[in.args[0]].rep;
@@ -221,7 +227,7 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     }
     if (!defer) return use(v, at);
     info[v].deferred = true;
-    const unsigned nargs = ir::info(def.op).nargs;
+    const unsigned nargs = ir::arg_count(def.op);
     for (unsigned k = 0; k < nargs; k++) operand(block, at, v, k);
 }
 
@@ -240,8 +246,9 @@ void Analysis::visit(const ir::Block& block, u32 i) {
             hint(v, static_cast<u8>(pins_.reg_of[slot]), slot_gen(slot));
         return use(v, i);
     }
-    if (me.uses == 0 && ir::removable(in)) return;
+    if (in.op == Op::Nop || (me.uses == 0 && ir::removable(in))) return;
     me.live = true;
+    if (in.op == Op::Insn || in.op == Op::Const) return;
     if (me.hint != kNoReg)
         me.hint_ok = me.hint_gen == slot_gen(static_cast<unsigned>(pins_.slot_of[me.hint]));
     if (in.op == Op::GetState) {
@@ -250,7 +257,7 @@ void Analysis::visit(const ir::Block& block, u32 i) {
         reads_[in.imm]++;
     }
     if (barrier) barrier_++;
-    const unsigned nargs = raw_args(in.op) ? 0 : ir::info(in.op).nargs;
+    const unsigned nargs = raw_args(in.op) ? 0 : ir::arg_count(in.op);
     for (unsigned k = nargs; k-- > 0;) operand(block, i, i, k);
     // What becomes the first operand may as well be computed in the same register.
     if (!barrier && nargs && me.hint_ok) {

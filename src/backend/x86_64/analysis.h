@@ -8,7 +8,7 @@
 // Input: a verified block. Cost: a few ns an instruction; memory is kept between blocks.
 #pragma once
 
-#include <vector>
+#include "base/pod_vector.h"
 
 #include "backend/options.h"
 #include "backend/x86_64/convention.h"
@@ -45,11 +45,12 @@ class Analysis {
 
     void run(const ir::Block& block);
 
-    std::vector<ValueInfo> info;
-    std::vector<Use> uses;       ///< instruction i's operands are popped from the end when i is emitted
-    std::vector<u16> use_count;  ///< how many to pop, by instruction
+    PodVector<ValueInfo> info;
+    PodVector<Use> uses;         ///< instruction i's operands are popped from the end when i is emitted
+    PodVector<u16> use_count;    ///< how many to pop, by instruction
     bool boxes = false;          ///< the block boxes F32 values: keep all of them boxed
     bool counts = false;         ///< the block has Icount ops
+    ir::Value v256 = ir::kNone;  ///< some instruction of this type, which nothing here can lower
 
     bool on(JitOpt o) const { return !(disabled_ & opt_bit(o)); }
     ir::Value rep(ir::Value v) const { return info[v].rep; }
@@ -68,33 +69,16 @@ class Analysis {
     const ir::StateLayout& layout_;
     const PinMap& pins_;
     u64 disabled_;
-    std::vector<u32> total_;       // uses by all instructions, live or not
-    std::vector<ir::Value> slot_;  // forward: value that a slot holds; backward: unused
-    std::vector<u32> reads_;       // backward: reads of the slot's home, times 2^20 … see slot_gen
-    std::vector<u32> dead_gen_;    // backward: slot_gen at the next write of the slot
+    PodVector<u32> total_;       // uses by all instructions, live or not
+    PodVector<ir::Value> slot_;  // forward: value that a slot holds; backward: unused
+    PodVector<u32> reads_;       // backward: reads of the slot's home, times 2^20 … see slot_gen
+    PodVector<u32> dead_gen_;    // backward: slot_gen at the next write of the slot
     u32 barrier_ = 0;
 };
 
 /// Instructions that may fault or leave the block: guest state must be exact before them.
 constexpr bool is_barrier(ir::Op op) {
-    using enum ir::Op;
-    switch (op) {
-        case Load:
-        case Store:
-        case AtomicRmw:
-        case AtomicCas:
-        case LoadReserve:
-        case StoreCond:
-        case ExitIf:
-        case TrapIf:
-        case Goto:
-        case Call:
-        case CallInd:
-        case JumpInd:
-        case Ret:
-        case Exit: return true;
-        default: return false;
-    }
+    return ir::effects(op) & (ir::kEffectRM | ir::kEffectWM | ir::kEffectX | ir::kEffectT);
 }
 
 /// Truncation, or a narrow get, of integer values costs nothing: consumers use the low bits.

@@ -10,6 +10,7 @@
 
 #include "backend/x86_64/convention.h"
 #include "base/bits.h"
+#include "base/pod_vector.h"
 
 namespace vm::backend::x86_64 {
 
@@ -194,8 +195,8 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
     void handleError(asmjit::Error, const char*, asmjit::BaseEmitter*) override { failed_ = true; }
 
     asmjit::CodeHolder code_;
-    std::vector<u32> labels_;
-    std::vector<Fixup> fixups_;
+    PodVector<u32> labels_;
+    PodVector<Fixup> fixups_;
     bool failed_ = false;
 };
 

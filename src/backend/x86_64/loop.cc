@@ -28,7 +28,7 @@ struct SlotCost {
 // Fills swaps_; nothing is exchanged yet.
 void Lowering::choose_swaps() {
     swaps_.clear();
-    if (!allow_swaps_) return;
+    if (!allow_swaps_ || !block_->may_loop) return;
     const auto& insts = block_->insts;
     size_t last = 0;
     for (size_t i = 0; i < insts.size(); i++)

@@ -54,15 +54,29 @@ void Lowering::start(const ir::Block& block, CompiledBlock& out) {
 void Lowering::lower_all() {
     reset();
     an_.run(*block_);
+    if (an_.v256 != kNone) return unsupported(inst(an_.v256));
     const u32 n = static_cast<u32>(block_->insts.size());
     for (u32 i = 0; i < n && !failed_; i++) {
         const ValueInfo& v = an_.info[i];
         if (!v.live || v.deferred || v.rep != i) continue;
+        switch (inst(i).op) {
+            case Op::Insn: begin_guest_inst(inst(i).imm); continue;
+            case Op::Const:
+            case Op::GuestAddr:
+            case Op::Const128: continue;  // made where they are used
+            default: break;
+        }
         begin_inst(i);
         lower(i);
         consume();
     }
     if (!failed_) emit_cold();
+}
+
+void Lowering::begin_guest_inst(u64 pc) {
+    out_->side.push_back({a.pos(), static_cast<u32>(out_->side.size()), pc});
+    pc_ = pc;
+    clean_insn_ = true;
 }
 
 // What is known at the start of a block: nothing but the convention.
@@ -116,27 +130,23 @@ void Lowering::jump_stub(Stub s, unsigned index) {
 
 void Lowering::lower(u32 i) {
     const Inst& in = inst(i);
-    bool known = in.type != Type::V256;
-    for (unsigned k = 0; k < ir::info(in.op).nargs && in.op != Op::Const128; k++)
-        known &= arg_type(in, k) != Type::V256;
-    if (!known) return unsupported(in);
-    if (lower_special(i) || lower_int(i) || lower_memory(i) || lower_control(i) || lower_fp(i) ||
-        lower_vec(i))
-        return;
+    const u16 effects = ir::effects(in.op);
+    bool done = false;
+    // Most instructions are of a family that their effects tell.
+    if (effects & (ir::kEffectRM | ir::kEffectWM)) {
+        done = lower_memory(i);
+    } else if (effects & (ir::kEffectX | ir::kEffectT)) {
+        done = lower_control(i);
+    } else if (effects != ir::kEffectP) {
+        done = lower_special(i);
+    }
+    if (done || lower_int(i) || lower_memory(i) || lower_fp(i) || lower_vec(i)) return;
     unsupported(in);
 }
 
 bool Lowering::lower_special(u32 i) {
     const Inst& in = inst(i);
     switch (in.op) {
-        case Op::Insn:
-            out_->side.push_back({a.pos(), static_cast<u32>(out_->side.size()), in.imm});
-            pc_ = in.imm;
-            clean_insn_ = true;
-            return true;
-        case Op::Const:
-        case Op::GuestAddr:
-        case Op::Const128: return true;  // made where they are used
         case Op::GetState: get_state(i); return true;
         case Op::SetState: set_state(i); return true;
         case Op::Icount:

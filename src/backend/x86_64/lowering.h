@@ -74,6 +74,7 @@ class Lowering final : public Compiler {
     void reset();
     void lower(u32 i);
     bool lower_special(u32 i);
+    void begin_guest_inst(u64 pc);
     bool on(JitOpt o) const { return an_.on(o); }
     const Inst& inst(Value v) const { return block_->insts[v]; }
     Value arg(const Inst& in, unsigned k) const { return an_.info[in.args[k]].rep; }
@@ -293,9 +294,9 @@ class Lowering final : public Compiler {
     Error error_;
     bool failed_ = false;
 
-    std::vector<Loc> loc_;
+    PodVector<Loc> loc_;
     std::array<Value, kHostRegs> reg_val_{};
-    std::vector<Value> home_val_;
+    PodVector<Value> home_val_;
     std::vector<Value> early_;  ///< made together with an earlier instruction
     u32 locked_ = 0;
     u32 cur_ = 0;
@@ -303,16 +304,17 @@ class Lowering final : public Compiler {
     unsigned cur_count_ = 0;
     bool consumed_ = false;
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
-    u64 pc_ = 0;              ///< of the current guest instruction
-    bool stored_ = true;      ///< a guest store may be in the store buffer
-    bool clean_insn_ = true;  ///< nothing visible happened since it began
+    bool spill_dies_ = false;  ///< some spill_dying_ is set
+    u64 pc_ = 0;               ///< of the current guest instruction
+    bool stored_ = true;       ///< a guest store may be in the store buffer
+    bool clean_insn_ = true;   ///< nothing visible happened since it began
     std::vector<Swap> swaps_;
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;
-    std::vector<PendingLink> links_;
+    PodVector<PendingLink> links_;
     std::vector<u8> canon_;  ///< lists of registers for ColdKind::CanonNan
     /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
     struct PendingNan {

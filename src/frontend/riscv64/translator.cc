@@ -12,6 +12,7 @@ constexpr u64 kSmallestPage = 4096;
 void Translator::run() {
     out_.clear();
     out_.start_pc = pc_;
+    if (request_.forward_state) b.forward_state();
     while (!b.terminated()) {
         u32 bits = 0;
         u64 fault = 0;

@@ -56,8 +56,9 @@ class Folder {
                 replace_operands(in, repl_);
                 continue;
             }
-            replace_operands(in, repl_);
-            Value same = simplify(insts_, in);
+            const bool changed = replace_operands(in, repl_);
+            // What the builder made with these operands is simple already.
+            Value same = changed || !block_.forwarded ? simplify(insts_, in) : kNone;
             if (same == kNone) same = local_rules(i, in);
             if (same == kNone) same = earlier_copy(i, in);
             if (same != kNone) {
@@ -78,14 +79,14 @@ class Folder {
     Value local_rules(Value i, Inst& in);
     Value extension(Inst& in);
     Value shift(Inst& in);
-    void rotation(Value i, Inst& in);
+    void rotate(Value i, Inst& in);
     Value earlier_copy(Value i, const Inst& in);
     void control_flow(Value i, Inst& in);
 
     Block& block_;
     Inst* insts_;
-    std::vector<Value>& repl_;
-    std::vector<Bits>& bits_;
+    PodVector<Value>& repl_;
+    PodVector<Bits>& bits_;
     std::array<Value, 1u << kTableBits> table_;  ///< pure instructions seen, by hash
 };
 
@@ -192,35 +193,21 @@ Value Folder::shift(Inst& in) {
     return (in.op == Op::Ashr ? inner.sign_ext : inner.zero_ext) <= w - n ? x.args[0] : kNone;
 }
 
-/// (x << n) | (x >> width - n), and its i32 form whose halves were widened to i64 each: how compilers rotate
-/// for ISAs without such an instruction. The halves have no common bits, so xor and add mean the same.
-void Folder::rotation(Value i, Inst& in) {
-    if (in.type != Type::I32 && in.type != Type::I64) return;
-    Value left = in.args[0], right = in.args[1];
-    const auto narrow = [&](Value v) {
-        const Inst& x = insts_[v];
-        const bool widened = (x.op == Op::Sext || x.op == Op::Zext) && insts_[x.args[0]].type == Type::I32;
-        return in.type == Type::I64 && widened ? x.args[0] : v;
-    };
-    if (insts_[narrow(left)].op != Op::Shl) std::swap(left, right);
-    const Inst& l = insts_[narrow(left)];
-    const Inst& r = insts_[narrow(right)];
-    if (l.op != Op::Shl || r.op != Op::Lshr || l.type != r.type || l.args[0] != r.args[0]) return;
-    if (!constant(l.args[1]) || !constant(r.args[1])) return;
-    const unsigned w = width(l.type), n = imm(l.args[1]) & (w - 1), m = imm(r.args[1]) & (w - 1);
-    if (n == 0 || n + m != w) return;
-    const Inst rotated{.op = Op::Rotr, .type = l.type, .args = {l.args[0], r.args[1], kNone}};
-    if (l.type == in.type) {
+/// A rotation that needs widening is two instructions for one: the first takes the place of one that an
+/// earlier pass removed.
+void Folder::rotate(Value i, Inst& in) {
+    Op widen{};
+    const Inst rotated = rotation(insts_, in, &widen);
+    if (rotated.op == Op::Nop) return;
+    if (rotated.type == in.type) {
         in = rotated;
         return;
     }
-    // Two instructions for one: the rotation takes the place of one that an earlier pass removed.
-    const Op widen = insts_[left].op;  // the right half has a zero above it either way
-    for (Value at = i; at-- > std::max(l.args[0], r.args[1]) + 1 && i - at <= kNopSearch;) {
+    for (Value at = i; at-- > std::max(rotated.args[0], rotated.args[1]) + 1 && i - at <= kNopSearch;) {
         if (insts_[at].op != Op::Nop || repl_[at] != at) continue;
         insts_[at] = rotated;
         bits_[at] = {32, 32};
-        in = {.op = widen, .type = Type::I64, .args = {at, kNone, kNone}};
+        in = {.op = widen, .type = in.type, .args = {at, kNone, kNone}};
         return;
     }
 }
@@ -236,7 +223,7 @@ Value Folder::local_rules(Value i, Inst& in) {
         case Op::Rotr: return shift(in);
         case Op::Or:
         case Op::Xor:
-        case Op::Add: rotation(i, in); return kNone;
+        case Op::Add: rotate(i, in); return kNone;
         case Op::And: {
             if (insts_[in.args[0]].op == Op::Not) std::swap(in.args[0], in.args[1]);
             if (insts_[in.args[1]].op == Op::Not) {
@@ -261,7 +248,7 @@ Value Folder::local_rules(Value i, Inst& in) {
 }
 
 Value Folder::earlier_copy(Value i, const Inst& in) {
-    if (info(in.op).effects != kEffectP || in.op == Op::Const || info(in.op).nargs == 0) return kNone;
+    if (effects(in.op) != kEffectP || in.op == Op::Const || arg_count(in.op) == 0) return kNone;
     u64 h = static_cast<u64>(in.op) << 8 | static_cast<u64>(in.type);
     h = (h ^ in.args[0] ^ u64{in.args[1]} << 20 ^ u64{in.args[2]} << 40 ^ in.aux ^ in.imm) *
         0x9e3779b97f4a7c15u;
@@ -293,6 +280,7 @@ void Folder::control_flow(Value i, Inst& in) {
         case Op::JumpInd:  // keeps its safepoint
             if (is_constant(insts_[in.args[0]]))
                 in = {.op = Op::Goto, .aux = kBackEdge, .imm = imm(in.args[0])};
+            block_.may_loop = true;
             return;
         case Op::CallInd:
             if (is_constant(insts_[in.args[0]]))

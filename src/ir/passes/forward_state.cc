@@ -9,6 +9,7 @@
 namespace vm::ir {
 
 void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch) {
+    if (block.forwarded) return;
     auto& known = scratch.slot_value;
     auto& repl = scratch.replacement;
     known.assign(layout.slots.size(), kNone);

@@ -7,7 +7,8 @@ namespace {
 constexpr Pass kPasses[] = {{"unroll", unroll}, {"forward-state", forward_state},
                             {"fold", fold},     {"dead-state", dead_state},
                             {"dce", dce},       {"demanded-bits", demanded_bits}};
-}
+constexpr unsigned kForwardPasses = 3;
+}  // namespace
 
 void reset_replacement(PassScratch& scratch, size_t insts) {
     scratch.replacement.resize(insts + 1);
@@ -19,8 +20,10 @@ std::span<const Pass> tier1_passes() { return kPasses; }
 
 void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled) {
     thread_local PassScratch scratch;
-    for (unsigned n = 0; n < std::size(kPasses); ++n)
+    const bool together = bits(disabled, std::size(kPasses) - 1, kForwardPasses) == 0;
+    for (unsigned n = 0; n < (together ? kForwardPasses : std::size(kPasses)); ++n)
         if (!bit(disabled, n)) kPasses[n].run(block, layout, scratch);
+    if (together) backward(block, layout, scratch);
 }
 
 }  // namespace vm::ir

@@ -14,25 +14,33 @@ namespace vm::ir {
 /// Reused between blocks so that passes do not allocate.
 struct PassScratch {
     /// Per instruction: the value that stands for it. One more entry, kNone, is what unused operands map to.
-    std::vector<Value> replacement;
-    std::vector<Value> slot_value;  ///< per state slot
-    std::vector<u32> stamp;         ///< per state slot or instruction
+    PodVector<Value> replacement;
+    PodVector<Value> slot_value;  ///< per state slot
+    PodVector<u32> stamp;         ///< per state slot
+    PodVector<u8> used;           ///< per instruction
+    PodVector<u16> need;          ///< per instruction: bits of its result that somebody looks at
     struct Bits {
         u8 zero_ext, sign_ext;  ///< the value is its low `zero_ext` bits zero-extended; low `sign_ext` bits
                                 ///< sign-extended
     };
-    std::vector<Bits> bits;  ///< per instruction
-    std::vector<Inst> insts;
+    PodVector<Bits> bits;  ///< per instruction
+    PodVector<Inst> insts;
 };
 
 /// Makes every value stand for itself.
 void reset_replacement(PassScratch& scratch, size_t insts);
-/// Replaces the operands of `in`. Free of branches that depend on the number of operands, which are hard to
-/// predict.
-inline void replace_operands(Inst& in, const std::vector<Value>& replacement) {
-    if (in.op == Op::Const128) return;  // its operand words are no values
+/// Replaces the operands of `in`; true if one changed. Free of branches that depend on the number of
+/// operands, which are hard to predict.
+inline bool replace_operands(Inst& in, const PodVector<Value>& replacement) {
+    if (in.op == Op::Const128) return false;  // its operand words are no values
     const auto last = static_cast<Value>(replacement.size() - 1);
-    for (Value& a : in.args) a = replacement[a < last ? a : last];
+    Value changes = 0;
+    for (Value& a : in.args) {
+        const Value to = replacement[a < last ? a : last];
+        changes |= a ^ to;
+        a = to;
+    }
+    return changes != 0;
 }
 
 void unroll(Block& block, const StateLayout& layout, PassScratch& scratch);
@@ -41,6 +49,8 @@ void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dce(Block& block, const StateLayout& layout, PassScratch& scratch);
 void demanded_bits(Block& block, const StateLayout& layout, PassScratch& scratch);
+/// The last three in one walk.
+void backward(Block& block, const StateLayout& layout, PassScratch& scratch);
 
 /// One row of the pipeline; the name is its off switch (`--jit-opt=-name`).
 struct Pass {

@@ -22,6 +22,7 @@ struct Loop {
 
 Loop find_loop(const Block& block) {
     Loop loop;
+    if (!block.may_loop) return loop;
     const auto& insts = block.insts;
     for (Value i = static_cast<Value>(insts.size()); i-- > 0 && loop.jump == kNone;)
         if ((insts[i].op == Op::ExitIf || insts[i].op == Op::Goto) && insts[i].imm == block.start_pc)
@@ -39,7 +40,7 @@ Loop find_loop(const Block& block) {
     return loop;
 }
 
-void append(std::vector<Inst>& out, std::span<const Inst> insts) {
+void append(PodVector<Inst>& out, std::span<const Inst> insts) {
     const auto base = static_cast<Value>(out.size());
     for (Inst in : insts) {
         if (in.op != Op::Const128)  // its operand words are no values
@@ -57,6 +58,7 @@ void unroll(Block& block, const StateLayout&, PassScratch& scratch) {
     auto& once = scratch.insts;
     once.assign(block.insts.begin(), block.insts.end());
     block.insts.clear();
+    block.forwarded = false;
     for (unsigned turn = 1; turn < loop.turns; ++turn) {
         const auto base = static_cast<Value>(block.insts.size());
         append(block.insts, std::span(once).first(loop.jump));
