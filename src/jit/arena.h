@@ -1,11 +1,13 @@
 // Bump memory for the metadata of one code segment; everything is freed together.
 #pragma once
 
-#include <memory>
+#include <algorithm>
+#include <new>
 #include <span>
 #include <vector>
 
 #include "base/bits.h"
+#include "osal/memory.h"
 
 namespace vm::jit {
 
@@ -33,13 +35,17 @@ class Arena {
     u64 total() const { return total_; }
 
   private:
-    static constexpr u64 kChunk = u64{32} << 10;
+    /// The first chunk is small, later ones grow with what was used.
+    static constexpr u64 kFirstChunk = u64{32} << 10, kLargestChunk = u64{256} << 10;
     void* bytes(u64 n, u64 align) {
         u64 skip = align_up(reinterpret_cast<u64>(next_), align) - reinterpret_cast<u64>(next_);
         if (left_ < n + skip) {
-            const u64 size = n > kChunk ? n : kChunk;
-            chunks_.push_back(std::make_unique_for_overwrite<u8[]>(size));  // aligned for everything we keep
-            next_ = chunks_.back().get();
+            const u64 usual = std::clamp(align_down(total_ / 2, kFirstChunk), kFirstChunk, kLargestChunk);
+            const u64 size = align_up(std::max(n, usual), osal::page_size());
+            osal::PageBuffer chunk(size);
+            if (chunk.data() == nullptr) throw std::bad_alloc();
+            next_ = chunk.data();
+            chunks_.push_back(std::move(chunk));
             left_ = size;
             total_ += size;
             skip = 0;
@@ -49,7 +55,7 @@ class Arena {
         left_ -= n + skip;
         return p;
     }
-    std::vector<std::unique_ptr<u8[]>> chunks_;
+    std::vector<osal::PageBuffer> chunks_;
     u8* next_ = nullptr;
     u64 left_ = 0;
     u64 total_ = 0;

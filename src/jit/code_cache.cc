@@ -11,6 +11,7 @@ constexpr u64 kSegment = u64{2} << 20;
 constexpr u64 kSmallestSegment = u64{64} << 10;
 constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
 constexpr u32 kAlignment = 16;
+constexpr u64 kLeastCommit = u64{16} << 10, kMostCommit = u64{128} << 10;
 
 }  // namespace
 
@@ -60,7 +61,18 @@ u32 CodeCache::allocate(u32 bytes) {
     if (s.state != Segment::State::Open || size > segment_bytes_ - s.used) return ~0u;
     const u32 offset = s.begin + s.used;
     s.used += size;
+    if (s.used > s.committed) commit(s);
     return offset;
+}
+
+/// Asks for memory ahead of its use: a little at first, then more at a time.
+void CodeCache::commit(Segment& s) {
+    const u64 page = osal::page_size();
+    const u64 from = align_down(s.committed, page);
+    const u64 ahead = std::clamp<u64>(s.used, kLeastCommit, kMostCommit);
+    const u64 to = std::min<u64>(align_up(s.used + ahead, page), segment_bytes_);
+    memory_.commit(s.begin + from, to - from);
+    s.committed = static_cast<u32>(to);
 }
 
 bool CodeCache::open_next() {
@@ -91,7 +103,7 @@ Segment* CodeCache::oldest() {
 void CodeCache::empty(Segment& s) {
     s.index.clear();
     s.arena.clear();
-    s.used = 0;
+    s.used = s.committed = 0;
     s.live = 0;
     s.state = Segment::State::Free;
 }

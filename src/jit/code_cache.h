@@ -39,6 +39,7 @@ struct Segment {
     enum class State : u8 { Free, Open, Full, Retired };
     u32 begin = 0;  ///< offset in the code memory
     u32 used = 0;   ///< bytes
+    u32 committed = 0;  ///< bytes that memory was asked for, at least `used`
     State state = State::Free;
     u32 live = 0;           ///< translations that were not dropped
     u64 generation = 0;     ///< when it was opened; the smallest is evicted first
@@ -78,6 +79,7 @@ class CodeCache {
     u64 used_bytes() const;
 
   private:
+    void commit(Segment& s);
     osal::CodeMemory memory_;
     std::vector<std::unique_ptr<Segment>> segments_;
     u32 segment_bytes_ = 0, first_ = 0;

@@ -112,6 +112,12 @@ void CodeMemory::clear_annex(u64 offset, u64 bytes) {
     mmap(rx_ + offset, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
+void CodeMemory::commit(u64 offset, u64 bytes) {
+#ifdef MADV_POPULATE_WRITE
+    madvise(rw_ + offset, bytes, MADV_POPULATE_WRITE);
+#endif
+}
+
 void CodeMemory::discard(u64 offset, u64 bytes) { madvise(rw_ + offset, bytes, MADV_REMOVE); }
 
 Result<void> CodeMemory::begin_fork() {

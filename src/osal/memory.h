@@ -58,6 +58,9 @@ class CodeMemory {
     /// Makes a range of the annex inaccessible again.
     void clear_annex(u64 offset, u64 bytes);
 
+    /// Takes memory for [offset, offset + bytes) now, in one system call rather than a page fault every page
+    /// of rw(). Only a hint.
+    void commit(u64 offset, u64 bytes);
     /// Gives the pages of [offset, offset + bytes) back to the host; they read as zero afterwards.
     void discard(u64 offset, u64 bytes);
 

@@ -1,6 +1,6 @@
 // Thin layer over AsmJit's x86 assembler: one CodeHolder reused for all blocks, own labels and fixups
-// (AsmJit's would cost allocations per block), operands in the state block, raw bytes where the encoding
-// matters (aligned link sites).
+// (AsmJit's would cost allocations per block), own encodings of what is emitted most (emitter.cc), operands
+// in the state block, raw bytes where the encoding matters (aligned link sites).
 #pragma once
 
 #include <asmjit/x86.h>
@@ -89,6 +89,9 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
         failed_ = false;
     }
     bool failed() const { return failed_; }
+    /// Every instruction passes here: AsmJit's emit(), mov(), … end in it.
+    asmjit::Error _emit(asmjit::InstId id, const asmjit::Operand_& x, const asmjit::Operand_& y,
+                        const asmjit::Operand_& z, const asmjit::Operand_* more) override;
     u32 pos() const { return static_cast<u32>(offset()); }
     u8* data() { return _bufferData; }
 
@@ -180,6 +183,8 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
                                       HInst::kIdCmovs, HInst::kIdCmovns, HInst::kIdCmovp,  HInst::kIdCmovnp,
                                       HInst::kIdCmovl, HInst::kIdCmovge, HInst::kIdCmovle, HInst::kIdCmovg};
 
+    bool encode_common(u32 id, const asmjit::Operand_& x, const asmjit::Operand_& y);
+    void encode(unsigned bits, u32 opcode, unsigned reg, const asmjit::Operand_& rm, u32 byte_regs);
     void reserve() {
         if (_bufferEnd - _bufferPtr < 16) {
             const char zeros[16] = {};
