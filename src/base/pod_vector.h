@@ -79,13 +79,10 @@ class PodVector {
     }
     /// `value` may lie in the vector itself.
     [[gnu::always_inline]] void push_back(const T& value) {
-        if (end_ == limit_) [[unlikely]] {
-            const T copy = value;
-            grow(size() + 1);
-            *end_++ = copy;
-            return;
-        }
-        *end_++ = value;
+        if (end_ == limit_) [[unlikely]]
+            push_back_slowly(value);
+        else
+            *end_++ = value;
     }
     void pop_back() { --end_; }
     void swap(PodVector& other) noexcept {
@@ -95,6 +92,10 @@ class PodVector {
     }
 
   private:
+    [[gnu::noinline, gnu::cold]] void push_back_slowly(T value) {
+        grow(size() + 1);
+        *end_++ = value;
+    }
     [[gnu::noinline, gnu::cold]] void grow(size_t at_least) {
         const size_t n = size();
         const size_t room = std::max({at_least, 2 * capacity(), size_t{16}});

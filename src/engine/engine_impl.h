@@ -105,6 +105,7 @@ class VcpuImpl final : public Vcpu {
     void bind_to_thread();
     Exit loop();
     Next requests(Exit& out);
+    unsigned hot_threshold() const;
     jit::Translation* hot_translation(u64 pc);
     Next run_generated(const jit::Translation& t, Exit& out);
     Next run_interpreted(u64 pc, Exit& out);

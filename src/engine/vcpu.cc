@@ -10,6 +10,8 @@ namespace {
 constexpr unsigned kInterpretInsns = 64;  ///< block size of the interpreter tier
 constexpr unsigned kColdInsns = 32;       ///< … of a block that may never run again
 constexpr u64 kMaxUncompilable = 4096;
+/// A program that has come to so many translations goes on for a while: translate one execution earlier.
+constexpr u64 kPatientBlocks = 4096;
 
 // Reached from the fault handler of the thread.
 thread_local VcpuImpl* current_vcpu = nullptr;
@@ -124,14 +126,18 @@ VcpuImpl::Next VcpuImpl::requests(Exit& out) {
     return Next::Return;
 }
 
+unsigned VcpuImpl::hot_threshold() const {
+    const unsigned n = engine_.options_.hot_threshold;
+    return n > 1 && jit_.live_translations() > kPatientBlocks ? n - 1 : n;
+}
+
 /// The translation for `pc`, made now if the block has run often enough; linked to the exit that led here.
 jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     stats_.lookups++;
     jit::Translation* t = jit_.lookup(pc, mode_);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
     if (t == nullptr) {
-        if (engine_.options_.tier == Tier::Auto &&
-            engine_.count_execution(pc) < engine_.options_.hot_threshold)
+        if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold())
             return nullptr;
         if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
         t = jit_.translate(worker_, executor_, pc, mode_);

@@ -25,8 +25,16 @@ void Builder::forward_state() {
 // Inlined, and written field by field in its place: a copy of what was written in small pieces would wait for
 // the stores.
 [[gnu::always_inline]] inline Value Builder::append(const Inst& inst) {
+    assert(!terminated_);
     const auto v = static_cast<Value>(b_.insts.size());
     b_.insts.push_back(inst);
+    return v;
+}
+
+[[gnu::always_inline]] inline Value Builder::terminate(const Inst& inst) {
+    assert(effects(inst.op) & kEffectT);
+    const Value v = append(inst);
+    terminated_ = true;
     return v;
 }
 
@@ -47,10 +55,8 @@ void Builder::forward_state() {
 }
 
 Value Builder::emit(const Inst& inst) {
-    assert(!terminated_);
-    if (effects(inst.op) & kEffectT) terminated_ = true;
     if (inst.op == Op::Insn) pc_ = inst.imm;
-    return append(inst);
+    return effects(inst.op) & kEffectT ? terminate(inst) : append(inst);
 }
 
 Value Builder::constant(Type t, u64 imm) {
@@ -216,7 +222,10 @@ Value Builder::store_cond(Type mem, Value addr, Value v, MemOrder o) {
 
 void Builder::fence(FenceKind k) { append({.op = Op::Fence, .aux = static_cast<u32>(k)}); }
 
-void Builder::insn(u64 pc, unsigned len) { emit({.op = Op::Insn, .aux = len, .imm = pc}); }
+void Builder::insn(u64 pc, unsigned len) {
+    pc_ = pc;
+    append({.op = Op::Insn, .aux = len, .imm = pc});
+}
 
 void Builder::icount(u64 n) { append({.op = Op::Icount, .imm = n}); }
 
@@ -224,37 +233,39 @@ void Builder::exit_if(Value cond, u64 target) {
     assert(type(cond) == Type::I1);
     if (is_const(cond, 0)) return;
     b_.may_loop |= target == b_.start_pc;
-    emit({.op = Op::ExitIf,
-          .args = {cond, kNone, kNone},
-          .aux = target <= pc_ ? kBackEdge : 0,
-          .imm = target});
+    append({.op = Op::ExitIf,
+            .args = {cond, kNone, kNone},
+            .aux = target <= pc_ ? kBackEdge : 0,
+            .imm = target});
 }
 
 void Builder::trap_if(Value cond, ExitReason r, Value value, u64 pc) {
     assert(type(cond) == Type::I1 && type(value) == Type::I64);
     if (is_const(cond, 0)) return;
-    emit({.op = Op::TrapIf, .args = {cond, value, kNone}, .aux = static_cast<u32>(r), .imm = pc});
+    append({.op = Op::TrapIf, .args = {cond, value, kNone}, .aux = static_cast<u32>(r), .imm = pc});
 }
 
 void Builder::jump(u64 target) {
     b_.may_loop |= target == b_.start_pc;
-    emit({.op = Op::Goto, .aux = target <= pc_ ? kBackEdge : 0, .imm = target});
+    terminate({.op = Op::Goto, .aux = target <= pc_ ? kBackEdge : 0, .imm = target});
 }
 
 void Builder::call(u64 target, u64 return_pc) {
     const Value link = c64(return_pc);
-    emit({.op = Op::Call, .args = {link, kNone, kNone}, .imm = target});
+    terminate({.op = Op::Call, .args = {link, kNone, kNone}, .imm = target});
 }
 
 void Builder::call_ind(Value target, u64 return_pc) {
     const Value link = c64(return_pc);
-    emit({.op = Op::CallInd, .args = {target, link, kNone}});
+    terminate({.op = Op::CallInd, .args = {target, link, kNone}});
 }
 
-void Builder::jump_ind(Value target) { emit({.op = Op::JumpInd, .args = {target, kNone, kNone}}); }
+void Builder::jump_ind(Value target) { terminate({.op = Op::JumpInd, .args = {target, kNone, kNone}}); }
 
-void Builder::ret(Value target) { emit({.op = Op::Ret, .args = {target, kNone, kNone}}); }
+void Builder::ret(Value target) { terminate({.op = Op::Ret, .args = {target, kNone, kNone}}); }
 
-void Builder::exit(ExitReason r, u64 pc) { emit({.op = Op::Exit, .aux = static_cast<u32>(r), .imm = pc}); }
+void Builder::exit(ExitReason r, u64 pc) {
+    terminate({.op = Op::Exit, .aux = static_cast<u32>(r), .imm = pc});
+}
 
 }  // namespace vm::ir

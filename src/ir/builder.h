@@ -88,6 +88,7 @@ class Builder {
     static constexpr unsigned kConstCacheBits = 5;
 
     Value append(const Inst& inst);
+    Value terminate(const Inst& inst);
     Value fold(const Inst& inst);
     Type result_type(Op op, Value x) const;
 

@@ -24,7 +24,14 @@ void TranslationIndex::append(Translation* t) {
 }
 
 Translation* TranslationIndex::find(u32 offset) const {
+    // What is looked for was mostly made a short while ago: steps that double lead back from the end.
     u32 lo = 0, hi = count_.load(std::memory_order_acquire);
+    for (u32 step = 8; step < hi && lo == 0; step *= 2) {
+        if (at(hi - step).offset <= offset)
+            lo = hi - step;
+        else
+            hi -= step;
+    }
     while (lo < hi) {
         const u32 mid = (lo + hi) / 2;
         if (at(mid).offset <= offset)

@@ -21,8 +21,10 @@ namespace {
 constexpr u32 kFirstCapacity = 32;
 Translation* const kGone = reinterpret_cast<Translation*>(8);
 
-u64 hash(u64 pc, u32 mode) {
-    u64 h = (pc >> 1) * 0x9e3779b97f4a7c15 + u64{mode} * 0xc2b2ae3d27d4eb4f;
+/// Of the pc alone: few blocks exist in two modes, and a table can be rebuilt without looking at
+/// translations.
+u64 hash(u64 pc) {
+    const u64 h = (pc >> 1) * 0x9e3779b97f4a7c15;
     return h ^ h >> 32;
 }
 unsigned shard_of(u64 h) { return static_cast<unsigned>(h >> 58); }
@@ -47,7 +49,7 @@ LookupMap::~LookupMap() {
 }
 
 Translation* LookupMap::find(u64 pc, u32 mode) const {
-    const u64 h = hash(pc, mode);
+    const u64 h = hash(pc);
     const Table& t = *shards_[shard_of(h)].load(std::memory_order_acquire);
     for (u64 i = h;; i++) {
         const Slot& s = t.slots[i & t.mask];
@@ -59,7 +61,7 @@ Translation* LookupMap::find(u64 pc, u32 mode) const {
 }
 
 void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
-    const u64 h = hash(t->pc, t->mode);
+    const u64 h = hash(t->pc);
     auto& shard = shards_[shard_of(h)];
     Table* table = shard.load(std::memory_order_relaxed);
     if ((table->used + 1) * 2 > table->mask + 1) {  // at most half full, so that a search always ends
@@ -68,14 +70,17 @@ void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
             const Translation* x = table->slots[i].translation.load(std::memory_order_relaxed);
             live += x != nullptr && x != kGone;
         }
-        TablePtr bigger = make_table(live * 4 > table->mask ? (table->mask + 1) * 2 : table->mask + 1);
+        const u32 capacity = table->mask + 1;
+        const u32 growth = live * 4 <= capacity ? 1 : capacity <= kFirstCapacity ? 4 : 2;
+        TablePtr bigger = make_table(capacity * growth);
         for (u32 i = 0; i <= table->mask; i++) {
             Translation* x = table->slots[i].translation.load(std::memory_order_relaxed);
             if (x == nullptr || x == kGone) continue;
-            u64 at = hash(x->pc, x->mode);
+            const u64 pc = table->slots[i].pc.load(std::memory_order_relaxed);
+            u64 at = hash(pc);
             while (bigger->slots[at & bigger->mask].translation.load(std::memory_order_relaxed) != nullptr)
                 at++;
-            bigger->slots[at & bigger->mask].pc.store(x->pc, std::memory_order_relaxed);
+            bigger->slots[at & bigger->mask].pc.store(pc, std::memory_order_relaxed);
             bigger->slots[at & bigger->mask].translation.store(x, std::memory_order_relaxed);
             bigger->used++;
         }
@@ -97,7 +102,7 @@ void LookupMap::insert(Translation* t, std::vector<TablePtr>& outgrown) {
 }
 
 void LookupMap::erase(const Translation* t) {
-    const u64 h = hash(t->pc, t->mode);
+    const u64 h = hash(t->pc);
     Table& table = *shards_[shard_of(h)].load(std::memory_order_relaxed);
     for (u64 i = h;; i++) {
         auto& slot = table.slots[i & table.mask].translation;
