@@ -59,11 +59,45 @@ BlockView view_of(const BlockRef& ref, const u8* code_memory) {
     return v;
 }
 
+/// Index of the block at (pc, mode) in constant time: every exit asks for its target.
+class BlockIndex {
+  public:
+    explicit BlockIndex(std::span<const BlockRef> refs)
+        : refs_(refs), mask_(std::bit_ceil(2 * refs.size() + 1) - 1), table_(mask_ + 1, kNone) {
+        for (u32 i = 0; i < refs.size(); i++) {
+            u64 at = hash(refs[i].pc);
+            while (table_[at & mask_] != kNone) at++;
+            table_[at & mask_] = i;
+        }
+    }
+    u32 find(u64 pc, u32 mode) const {
+        for (u64 at = hash(pc);; at++) {
+            const u32 i = table_[at & mask_];
+            if (i == kNone || (refs_[i].pc == pc && refs_[i].mode == mode)) return i;
+        }
+    }
+
+  private:
+    static u64 hash(u64 pc) { return pc * 0x9e3779b97f4a7c15 >> 32; }
+    std::span<const BlockRef> refs_;
+    u64 mask_;
+    std::vector<u32> table_;
+};
+
+/// The records of a translation lie one after the other in an arena; blocks in the order of their addresses
+/// jump about in it.
+void prefetch(std::span<const BlockRef> refs, u64 i) {
+    static constexpr u64 kAhead = 12, kLine = 64, kLines = 7;
+    if (i + kAhead >= refs.size() || refs[i + kAhead].live == nullptr) return;
+    const u8* p = reinterpret_cast<const u8*>(refs[i + kAhead].live);
+    for (u64 n = 0; n < kLines; n++) __builtin_prefetch(p + n * kLine);
+}
+
 /// Lays out and fills the one buffer that becomes the file.
 class Builder {
   public:
     Builder(const ImageHost& host, std::span<const BlockRef> refs, std::span<const u64> pages)
-        : host_(host), refs_(refs), pages_(pages) {}
+        : host_(host), refs_(refs), pages_(pages), index_(refs) {}
 
     osal::PageBuffer build(const ImageKey& key, const Hash128& guest_hash) {
         measure();
@@ -96,7 +130,9 @@ class Builder {
     /// Sizes of all tables: in the end `total_` is the last record.
     void measure() {
         total_.code = static_cast<u32>(host_.stubs.size());
-        for (const BlockRef& ref : refs_) {
+        for (u64 i = 0; i < refs_.size(); i++) {
+            prefetch(refs_, i);
+            const BlockRef& ref = refs_[i];
             total_.code = static_cast<u32>(align_up(total_.code, kAlignment));
             const BlockView b = view_of(ref, host_.code_memory);
             add(b);
@@ -107,11 +143,9 @@ class Builder {
     }
 
     void find_target(u64 pc, u32 mode) {
-        const BlockRef want{.pc = pc, .mode = mode};
-        const auto at = std::ranges::lower_bound(refs_, want, std::less{});
-        const bool found = at != refs_.end() && *at == want;
-        targets_.push_back(found ? static_cast<u32>(at - refs_.begin()) : kNone);
-        slots_ += !found;
+        const u32 target = index_.find(pc, mode);
+        targets_.push_back(target);
+        slots_ += target == kNone;
     }
 
     void add(const BlockView& b) {
@@ -145,8 +179,12 @@ class Builder {
         total_ = {};
         total_.code = static_cast<u32>(host_.stubs.size());
         ImageBlock* record = table<ImageBlock>(Blocks);
-        for (const BlockRef& ref : refs_) {
-            const BlockView b = view_of(ref, host_.code_memory);
+        for (u64 i = 0; i < refs_.size(); i++) {
+            prefetch(refs_, i);
+            const BlockView b = view_of(refs_[i], host_.code_memory);
+            __builtin_prefetch(host_.code_memory + (i + 4 < refs_.size() && refs_[i + 4].live != nullptr
+                                                        ? refs_[i + 4].live->code_offset
+                                                        : 0));
             const u32 at = static_cast<u32>(align_up(total_.code, kAlignment));
             std::memset(table<u8>(Code) + total_.code, kFiller, at - total_.code);
             total_.code = at;
@@ -209,6 +247,7 @@ class Builder {
     const ImageHost& host_;
     std::span<const BlockRef> refs_;
     std::span<const u64> pages_;
+    BlockIndex index_;
     Header header_{};
     ImageBlock total_{};
     u32 slots_ = 0;
