@@ -1,0 +1,31 @@
+# The modules that every translation passes through, optimized together into one object file: functions of one are
+# inlined into another, which is worth 6 % of a program's start (with -O2, or without this, a third of that). A quarter
+# of a minute when one of them changed; tests link the modules themselves, so only vm and vm-user wait for it.
+option(VM_TRANSLATOR_LTO "optimize the translator's modules as one (GCC only)" OFF)
+
+# vm_link_translator(TARGETS program… MODULES library…): the programs take the object file before the libraries, of
+# which they then need nothing.
+function(vm_link_translator)
+  cmake_parse_arguments(T "" "" "TARGETS;MODULES" ${ARGN})
+  if(NOT VM_TRANSLATOR_LTO OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    return()
+  endif()
+  set(files)
+  foreach(module ${T_MODULES})
+    target_compile_options(${module} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-O3;-flto=auto;-ffat-lto-objects>)
+    target_link_options(${module} INTERFACE -fno-lto)
+    list(APPEND files $<TARGET_FILE:${module}>)
+  endforeach()
+  set(object ${CMAKE_BINARY_DIR}/translator.o)
+  # In partitions GCC 12 stops with an internal error.
+  separate_arguments(flags UNIX_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_RELEASE}")
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CMAKE_CXX_COMPILER} ${flags} -fPIE -flto -flto-partition=none -flinker-output=nolto-rel -r
+            -nostdlib -o ${object} -Wl,--whole-archive ${files}
+    DEPENDS ${T_MODULES} COMMENT "Optimizing the translator as one" VERBATIM)
+  add_custom_target(translator DEPENDS ${object})
+  foreach(target ${T_TARGETS})
+    target_sources(${target} PRIVATE ${object})
+    add_dependencies(${target} translator)
+  endforeach()
+endfunction()
