@@ -11,7 +11,7 @@ constexpr unsigned kInterpretInsns = 64;  ///< block size of the interpreter tie
 constexpr unsigned kColdInsns = 32;       ///< … of a block that may never run again
 constexpr u64 kMaxUncompilable = 4096;
 /// A program that has come to so many translations goes on for a while: translate one execution earlier.
-constexpr u64 kPatientBlocks = 4096;
+constexpr u64 kPatientBlocks = 1024;
 
 // Reached from the fault handler of the thread.
 thread_local VcpuImpl* current_vcpu = nullptr;

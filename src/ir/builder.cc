@@ -18,7 +18,7 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
 void Builder::forward_state() {
     assert(b_.insts.empty() && layout_.slots.size() <= kMaxStateSlots);
     forward_ = b_.forwarded = true;
-    b_.may_loop = false;
+    b_.may_loop = b_.may_extend = false;
     std::fill_n(known_.begin(), layout_.slots.size(), kNone);
 }
 
@@ -56,6 +56,7 @@ void Builder::forward_state() {
 
 Value Builder::emit(const Inst& inst) {
     if (inst.op == Op::Insn) pc_ = inst.imm;
+    b_.may_extend |= inst.op == Op::Zext || inst.op == Op::Sext;
     return effects(inst.op) & kEffectT ? terminate(inst) : append(inst);
 }
 
@@ -146,6 +147,7 @@ Value Builder::ternary(Op op, Value x, Value y, Value z, u32 aux) {
 
 Value Builder::convert(Op op, Type to, Value x, u32 aux) {
     assert(info(op).nargs == 1 && info(op).result == 'T' && x < b_.insts.size());
+    b_.may_extend |= op == Op::Zext || op == Op::Sext;
     return fold({.op = op, .type = to, .args = {x, kNone, kNone}, .aux = aux});
 }
 

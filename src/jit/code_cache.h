@@ -37,8 +37,8 @@ class TranslationIndex {
 
 struct Segment {
     enum class State : u8 { Free, Open, Full, Retired };
-    u32 begin = 0;  ///< offset in the code memory
-    u32 used = 0;   ///< bytes
+    u32 begin = 0;      ///< offset in the code memory
+    u32 used = 0;       ///< bytes
     u32 committed = 0;  ///< bytes that memory was asked for, at least `used`
     State state = State::Free;
     u32 live = 0;           ///< translations that were not dropped

@@ -15,7 +15,7 @@ namespace vm::jit {
 namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
-constexpr u32 kFormat = 1;
+constexpr u32 kFormat = 2;
 constexpr u64 kPage = 4096;
 constexpr u32 kAlignment = 16;  ///< of a block's code
 constexpr u32 kThunk = 8;       ///< bytes: jmp [rip + disp32], padding
@@ -37,7 +37,7 @@ struct Header {
     Hash128 guest_hash;
     SectionAt sections[kSections];
     u64 slots;
-    Hash128 payload;  ///< of everything behind the header
+    Hash128 payload;  ///< of the hashes of all sections, one after the other
     Hash128 self;     ///< of the header before this member
 };
 static_assert(std::is_trivially_copyable_v<Header> && sizeof(Header) % 8 == 0);
@@ -86,77 +86,116 @@ class BlockIndex {
 
 /// The records of a translation lie one after the other in an arena; blocks in the order of their addresses
 /// jump about in it.
-void prefetch(std::span<const BlockRef> refs, u64 i) {
-    static constexpr u64 kAhead = 12, kLine = 64, kLines = 7;
-    if (i + kAhead >= refs.size() || refs[i + kAhead].live == nullptr) return;
-    const u8* p = reinterpret_cast<const u8*>(refs[i + kAhead].live);
-    for (u64 n = 0; n < kLines; n++) __builtin_prefetch(p + n * kLine);
+void prefetch(std::span<const BlockRef> refs, u64 i, const u8* code_memory) {
+    static constexpr u64 kAhead = 12, kCodeAhead = 4, kLine = 64, kLines = 7;
+    if (i + kAhead >= refs.size()) return;
+    if (const Translation* t = refs[i + kAhead].live)
+        for (u64 n = 0; n < kLines; n++) __builtin_prefetch(reinterpret_cast<const u8*>(t) + n * kLine);
+    if (const Translation* t = refs[i + kCodeAhead].live) __builtin_prefetch(code_memory + t->code_offset);
 }
 
-/// Lays out and fills the one buffer that becomes the file.
+/// Writes sections side by side, each through a small buffer, and hashes what it writes.
+class SectionWriter {
+  public:
+    SectionWriter() { XXH3_128bits_reset(&hash_); }
+
+    void begin(osal::NewFile& file, u64 at) {
+        file_ = &file;
+        begin_ = at_ = at;
+    }
+    void put(const void* data, u64 n) {
+        if (n > kBuffer - used_) {
+            flush();
+            if (n > kBuffer) return emit(data, n);
+        }
+        std::memcpy(buffer_ + used_, data, n);
+        used_ += n;
+    }
+    template <class T>
+    void put(std::span<const T> records) {
+        if (!records.empty()) put(records.data(), records.size_bytes());
+    }
+    void fill(u8 byte, u64 n) {
+        for (; n != 0; n--) put(&byte, 1);
+    }
+    u64 bytes() const { return at_ - begin_ + used_; }
+    Hash128 finish() {
+        flush();
+        const XXH128_hash_t h = XXH3_128bits_digest(&hash_);
+        return {h.low64, h.high64};
+    }
+
+  private:
+    static constexpr u64 kBuffer = u64{64} << 10;
+    void flush() {
+        emit(buffer_, used_);
+        used_ = 0;
+    }
+    void emit(const void* data, u64 n) {
+        if (n == 0) return;
+        XXH3_128bits_update(&hash_, data, n);
+        file_->write(at_, data, n);
+        at_ += n;
+    }
+    XXH3_state_t hash_;
+    osal::NewFile* file_ = nullptr;
+    u64 begin_ = 0, at_ = 0, used_ = 0;
+    u8 buffer_[kBuffer];
+};
+
+/// Lays the image out and writes it, every byte once.
 class Builder {
   public:
     Builder(const ImageHost& host, std::span<const BlockRef> refs, std::span<const u64> pages)
         : host_(host), refs_(refs), pages_(pages), index_(refs) {}
 
-    osal::PageBuffer build(const ImageKey& key, const Hash128& guest_hash) {
+    void write(const ImageKey& key, const Hash128& guest_hash, osal::NewFile& file) {
         measure();
         place_sections();
-        out_ = osal::PageBuffer(header_.sections[Code].at + header_.sections[Code].bytes);
-        if (out_.data() == nullptr) return {};
-        std::ranges::copy(pages_, table<u64>(Pages));
-        std::ranges::copy(host_.stubs, table<u8>(Code));
-        fill_blocks();
-        relocate();
+        for (unsigned s = 0; s < kSections; s++) out_[s].begin(file, header_.sections[s].at);
+        out_[Pages].put(pages_);
+        out_[Code].put(host_.stubs);
+        for (u64 i = 0; i < refs_.size(); i++) {
+            prefetch(refs_, i, host_.code_memory);
+            put_block(i);
+        }
+        out_[Blocks].put(&total_, sizeof total_);
+        out_[Code].fill(kFiller, total_.code - out_[Code].bytes());
+        header_.sections[Code].bytes = align_up(total_.code + u64{slots_} * kThunk, kPage);
         for (u32 s = 0; s < slots_; s++) thunk(s);
+        out_[Code].fill(kFiller, header_.sections[Code].bytes - out_[Code].bytes());
+        Hash128 hashes[kSections];
+        for (unsigned s = 0; s < kSections; s++) hashes[s] = out_[s].finish();
         std::memcpy(header_.magic, kMagic, sizeof kMagic);
         header_.format = kFormat;
         header_.stub_bytes = static_cast<u32>(host_.stubs.size());
         header_.key = key;
         header_.guest_hash = guest_hash;
         header_.slots = slots_;
-        header_.payload = hash128(out_.data() + sizeof header_, out_.size() - sizeof header_);
+        header_.payload = hash128(hashes, sizeof hashes);
         header_.self = hash128(&header_, offsetof(Header, self));
-        std::memcpy(out_.data(), &header_, sizeof header_);
-        return std::move(out_);
+        file.write(0, &header_, sizeof header_);
     }
 
   private:
-    template <class T>
-    T* table(Section s) {
-        return reinterpret_cast<T*>(out_.data() + header_.sections[s].at);
-    }
-
-    /// Sizes of all tables: in the end `total_` is the last record.
+    /// Where the code of every block goes, and the sizes of all tables: `total_` is the last record.
     void measure() {
         total_.code = static_cast<u32>(host_.stubs.size());
-        for (u64 i = 0; i < refs_.size(); i++) {
-            prefetch(refs_, i);
-            const BlockRef& ref = refs_[i];
+        code_at_.reserve(refs_.size());
+        for (const BlockRef& r : refs_) {
             total_.code = static_cast<u32>(align_up(total_.code, kAlignment));
-            const BlockView b = view_of(ref, host_.code_memory);
-            add(b);
-            for (const Link& l : b.links) find_target(l.target_pc, ref.mode);
-            for (const ImageLink& l : b.image_links) find_target(l.target_pc, ref.mode);
+            code_at_.push_back(total_.code);
+            total_.code += r.code_size;
+            total_.ranges += r.ranges;
+            total_.links += r.links;
+            total_.stub_calls += r.stub_calls;
+            total_.dirty += r.dirty;
+            total_.side += r.side;
         }
         total_.code = static_cast<u32>(align_up(total_.code, kAlignment));
     }
 
-    void find_target(u64 pc, u32 mode) {
-        const u32 target = index_.find(pc, mode);
-        targets_.push_back(target);
-        slots_ += target == kNone;
-    }
-
-    void add(const BlockView& b) {
-        total_.code += static_cast<u32>(b.code.size());
-        total_.ranges += static_cast<u32>(b.ranges.size());
-        total_.links += static_cast<u32>(b.links.size() + b.image_links.size());
-        total_.stub_calls += static_cast<u32>(b.stub_calls.size());
-        total_.dirty += static_cast<u32>(b.dirty.size());
-        total_.side += static_cast<u32>(b.side.size());
-    }
-
+    /// All but the size of the code, which is the last: how many exits need slots is not known yet.
     void place_sections() {
         u64 at = sizeof(Header);
         const auto place = [&](Section s, u64 bytes, u64 alignment = 8) {
@@ -171,77 +210,55 @@ class Builder {
         place(StubCalls, total_.stub_calls * sizeof(StubCall));
         place(Dirty, total_.dirty * sizeof(backend::DirtySlot));
         place(Side, total_.side);
-        place(Code, align_up(total_.code + u64{slots_} * kThunk, kPage), kPage);
+        place(Code, 0, kPage);
     }
 
-    void fill_blocks() {
-        const ImageBlock last = total_;
-        total_ = {};
-        total_.code = static_cast<u32>(host_.stubs.size());
-        ImageBlock* record = table<ImageBlock>(Blocks);
-        for (u64 i = 0; i < refs_.size(); i++) {
-            prefetch(refs_, i);
-            const BlockView b = view_of(refs_[i], host_.code_memory);
-            __builtin_prefetch(host_.code_memory + (i + 4 < refs_.size() && refs_[i + 4].live != nullptr
-                                                        ? refs_[i + 4].live->code_offset
-                                                        : 0));
-            const u32 at = static_cast<u32>(align_up(total_.code, kAlignment));
-            std::memset(table<u8>(Code) + total_.code, kFiller, at - total_.code);
-            total_.code = at;
-            *record = total_;
-            record->pc = b.pc;
-            record->mode = b.mode;
-            record->guest_insns = b.guest_insns;
-            record->entry = b.entry;
-            record++;
-            std::ranges::copy(b.code, table<u8>(Code) + total_.code);
-            std::ranges::copy(b.ranges, table<GuestRange>(Ranges) + total_.ranges);
-            std::ranges::copy(b.stub_calls, table<StubCall>(StubCalls) + total_.stub_calls);
-            std::ranges::copy(b.dirty, table<backend::DirtySlot>(Dirty) + total_.dirty);
-            std::ranges::copy(b.side, table<u8>(Side) + total_.side);
-            ImageLink* link = table<ImageLink>(Links) + total_.links;
-            for (const Link& l : b.links)
-                *link++ = {l.target_pc, l.disp_offset, l.stub_offset, l.stub_return, kLinked};
-            for (const ImageLink& l : b.image_links)
-                *link++ = {l.target_pc, l.disp_offset, l.stub_offset, l.stub_return, kLinked};
-            add(b);
-        }
-        *record = last;
-        std::memset(table<u8>(Code) + total_.code, kFiller, header_.sections[Code].bytes - total_.code);
-        total_ = last;
+    void put_block(u64 i) {
+        const BlockView b = view_of(refs_[i], host_.code_memory);
+        record_.pc = b.pc;
+        record_.mode = b.mode;
+        record_.guest_insns = b.guest_insns;
+        record_.entry = b.entry;
+        record_.code = code_at_[i];
+        out_[Blocks].put(&record_, sizeof record_);
+        out_[Ranges].put(b.ranges);
+        out_[StubCalls].put(b.stub_calls);
+        out_[Dirty].put(b.dirty);
+        out_[Side].put(b.side);
+        code_.assign(b.code.begin(), b.code.end());
+        for (const StubCall& c : b.stub_calls)
+            set_rel32(record_.code, c.offset, host_.stub_offset(host_.ctx, c.stub));
+        for (const Link& l : b.links)
+            put_link({l.target_pc, l.disp_offset, l.stub_offset, l.stub_return, kLinked}, b.mode);
+        for (const ImageLink& l : b.image_links) put_link(l, b.mode);
+        out_[Code].fill(kFiller, record_.code - out_[Code].bytes());
+        out_[Code].put(code_.data(), code_.size());
+        record_.ranges += static_cast<u32>(b.ranges.size());
+        record_.links += static_cast<u32>(b.links.size() + b.image_links.size());
+        record_.stub_calls += static_cast<u32>(b.stub_calls.size());
+        record_.dirty += static_cast<u32>(b.dirty.size());
+        record_.side += static_cast<u32>(b.side.size());
     }
 
-    void set_rel32(u32 field, u32 target) { store_raw(table<u8>(Code) + field, target - (field + 4)); }
+    /// An exit of the block at hand: straight to its target if that is in the image, else through a slot.
+    void put_link(ImageLink link, u32 mode) {
+        const u32 target = index_.find(link.target_pc, mode);
+        link.slot = target != kNone ? kLinked : slots_++;
+        set_rel32(
+            record_.code, link.disp_offset,
+            target != kNone ? code_at_[target] + refs_[target].entry : total_.code + link.slot * kThunk);
+        out_[Links].put(&link, sizeof link);
+    }
 
-    /// All calls of stubs and exits, now that everything has its place.
-    void relocate() {
-        const ImageBlock* record = table<ImageBlock>(Blocks);
-        const StubCall* calls = table<StubCall>(StubCalls);
-        ImageLink* links = table<ImageLink>(Links);
-        u32 slot = 0;
-        for (u64 i = 0; i < refs_.size(); i++) {
-            const ImageBlock &r = record[i], &next = record[i + 1];
-            for (u32 s = r.stub_calls; s < next.stub_calls; s++)
-                set_rel32(r.code + calls[s].offset, host_.stub_offset(host_.ctx, calls[s].stub));
-            for (u32 n = r.links; n < next.links; n++) {
-                ImageLink& l = links[n];
-                if (targets_[n] != kNone) {
-                    const ImageBlock& to = record[targets_[n]];
-                    set_rel32(r.code + l.disp_offset, to.code + to.entry);
-                } else {
-                    l.slot = slot++;
-                    set_rel32(r.code + l.disp_offset, total_.code + l.slot * kThunk);
-                }
-            }
-        }
+    void set_rel32(u32 block, u32 field, u32 target) {
+        store_raw(code_.data() + field, target - (block + field + 4));
     }
 
     void thunk(u32 slot) {
         const u64 at = total_.code + u64{slot} * kThunk;
-        u8* p = table<u8>(Code) + at;
-        p[0] = 0xff;  // jmp [rip + disp32]
-        p[1] = 0x25;
+        u8 p[kThunk] = {0xff, 0x25};  // jmp [rip + disp32]
         store_raw(p + 2, static_cast<u32>(header_.sections[Code].bytes + slot * kSlot - (at + 6)));
+        out_[Code].put(p, sizeof p);
     }
 
     const ImageHost& host_;
@@ -249,10 +266,11 @@ class Builder {
     std::span<const u64> pages_;
     BlockIndex index_;
     Header header_{};
-    ImageBlock total_{};
+    ImageBlock total_{}, record_{};
     u32 slots_ = 0;
-    std::vector<u32> targets_;  ///< of every exit: index of the block that it goes to, or kNone
-    osal::PageBuffer out_;
+    std::vector<u32> code_at_;  ///< of every block, from the start of the code section
+    PodVector<u8> code_;        ///< of the block at hand
+    SectionWriter out_[kSections];
 };
 
 std::unexpected<Error> damaged(const char* what) {
@@ -268,6 +286,21 @@ bool section(std::span<const u8> file, Section s, std::span<const T>& out) {
         return false;
     out = {reinterpret_cast<const T*>(file.data() + at.at), at.bytes / sizeof(T)};
     return true;
+}
+
+/// Does the file end where its sections do, with their hashes right and nothing but zeros between them?
+bool intact(std::span<const u8> file) {
+    const Header& h = header_of(file);
+    Hash128 hashes[kSections];
+    u64 end = sizeof h;
+    for (unsigned s = 0; s < kSections; s++) {
+        const SectionAt& at = h.sections[s];
+        if (at.at < end || at.at > file.size() || at.bytes > file.size() - at.at) return false;
+        if (std::ranges::any_of(file.subspan(end, at.at - end), [](u8 b) { return b != 0; })) return false;
+        hashes[s] = hash128(file.data() + at.at, at.bytes);
+        end = at.at + at.bytes;
+    }
+    return end == file.size() && h.payload == hash128(hashes, sizeof hashes);
 }
 
 }  // namespace
@@ -300,9 +333,41 @@ std::string ImageKey::file_name() const {
     return to_hex(hash128(this, sizeof *this)) + ".vmi";
 }
 
-osal::PageBuffer build_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
-                             std::span<const u64> pages, const Hash128& guest_hash) {
-    return Builder(host, blocks, pages).build(key, guest_hash);
+BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {
+    BlockRef r;
+    r.pc = t.pc;
+    r.mode = t.mode;
+    r.code_size = t.code_size;
+    r.entry = static_cast<u32>(t.entry - (code_memory + t.code_offset));
+    r.ranges = static_cast<u32>(t.ranges.size());
+    r.links = static_cast<u32>(t.links.size());
+    r.stub_calls = static_cast<u32>(t.stub_calls.size());
+    r.dirty = static_cast<u32>(t.dirty.size());
+    r.side = static_cast<u32>(t.side.size());
+    r.live = &t;
+    return r;
+}
+
+BlockRef BlockRef::of(const Image& image, u32 index) {
+    const ImageBlock &b = image.block(index), &next = image.block(index + 1);
+    BlockRef r;
+    r.pc = b.pc;
+    r.mode = b.mode;
+    r.index = index;
+    r.code_size = static_cast<u32>(image.code(index).size());
+    r.entry = b.entry;
+    r.ranges = next.ranges - b.ranges;
+    r.links = next.links - b.links;
+    r.stub_calls = next.stub_calls - b.stub_calls;
+    r.dirty = next.dirty - b.dirty;
+    r.side = next.side - b.side;
+    r.image = &image;
+    return r;
+}
+
+void write_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
+                 std::span<const u64> pages, const Hash128& guest_hash, osal::NewFile& file) {
+    std::make_unique<Builder>(host, blocks, pages)->write(key, guest_hash, file);
 }
 
 Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
@@ -312,7 +377,7 @@ Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
     if (h.format != kFormat) return damaged("is an image of another format");
     if (h.self != hash128(&h, offsetof(Header, self))) return damaged("has a damaged header");
     if (key != nullptr && h.key != *key) return damaged("is an image of something else");
-    if (h.payload != hash128(file.data() + sizeof h, file.size() - sizeof h)) return damaged("is damaged");
+    if (!intact(file)) return damaged("is damaged");
     Image i;
     i.file_ = file;
     // The hashes say that it is what was written; what follows guards against a writer with a bug.

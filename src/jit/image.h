@@ -18,7 +18,7 @@
 #include "base/bits.h"
 #include "base/result.h"
 #include "jit/translation.h"
-#include "osal/memory.h"
+#include "osal/private_dir.h"
 
 namespace vm::jit {
 
@@ -41,6 +41,7 @@ struct ImageKey {
     u64 offset = 0;          ///< in the file
     u64 alone = 0;           ///< backend::CompileOptions::alone
     bool operator==(const ImageKey&) const = default;
+    bool contains(u64 pc) const { return pc - begin < end - begin; }
     /// Name of the file that holds the image.
     std::string file_name() const;
 };
@@ -85,8 +86,13 @@ struct BlockRef {
     u64 pc = 0;
     u32 mode = 0;
     u32 index = 0;  ///< in `image`
+    u32 code_size = 0, entry = 0;
+    u32 ranges = 0, links = 0, stub_calls = 0, dirty = 0, side = 0;  ///< how many records
     const Image* image = nullptr;
     const Translation* live = nullptr;
+    /// `code_memory`: Translation::code_offset counts from there.
+    static BlockRef of(const Translation& t, const u8* code_memory);
+    static BlockRef of(const Image& image, u32 index);
     bool operator<(const BlockRef& o) const { return pc != o.pc ? pc < o.pc : mode < o.mode; }
     bool operator==(const BlockRef& o) const { return pc == o.pc && mode == o.mode; }
 };
@@ -100,10 +106,10 @@ struct ImageHost {
     const u8* code_memory = nullptr;  ///< Translation::code_offset counts from here
 };
 
-/// Lays `blocks` (ascending, no two equal) out as an image. `guest_hash`: of the pages in `pages` (guest page
-/// numbers, ascending), one after the other. Empty if there is no memory for it.
-osal::PageBuffer build_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
-                             std::span<const u64> pages, const Hash128& guest_hash);
+/// Writes `blocks` (ascending, no two equal) as an image. `guest_hash`: of the pages in `pages` (guest page
+/// numbers, ascending), one after the other. Errors are the file's.
+void write_image(const ImageKey& key, const ImageHost& host, std::span<const BlockRef> blocks,
+                 std::span<const u64> pages, const Hash128& guest_hash, osal::NewFile& file);
 
 /// A verified image in memory that it does not own.
 class Image {

@@ -31,11 +31,9 @@ Result<StoredImage> ImageStore::load_named(const std::string& name) const {
     return stored;
 }
 
-Result<void> ImageStore::save(const ImageKey& key, const u8* image, u64 bytes) const {
-    if (auto r = dir_.create(); !r) return r;
-    if (auto r = dir_.publish(key.file_name(), image, bytes); !r) return r;
-    if (auto r = prune(limit_); !r) return std::unexpected(r.error());
-    return {};
+Result<osal::NewFile> ImageStore::begin(const ImageKey& key) const {
+    if (auto r = dir_.create(); !r) return std::unexpected(r.error());
+    return dir_.begin(key.file_name());
 }
 
 Result<std::vector<osal::DirEntry>> ImageStore::list() const {

@@ -18,22 +18,23 @@ struct StoredImage {
 
 class ImageStore {
   public:
+    struct Pruned {
+        unsigned images = 0, unfinished = 0;
+        u64 bytes = 0, left = 0;
+    };
     /// `limit`: bytes of all images together. The directory is made when the first image is saved.
     ImageStore(std::string path, u64 limit) : dir_(std::move(path)), limit_(limit) {}
     const std::string& path() const { return dir_.path(); }
 
     Result<StoredImage> load(const ImageKey& key) const;
-    /// Puts the image in place of an older one and removes the longest unused ones if there are too many.
-    Result<void> save(const ImageKey& key, const u8* image, u64 bytes) const;
+    /// A file for the image, which publish() puts in place of an older one. Afterwards prune().
+    Result<osal::NewFile> begin(const ImageKey& key) const;
+    Result<Pruned> prune() const { return prune(limit_); }
     /// Checks one file of the directory, whatever its key.
     Result<StoredImage> load_named(const std::string& name) const;
 
     Result<std::vector<osal::DirEntry>> list() const;
     Result<void> remove(const std::string& name) const { return dir_.remove(name); }
-    struct Pruned {
-        unsigned images = 0, unfinished = 0;
-        u64 bytes = 0, left = 0;
-    };
     /// Removes unfinished files of dead writers, and images until at most `limit` bytes are left.
     Result<Pruned> prune(u64 limit) const;
 

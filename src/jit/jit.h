@@ -71,7 +71,7 @@ class Worker;
 class Observer;
 class ImageSpace;
 struct LoadedImage;
-struct BlockRef;
+struct Harvest;
 struct ImageKey;
 
 class Jit {
@@ -180,7 +180,7 @@ class Jit {
     void drop_images_in(u64 begin, u64 end);
     void note_fresh(const Translation& t);
     void save_all();
-    bool save_image(const ImageKey& key, std::vector<BlockRef>& blocks);
+    bool save_image(const ImageKey& key, Harvest& harvest);
 
     const frontend::GuestIsa& isa_;
     CodeSource& source_;

@@ -14,23 +14,32 @@ constexpr u64 kPage = 4096;
 /// Saving costs about what translating a dozen blocks does; and a file that grows is written as a whole.
 constexpr u32 kFewFresh = 12, kFreshShare = 32;
 
-std::vector<u64> pages_of(std::span<const BlockRef> blocks) {
-    std::vector<u64> pages;
-    for (const BlockRef& b : blocks)
-        for (const GuestRange& r : b.image != nullptr ? b.image->ranges(b.index) : b.live->ranges)
-            for (u64 page = r.begin / kPage; page <= (r.end - 1) / kPage; page++)
-                if (pages.empty() || pages.back() != page) pages.push_back(page);
-    std::ranges::sort(pages);
-    pages.erase(std::ranges::unique(pages).begin(), pages.end());
-    return pages;
-}
-
 bool inside(const Translation& t, const ImageKey& key) {
     return std::ranges::all_of(t.ranges,
                                [&](const GuestRange& r) { return r.begin >= key.begin && r.end <= key.end; });
 }
 
 }  // namespace
+
+/// What is to be written of one file mapping.
+struct Harvest {
+    std::vector<BlockRef> blocks;
+    std::vector<u64> pages;  ///< guest pages with bytes of them; some several times
+    void add(const BlockRef& block, std::span<const GuestRange> ranges) {
+        blocks.push_back(block);
+        for (const GuestRange& r : ranges)
+            for (u64 page = r.begin / kPage; page <= (r.end - 1) / kPage; page++)
+                if (pages.empty() || pages.back() != page) pages.push_back(page);
+    }
+    void sort() {
+        // What was just translated goes before what the file has.
+        std::ranges::sort(blocks, {},
+                          [](const BlockRef& b) { return std::tuple(b.pc, b.mode, b.image != nullptr); });
+        blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
+        std::ranges::sort(pages);
+        pages.erase(std::ranges::unique(pages).begin(), pages.end());
+    }
+};
 
 // ---------------------------------------------------------------------------------------------- reading
 
@@ -171,45 +180,53 @@ void Jit::save_images() {
 }
 
 void Jit::save_all() {
-    std::map<const Attempt*, std::vector<BlockRef>> worth;
+    std::map<const Attempt*, Harvest> worth;
     for (const auto& [begin, a] : images_->attempts()) {
         const u32 had = a.image != nullptr ? a.image->image().block_count() : 0;
         if (a.fresh >= std::max(kFewFresh, had / kFreshShare)) worth[&a];
     }
     if (worth.empty()) return;
+    const Attempt* last = nullptr;
+    Harvest* harvest = nullptr;
     for (const auto& s : cache_.segments())
         for (u32 i = 0; i < s->index.size(); i++) {
             const Translation& t = *s->index[i];
-            const Attempt* a = t.valid ? images_->attempt(t.pc) : nullptr;
-            const auto it = worth.find(a);
-            if (it == worth.end() || !inside(t, a->key) || !unchanged(t)) continue;
-            it->second.push_back({t.pc, t.mode, 0, nullptr, &t});
+            if (!t.valid) continue;
+            if (last == nullptr || !last->key.contains(t.pc)) {
+                last = images_->attempt(t.pc);
+                const auto it = worth.find(last);
+                harvest = it != worth.end() ? &it->second : nullptr;
+            }
+            if (last == nullptr || harvest == nullptr || !inside(t, last->key) || !unchanged(t)) continue;
+            harvest->add(BlockRef::of(t, cache_.memory().rx()), t.ranges);
         }
-    for (auto& [a, blocks] : worth)
-        if (save_image(a->key, blocks)) images_->attempt(a->key.begin)->fresh = 0;
+    bool saved = false;
+    for (auto& [a, h] : worth) {
+        if (!save_image(a->key, h)) continue;
+        images_->attempt(a->key.begin)->fresh = 0;
+        saved = true;
+    }
+    if (saved) (void)images_->store().prune();
 }
 
 /// Adds what the file on disk has by now, and puts the image in its place.
-bool Jit::save_image(const ImageKey& key, std::vector<BlockRef>& blocks) {
+bool Jit::save_image(const ImageKey& key, Harvest& harvest) {
     const auto stored = images_->store().load(key);
     if (stored && hash_guest_pages(stored->image.pages()) == stored->image.guest_hash()) {
         const Image& image = stored->image;
-        for (u32 i = 0; i < image.block_count(); i++)
-            blocks.push_back({image.block(i).pc, image.block(i).mode, i, &image, nullptr});
+        for (u32 i = 0; i < image.block_count(); i++) harvest.add(BlockRef::of(image, i), image.ranges(i));
     }
-    // What was just translated goes before what the file has.
-    std::ranges::sort(blocks, {},
-                      [](const BlockRef& b) { return std::tuple(b.pc, b.mode, b.image != nullptr); });
-    blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
-    const std::vector<u64> pages = pages_of(blocks);
-    const auto hash = hash_guest_pages(pages);
+    harvest.sort();
+    const auto hash = hash_guest_pages(harvest.pages);
     if (!hash) return false;
     const ImageHost host{
         host_.stub_code(),
         [](const void* h, u32 stub) { return static_cast<const Host*>(h)->stub_offset(stub); }, &host_,
         cache_.memory().rx()};
-    const osal::PageBuffer image = build_image(key, host, blocks, pages, *hash);
-    if (image.data() == nullptr || !images_->store().save(key, image.data(), image.size())) return false;
+    auto file = images_->store().begin(key);
+    if (!file) return false;
+    write_image(key, host, harvest.blocks, harvest.pages, *hash, *file);
+    if (!file->publish()) return false;
     stats_.images_saved++;
     return true;
 }

@@ -56,17 +56,6 @@ Result<void> make_dirs(const std::string& path) {
     return {};
 }
 
-bool write_all(int fd, const u8* data, u64 bytes) {
-    while (bytes != 0) {
-        const ssize_t n = ::write(fd, data, bytes);
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) return false;
-        data += n;
-        bytes -= static_cast<u64>(n);
-    }
-    return true;
-}
-
 struct CloseDir {
     void operator()(DIR* d) const { ::closedir(d); }
 };
@@ -116,6 +105,34 @@ Result<MappedFile> MappedFile::map(Fd fd, u64 bytes) {
     return f;
 }
 
+NewFile::~NewFile() {
+    if (fd_.get() >= 0) ::unlinkat(dir_.get(), temporary_.c_str(), 0);
+}
+
+void NewFile::write(u64 offset, const void* data, u64 bytes) {
+    const u8* p = static_cast<const u8*>(data);
+    while (bytes != 0 && error_ == 0) {
+        const ssize_t n = ::pwrite(fd_.get(), p, bytes, static_cast<off_t>(offset));
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) {
+            error_ = n < 0 ? errno : ENOSPC;
+            return;
+        }
+        p += n;
+        offset += static_cast<u64>(n);
+        bytes -= static_cast<u64>(n);
+    }
+}
+
+Result<void> NewFile::publish() {
+    if (error_ == 0 && ::renameat(dir_.get(), temporary_.c_str(), dir_.get(), name_.c_str()) == 0) {
+        fd_ = Fd();
+        return {};
+    }
+    if (error_ != 0) errno = error_;
+    return io(fmt::format("{}/{}: cannot be written", path_, name_));
+}
+
 Result<void> PrivateDir::create() const {
     if (auto r = make_dirs(path_); !r) return r;
     if (auto dir = open_dir(path_); !dir) return std::unexpected(dir.error());
@@ -137,22 +154,20 @@ Result<MappedFile> PrivateDir::open(const std::string& name) const {
     return MappedFile::map(std::move(fd), static_cast<u64>(st.st_size));
 }
 
-Result<void> PrivateDir::publish(const std::string& name, const void* data, u64 bytes) const {
+Result<NewFile> PrivateDir::begin(const std::string& name) const {
     auto dir = open_dir(path_);
     if (!dir) return std::unexpected(dir.error());
     static std::atomic<unsigned> serial{0};
-    const std::string temporary =
-        fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
-    Fd fd(
-        ::openat(dir->get(), temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (fd.get() < 0) return io(fmt::format("{}/{}: cannot be made", path_, temporary));
-    ::flock(fd.get(), LOCK_EX | LOCK_NB);  // says that its writer lives
-    if (write_all(fd.get(), static_cast<const u8*>(data), bytes) &&
-        ::renameat(dir->get(), temporary.c_str(), dir->get(), name.c_str()) == 0)
-        return {};
-    auto error = io(fmt::format("{}/{}: cannot be written", path_, name));
-    ::unlinkat(dir->get(), temporary.c_str(), 0);
-    return error;
+    NewFile f;
+    f.temporary_ = fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
+    f.fd_ = Fd(::openat(dir->get(), f.temporary_.c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (f.fd_.get() < 0) return io(fmt::format("{}/{}: cannot be made", path_, f.temporary_));
+    ::flock(f.fd_.get(), LOCK_EX | LOCK_NB);  // says that its writer lives
+    f.dir_ = std::move(*dir);
+    f.path_ = path_;
+    f.name_ = name;
+    return f;
 }
 
 Result<void> PrivateDir::remove(const std::string& name) const {

@@ -53,6 +53,26 @@ class MappedFile {
     u64 size_ = 0;
 };
 
+/// A file that others see when it is whole, and then at once in place of an older one of its name. Nobody
+/// sees it if this object dies before publish(); what a killed process leaves is removed by
+/// PrivateDir::sweep().
+class NewFile {
+  public:
+    ~NewFile();
+    NewFile(NewFile&&) noexcept = default;
+    NewFile& operator=(NewFile&&) = delete;
+    /// Keeps the first error for publish().
+    void write(u64 offset, const void* data, u64 bytes);
+    Result<void> publish();
+
+  private:
+    friend class PrivateDir;
+    NewFile() = default;
+    Fd dir_, fd_;
+    std::string path_, name_, temporary_;
+    int error_ = 0;  ///< errno
+};
+
 struct DirEntry {
     std::string name;
     u64 bytes = 0;
@@ -71,9 +91,7 @@ class PrivateDir {
     /// Opens a file to read. Fails (InvalidArgument) if it is not a plain file of this user that nobody else
     /// may write. Notes once a day that it is in use.
     Result<MappedFile> open(const std::string& name) const;
-    /// Puts a file in place at once: readers see the old one or the new one, whole. An unfinished file left
-    /// by a killed process is removed by sweep().
-    Result<void> publish(const std::string& name, const void* data, u64 bytes) const;
+    Result<NewFile> begin(const std::string& name) const;
     Result<void> remove(const std::string& name) const;
     /// All files but unfinished ones.
     Result<std::vector<DirEntry>> list() const;

@@ -166,7 +166,7 @@ class Translator {
     u64 known_value_ = 0;
     u64 window_pc_ = 0;  ///< guest code bytes read ahead
     u64 window_size_ = 0;
-    u8 window_[128];
+    u8 window_[64];
 };
 
 }  // namespace vm::frontend::riscv64

@@ -167,10 +167,13 @@ void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch) {
 }
 void dce(Block& block, const StateLayout& layout, PassScratch& scratch) { walk<Dce>(block, layout, scratch); }
 void demanded_bits(Block& block, const StateLayout& layout, PassScratch& scratch) {
-    walk<DemandedBits>(block, layout, scratch);
+    if (block.may_extend) walk<DemandedBits>(block, layout, scratch);
 }
 void backward(Block& block, const StateLayout& layout, PassScratch& scratch) {
-    walk<DeadState, Dce, DemandedBits>(block, layout, scratch);
+    if (block.may_extend)
+        walk<DeadState, Dce, DemandedBits>(block, layout, scratch);
+    else
+        walk<DeadState, Dce>(block, layout, scratch);
 }
 
 }  // namespace vm::ir
