@@ -220,5 +220,39 @@ TEST_F(BuilderTest, ControlFlow) {
     EXPECT_TRUE(verify(block, kLayout));
 }
 
+TEST(Builder, ForwardStateGivesTheKnownValue) {
+    Block block;
+    Builder b(block, kLayout);
+    b.forward_state();
+    const Value x = b.get(0);
+    EXPECT_EQ(b.get(0), x);
+    b.set(1, x);
+    EXPECT_EQ(b.get(1), x);
+    const size_t before = block.insts.size();
+    b.set(1, x);  // the slot has this value
+    EXPECT_EQ(block.insts.size(), before);
+    const Value low = b.get(1, Type::I32);
+    EXPECT_EQ(block.insts[low].op, Op::Trunc);
+    EXPECT_EQ(block.insts[low].args[0], x);
+    EXPECT_TRUE(block.forwarded);
+    EXPECT_FALSE(block.may_loop || block.may_extend);
+}
+
+/// Halves of the low word of one register, each read and widened by itself, as front ends make them.
+TEST(Builder, ForwardStateFindsRotations) {
+    Block block;
+    Builder b(block, kLayout);
+    b.forward_state();
+    b.set(0, b.add(b.get(1), b.get(2)));
+    b.set(3, b.sext(Type::I64, b.lshr(b.get(0, Type::I32), b.c32(7))));
+    b.set(4, b.sext(Type::I64, b.shl(b.get(0, Type::I32), b.c32(25))));
+    const Value joined = b.or_(b.get(3), b.get(4));
+    ASSERT_EQ(block.insts[joined].op, Op::Sext);
+    const Inst& rotated = block.insts[block.insts[joined].args[0]];
+    EXPECT_EQ(rotated.op, Op::Rotr);
+    EXPECT_EQ(block.insts[rotated.args[1]].imm, 7u);
+    EXPECT_TRUE(block.may_extend);
+}
+
 }  // namespace
 }  // namespace vm::ir

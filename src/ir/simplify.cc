@@ -267,6 +267,12 @@ Value simplify(const Inst* insts, Inst& in) {
     }
 }
 
+/// One value, or the same low bits of one.
+static bool same_value(const Inst* insts, Value x, Value y) {
+    const Inst &a = insts[x], &b = insts[y];
+    return x == y || (a.op == Op::Trunc && b.op == Op::Trunc && a.type == b.type && a.args[0] == b.args[0]);
+}
+
 Inst rotation(const Inst* insts, const Inst& in, Op* widen) {
     const Inst none{.op = Op::Nop};
     if (in.type != Type::I32 && in.type != Type::I64) return none;
@@ -279,7 +285,8 @@ Inst rotation(const Inst* insts, const Inst& in, Op* widen) {
     if (insts[narrow(left)].op != Op::Shl) std::swap(left, right);
     const Inst& l = insts[narrow(left)];
     const Inst& r = insts[narrow(right)];
-    if (l.op != Op::Shl || r.op != Op::Lshr || l.type != r.type || l.args[0] != r.args[0]) return none;
+    if (l.op != Op::Shl || r.op != Op::Lshr || l.type != r.type) return none;
+    if (!same_value(insts, l.args[0], r.args[0])) return none;
     const Inst &up = insts[l.args[1]], &down = insts[r.args[1]];
     if (!is_const(up) || !is_const(down)) return none;
     const unsigned w = width(l.type), n = up.imm & (w - 1), m = down.imm & (w - 1);
