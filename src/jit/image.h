@@ -93,7 +93,6 @@ struct BlockRef {
     /// `code_memory`: Translation::code_offset counts from there.
     static BlockRef of(const Translation& t, const u8* code_memory);
     static BlockRef of(const Image& image, u32 index);
-    bool operator<(const BlockRef& o) const { return pc != o.pc ? pc < o.pc : mode < o.mode; }
     bool operator==(const BlockRef& o) const { return pc == o.pc && mode == o.mode; }
 };
 

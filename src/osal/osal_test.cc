@@ -11,6 +11,7 @@
 #include "osal/guarded.h"
 #include "osal/host.h"
 #include "osal/memory.h"
+#include "osal/private_dir.h"
 
 namespace vm::osal {
 namespace {
@@ -209,6 +210,39 @@ TEST_F(Guarded, SentSignalsGoToTheirHook) {
     raise(SIGFPE);
     EXPECT_EQ(sent, SIGFPE);
     set_sent_signal_hook(nullptr);
+}
+
+TEST(PrivateDir, NewFilesAreSeenWholeOrNotAtAll) {
+    char path[] = "/tmp/vm-osal-XXXXXX";
+    ASSERT_NE(::mkdtemp(path), nullptr);
+    const PrivateDir dir(path);
+    const auto names = [&] { return dir.list().value().size(); };
+    {
+        auto dropped = dir.begin("a");
+        ASSERT_TRUE(dropped);
+        dropped->write(0, "x", 1);
+        EXPECT_EQ(names(), 0u);
+    }
+    EXPECT_FALSE(dir.open("a"));
+    auto kept = dir.begin("a");
+    ASSERT_TRUE(kept);
+    kept->write(2, "cd", 2);
+    kept->write(0, "ab", 2);
+    ASSERT_TRUE(kept->publish());
+    auto file = dir.open("a");
+    ASSERT_TRUE(file);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(file->data()), file->size()), "abcd");
+    {
+        auto bad = dir.begin("a");
+        ASSERT_TRUE(bad);
+        bad->write(~u64{0} >> 1, "x", 1);  // no file is so long
+        EXPECT_FALSE(bad->publish());
+    }
+    EXPECT_EQ(dir.open("a").value().size(), 4u);
+    EXPECT_EQ(dir.sweep().value(), 0u);
+    ASSERT_TRUE(dir.remove("a"));
+    EXPECT_EQ(names(), 0u);
+    ::rmdir(path);
 }
 
 }  // namespace
