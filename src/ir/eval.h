@@ -67,9 +67,13 @@ constexpr Cond inverted(Cond c) {
     return c;
 }
 
-/// Flags as bits: 3 N, 2 Z, 1 C, 0 V.
+/// Flags as bits: 3 N, 2 Z, 1 C, 0 V. In a state slot they are a word (ir_ops.def): word(), of_word().
 struct Nzcv {
     u8 bits;
+    constexpr u16 word() const { return static_cast<u16>((bits & 12) << 12 | (bits & 2) << 7 | (bits & 1)); }
+    static constexpr Nzcv of_word(u16 w) {
+        return {static_cast<u8>((w >> 12 & 12) | (w >> 7 & 2) | (w & 1))};
+    }
     constexpr bool n() const { return bits & 8; }
     constexpr bool z() const { return bits & 4; }
     constexpr bool c() const { return bits & 2; }

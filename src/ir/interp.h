@@ -8,8 +8,9 @@ namespace vm::ir {
 
 /// Floating-point environment of one vCPU, the same for every guest ISA.
 struct FpEnv {
-    u8 flags = 0;     ///< sticky, FpFlag bits
-    u8 rounding = 0;  ///< Round; 0..3 can be executed natively, Rmm needs Round::Rmm in the instruction
+    u8 flags = 0;           ///< sticky, FpFlag bits but kInputDenormal
+    u8 rounding = 0;        ///< Round; 0..3 can be executed natively, Rmm needs Round::Rmm in the instruction
+    u8 input_denormal = 0;  ///< sticky, 0 or kInputDenormal; valid at all times
 };
 /// LL/SC reservation. `size` 0 = none.
 struct Reservation {

@@ -41,9 +41,11 @@ enum class FpCond : u8 { Eq, Lt, Le, Unordered };
 /// Conditions on NZCV, in the order of the A64 encoding (without AL/NV).
 enum class FlagCond : u8 { Eq, Ne, Cs, Cc, Mi, Pl, Vs, Vc, Hi, Ls, Ge, Lt, Gt, Le };
 enum class DivSem : u8 { RiscV, Arm };
-enum class FpSem : u8 { RiscV, Arm, X86 };
+/// Arm: FPCR.DN = 0; ArmDn: FPCR.DN = 1, every NaN result is the default NaN.
+enum class FpSem : u8 { RiscV, Arm, X86, ArmDn };
 /// Rounding; values 0..4 are also what FpSetRound/FpGetRound use. Dyn = the current mode.
-enum class Round : u8 { Rne, Rtz, Rdn, Rup, Rmm, Dyn = 7 };
+/// Odd (of FToF and VFNarrow only): inexact results get an odd last bit.
+enum class Round : u8 { Rne, Rtz, Rdn, Rup, Rmm, Odd, Dyn = 7 };
 enum class MemOrder : u8 { Plain, Acquire, Release, AcqRel, SeqCst };
 enum class RmwOp : u8 { Xchg, Add, And, Or, Xor, MinS, MaxS, MinU, MaxU, AndNot };
 /// Full orders everything; Acquire: earlier reads before later accesses; Release: earlier accesses before
@@ -52,7 +54,14 @@ enum class FenceKind : u8 { Full, Acquire, Release, AcqRel, StoreStore, LoadLoad
 enum class CarrySem : u8 { Borrow, NotBorrow };
 
 /// Sticky FP flags as FpGetFlags returns them (bit positions of RISC-V fflags).
-enum FpFlag : u8 { kInexact = 1, kUnderflow = 2, kOverflow = 4, kDivByZero = 8, kInvalid = 16 };
+enum FpFlag : u8 {
+    kInexact = 1,
+    kUnderflow = 2,
+    kOverflow = 4,
+    kDivByZero = 8,
+    kInvalid = 16,
+    kInputDenormal = 32
+};
 
 /// Why execution left generated code or the interpreter. `pc` conventions are given for each.
 enum class ExitReason : u8 {
@@ -150,6 +159,11 @@ constexpr u32 fp_aux(Round rm, FpSem sem, u32 extra = 0) {
 }
 constexpr Round fp_round(u32 aux) { return static_cast<Round>(aux & 7); }
 constexpr FpSem fp_sem(u32 aux) { return static_cast<FpSem>((aux >> 4) & 3); }
+inline constexpr u32 kFpFlush = 1u << 6, kFpAltHalf = 1u << 7;
+constexpr unsigned fp_fraction_bits(u32 aux) { return (aux >> 9) & 127; }  ///< of FToInt, IntToF
+/// Lane ops. Values of aux bits: see ir_ops.def.
+inline constexpr u32 kVHigh = 1, kVRound = 2, kVSaturate = 4, kVOverflowMask = 8, kVDotSignedX = 2,
+                     kVDotSignedY = 4, kVFHigh = 1u << 8, kVFmaHigh = 1u << 10;
 inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct = 1u << 8,
                      kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }
