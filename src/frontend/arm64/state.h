@@ -1,5 +1,6 @@
-// Register file of an AArch64 processing element at EL0, as byte offsets in the guest area. What ir::FpEnv
-// holds besides: the cumulative exception bits of FPSR, and FPCR's rounding mode in a second copy.
+// Register file of an AArch64 processing element at EL0: byte offsets in the guest area, and state slots.
+// What ir::FpEnv holds besides: the cumulative exception bits of FPSR, and FPCR's rounding mode in a second
+// copy.
 #pragma once
 
 #include "base/bits.h"
@@ -18,6 +19,8 @@ inline constexpr u16 kFpcrOffset = 264;
 /// 16 bytes; FPSR.QC is set if any bit is.
 inline constexpr u16 kQcOffset = 272;
 inline constexpr u16 kTpidrOffset = 288;  ///< TPIDR_EL0
+/// u64: not 0 once an address with a top byte was used: blocks then mask addresses.
+inline constexpr u16 kTaggedOffset = 296;
 /// Pointer authentication keys, 16 bytes each, the low half (APxxKeyLo) first.
 enum Key : u8 { kKeyIa, kKeyIb, kKeyDa, kKeyDb, kKeyGa, kKeyCount };
 inline constexpr u16 kKeysOffset = 304;
@@ -25,6 +28,31 @@ constexpr u16 key_offset(Key k) { return static_cast<u16>(kKeysOffset + 16 * k);
 /// v0 … v31, 16 bytes each.
 constexpr u16 v_offset(unsigned n) { return static_cast<u16>(384 + 16 * n); }
 inline constexpr u16 kStateBytes = v_offset(32);
+
+// ---- state slots: x0 … x30, sp, and the others in the order of their offsets
+
+constexpr u16 x_slot(unsigned n) { return static_cast<u16>(n); }
+inline constexpr u16 kSpSlot = 31, kNzcvSlot = 32, kFpcrSlot = 33, kQcSlot = 34, kTpidrSlot = 35,
+                     kTaggedSlot = 36, kKeySlot = 37, kVSlot = 47;
+/// `half` 0 is the low one.
+constexpr u16 key_slot(unsigned key, unsigned half) { return static_cast<u16>(kKeySlot + 2 * key + half); }
+constexpr u16 v_slot(unsigned n) { return static_cast<u16>(kVSlot + n); }
+extern const ir::StateLayout kLayout;
+
+/// Mode bits of a block key.
+enum Mode : u32 {
+    kModeFz = 1,      ///< FPCR.FZ
+    kModeDn = 2,      ///< FPCR.DN
+    kModeFz16 = 4,    ///< FPCR.FZ16
+    kModeAhp = 8,     ///< FPCR.AHP
+    kModeTagged = 16  ///< addresses may have a top byte
+};
+
+/// Exit value of an Illegal exit that a failed pointer authentication made (FEAT_FPAC).
+inline constexpr u64 kFailedAuthentication = 1;
+
+/// Bytes of a cache line for IC IVAU, DC CVAU (CTR_EL0) and of the block that DC ZVA clears (DCZID_EL0).
+inline constexpr u64 kCacheLine = 64;
 
 // ---- FPCR and FPSR (Arm ARM, C5.2.8 and C5.2.9)
 
