@@ -282,6 +282,7 @@ class Lowering final : public Compiler {
     void make_v128(u32 i);
     void wide_helper(u32 i);
     void half128(u32 i);
+    void flags_word(u8 r, bool pack);
 
     const ir::StateLayout& layout_;
     PinMap all_pins_;  ///< as every block border has them
