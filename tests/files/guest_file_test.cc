@@ -106,7 +106,7 @@ bool parse_features(const std::string& text, x64::HostFeatures& f) {
         const std::pair<const char*, bool*> names[] = {
             {"sse41", &f.sse41}, {"ssse3", &f.ssse3}, {"popcnt", &f.popcnt}, {"lzcnt", &f.lzcnt},
             {"bmi1", &f.bmi1},   {"bmi2", &f.bmi2},   {"pclmul", &f.pclmul}, {"avx", &f.avx},
-            {"fma", &f.fma},     {"cx16", &f.cx16}};
+            {"fma", &f.fma},     {"cx16", &f.cx16},   {"lahf", &f.lahf}};
         for (const auto& [name, member] : names)
             if (all || w == name) *member = known = true;
         if (!known) return false;
