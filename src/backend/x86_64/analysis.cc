@@ -119,25 +119,36 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             if (info[x].unboxed != ir::kNone) return info[x].unboxed;
             return info[x].unboxed = i;
         }
+        case Op::Add:
+        case Op::Sub: {  // conditions on flags compute again what the flags are of
+            const Value same = flags ? repeated(block, i, in.op) : ir::kNone;
+            return same != ir::kNone ? same : i;
+        }
         default: return i;
     }
 }
 
-// x - y, made shortly before i, which says whether x and y are equal: x itself is often overwritten by then.
-Value Analysis::difference(const ir::Block& block, u32 i) const {
+// x `op` y, made shortly before i, which has the same operands.
+Value Analysis::repeated(const ir::Block& block, u32 i, Op op) const {
     constexpr u32 kFar = 12;
     const Inst& in = block.insts[i];
-    const auto c = static_cast<ir::Cond>(in.aux);
-    if (c != ir::Cond::Eq && c != ir::Cond::Ne) return ir::kNone;
     const Type t = block.insts[in.args[0]].type;
-    if (t != Type::I32 && t != Type::I64) return ir::kNone;
     for (u32 j = i; j-- > 0 && i - j < kFar;) {
         const Inst& d = block.insts[j];
-        if (d.op == Op::Sub && d.type == t && info[j].rep == j && rep(d.args[0]) == rep(in.args[0]) &&
+        if (d.op == op && d.type == t && info[j].rep == j && rep(d.args[0]) == rep(in.args[0]) &&
             rep(d.args[1]) == rep(in.args[1]))
             return j;
     }
     return ir::kNone;
+}
+
+// The difference of what i compares: x itself is often overwritten by then.
+Value Analysis::difference(const ir::Block& block, u32 i) const {
+    const Inst& in = block.insts[i];
+    const auto c = static_cast<ir::Cond>(in.aux);
+    const Type t = block.insts[in.args[0]].type;
+    const bool equality = c == ir::Cond::Eq || c == ir::Cond::Ne;
+    return equality && (t == Type::I32 || t == Type::I64) ? repeated(block, i, Op::Sub) : ir::kNone;
 }
 
 void Analysis::forward(const ir::Block& block) {

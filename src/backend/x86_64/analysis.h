@@ -68,6 +68,7 @@ class Analysis {
     bool may_defer(const ir::Inst& consumer, unsigned arg, const ir::Inst& def) const;
     void operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg);
     void operands(const ir::Block& block, u32 at, u32 consumer);
+    ir::Value repeated(const ir::Block& block, u32 i, ir::Op op) const;
     ir::Value difference(const ir::Block& block, u32 i) const;
     void hint(ir::Value v, u8 reg, u32 gen);
     u32 slot_gen(unsigned slot) const { return barrier_ + reads_[slot]; }

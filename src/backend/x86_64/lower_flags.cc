@@ -53,10 +53,6 @@ bool Lowering::lower_flags(u32 i) {
         case Op::FlagsPack: flags_pack(i); return true;
         case Op::FlagsUnpack: flags_unpack(i); return true;
         case Op::FlagsTest: flags_test(i); return true;
-        case Op::Select:
-            if (in.type != Type::Flags) return false;
-            select(i);
-            return true;
         default: return false;
     }
 }

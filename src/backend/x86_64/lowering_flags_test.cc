@@ -164,7 +164,7 @@ TEST(LoweringFlags, Slot) {
         if (s.constants) continue;
         ir::StateLayout l = layout(s.pinned);
         const u16 slot = static_cast<u16>(l.slots.size());
-        l.slots.push_back({"nzcv", Type::Flags, l.size});
+        l.slots.push_back({"word", Type::Flags, l.size});
         l.slots.push_back({"after", Type::I16, static_cast<u16>(l.size + 2)});
         l.size = static_cast<u16>(l.size + 16);
         const auto compiler = make_compiler(l, {.disabled_opts = s.disabled}, s.features);
