@@ -19,6 +19,7 @@ HostFeatures HostFeatures::detect() {
     unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
     f.cx16 =
         __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);  // Clang knows no name for this one
+    f.lahf = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LAHF_LM);
     return f;
 }
 

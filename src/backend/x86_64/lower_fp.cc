@@ -312,41 +312,6 @@ void Lowering::f_sign(u32 i) {
     defined(i, d);
 }
 
-void Lowering::f_cmp(u32 i) {
-    const Inst& in = inst(i);
-    const Type t = arg_type(in, 0);
-    if (t == Type::F16) return fp_helper(i);
-    const bool single = t == Type::F32, signaling = in.aux & 8;
-    const auto c = static_cast<ir::FpCond>(in.aux & 7);
-    Value x = arg(in, 0), y = arg(in, 1);
-    const bool swap = c == ir::FpCond::Lt || c == ir::FpCond::Le;  // y > x, y >= x are false when unordered
-    if (swap) std::swap(x, y);
-    const u8 p = use_xmm(x);
-    const Operand q = use_xsrc(y, single ? 4 : 8);
-    consume();
-    const u8 d = define_gpr(i);
-    a.xor_(r32(d), r32(d));
-    u8 e = kNoReg;
-    if (c == ir::FpCond::Eq) {
-        e = alloc_gpr(mask_of(d));
-        a.xor_(r32(e), r32(e));
-    }
-    const u32 ids[2][2][2] = {
-        {{HInst::kIdUcomisd, HInst::kIdVucomisd}, {HInst::kIdUcomiss, HInst::kIdVucomiss}},
-        {{HInst::kIdComisd, HInst::kIdVcomisd}, {HInst::kIdComiss, HInst::kIdVcomiss}}};
-    a.emit(ids[signaling][single][cpu_.avx], xr(p), q);
-    switch (c) {
-        case ir::FpCond::Lt: a.seta(r8(d)); break;
-        case ir::FpCond::Le: a.setae(r8(d)); break;
-        case ir::FpCond::Unordered: a.setp(r8(d)); break;
-        case ir::FpCond::Eq:
-            a.setnp(r8(e));
-            a.cmove(r32(d), r32(e));
-            break;
-    }
-    defined(i, d);
-}
-
 void Lowering::f_round(u32 i) {
     const Inst& in = inst(i);
     const Round r = ir::fp_round(in.aux);

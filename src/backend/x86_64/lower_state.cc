@@ -60,7 +60,7 @@ void Lowering::set_state(u32 i) {
 // Bits of the value that consumers may look at: more than its type has if it is the low part of something.
 unsigned Lowering::full_width(Value v) const {
     const Inst& in = inst(v);
-    if (in.op == Op::GetState) return ir::width(layout_.slots[in.imm].type);
+    if (in.op == Op::GetState) return slot_bits(layout_.slots[in.imm].type);
     return in.op == Op::Const || is_vec(v) ? std::max(64u, ir::width(in.type)) : ir::width(in.type);
 }
 
@@ -87,7 +87,7 @@ void Lowering::set_pinned(unsigned, u8 reg, Value v) {
 
 void Lowering::set_home(unsigned slot, Value v) {
     const ir::StateSlot& s = layout_.slots[slot];
-    const unsigned bits = ir::width(s.type) < 8 ? 8 : ir::width(s.type);
+    const unsigned bits = slot_bits(s.type);
     const Value old = home_val_[slot];
     if (old == v && loc_[v].home == static_cast<i16>(slot)) return consume();
     if (old != kNone && loc_[old].home == static_cast<i16>(slot)) {

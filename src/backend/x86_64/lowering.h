@@ -49,7 +49,8 @@ class Lowering final : public Compiler {
         FToInt,
         IntToF,
         U64ToF,
-        Unbox
+        Unbox,
+        NotEqual  ///< clears the host's Z
     };
     struct Cold {
         ColdKind kind;
@@ -184,7 +185,6 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
-    Cc flags_condition(Value cond, u32* start);
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
@@ -192,6 +192,54 @@ class Lowering final : public Compiler {
     Cc compare_values(ir::Cond c, Value x, Value y, unsigned bits, u32* start);
     Cc test_and(ir::Cond c, Value conj, u32* start);
     Cc condition(Value cond, u32* start);
+
+    // --- lower_flags.cc
+    /// A host instruction that makes flags; its carry is C or, `inverted`, the opposite.
+    struct FlagsOp {
+        u32 id = 0;
+        Operand x{}, y{};
+        u8 carry = kNoReg;  ///< i1 to put into the host's carry first
+        bool inverted = false;
+    };
+    bool lower_flags(u32 i);
+    bool no_carry_in(const Inst& in) const;
+    FlagsOp prepare_flags(Value f);
+    FlagsOp prepare_logic(Value x, unsigned bits);
+    void emit_flags(const FlagsOp& o);
+    void flags_to_word(bool inverted, u32 keep);
+    void flags_of(u32 i);
+    template <class F>
+    Value soon_after(u32 i, F match) const;
+    bool same_sum(const Inst& value, const Inst& flags) const;
+    Value value_of_flags(u32 i) const;
+    bool value_with_flags(u32 i);
+    void arithmetic_with_flags(u32 i, Value value, Value flags);
+    void count_uses_now(Value j);
+    void skip_made(u32 i);
+    void flags_fcmp(u32 i);
+    void fcmp_to_word();
+    void flags_pack(u32 i);
+    bool is_const_flags(Value v) const;
+    u64 const_flags(Value v) const;
+    void flags_unpack(u32 i);
+    void flags_test(u32 i);
+    Cc flags_condition(Value cond, u32* start);
+    void test_word_bit(Value f, u32 bit);
+    Cc word_condition(ir::FlagCond c, Value f, u32* start);
+
+    // --- lower_fcmp.cc
+    struct FcmpOp {
+        u32 id = 0;
+        u8 x = kNoReg;
+        Operand y{};
+    };
+    bool native_fcmp(const Inst& in) const;
+    FcmpOp prepare_fcmp(const Inst& in, bool swap);
+    void emit_fcmp(const FcmpOp& o) { a.emit(o.id, xr(o.x), o.y); }
+    void f_cmp(u32 i);
+    Cc ordered_equal(u32* start);
+    Cc fcmp_condition(Value cmp, u32* start);
+    Cc fcmp_flag_condition(ir::FlagCond c, Value f, u32* start);
 
     // --- lower_memory.cc
     bool lower_memory(u32 i);
@@ -251,7 +299,6 @@ class Lowering final : public Compiler {
     void fma(u32 i);
     void f_minmax(u32 i, bool max);
     void f_sign(u32 i);
-    void f_cmp(u32 i);
     void f_class(u32 i);
     void f_round(u32 i);
     void f_to_int(u32 i);
@@ -282,7 +329,6 @@ class Lowering final : public Compiler {
     void make_v128(u32 i);
     void wide_helper(u32 i);
     void half128(u32 i);
-    void flags_word(u8 r, bool pack);
 
     const ir::StateLayout& layout_;
     PinMap all_pins_;  ///< as every block border has them
