@@ -161,8 +161,9 @@ bool Lowering::lower_vec(u32 i) {
         case Op::Nop: return true;
         default: break;
     }
+    if (in.type == Type::V128 && lower_vector(i)) return true;
     const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest,
-               vec = in.op >= Op::VAdd && in.op <= Op::VFDiv;
+               vec = in.op >= Op::VAdd && in.op <= Op::VBfMatMul;
     const bool wide = in.type == Type::I128 || in.type == Type::V128 ||
                       (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
     if (!flags && !vec && !(wide && ir::is_eval_int(in.op))) return false;

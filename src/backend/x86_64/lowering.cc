@@ -18,7 +18,7 @@ Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options,
       cpu_(features),
       an_(layout_, pins_, options.disabled_opts) {
     if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
-    if (!on(JitOpt::Avx)) cpu_.avx = false;
+    if (!on(JitOpt::Avx)) cpu_.drop_avx();
     if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
 }
 

@@ -4,8 +4,11 @@
 // define = register for the result.
 #pragma once
 
+#include <optional>
+
 #include "backend/x86_64/analysis.h"
 #include "backend/x86_64/emitter.h"
+#include "backend/x86_64/vec_ops.h"
 #include "backend/x86_64/x86_64.h"
 
 namespace vm::backend::x86_64 {
@@ -280,6 +283,56 @@ class Lowering final : public Compiler {
     void make_v128(u32 i);
     void wide_helper(u32 i);
     void half128(u32 i);
+
+    // --- vec_emit.cc: what the lowering of vector operations is written with
+    Operand use_vsrc(Value v);
+    Operand use_vmem(Value v);
+    static u8 reg_of(const Operand& o) { return o.isReg() ? static_cast<u8>(o.id() + kXmm0) : kNoReg; }
+    void v1(HostOp o, u8 d, const Operand& x);
+    void v1(HostOp o, u8 d, const Operand& x, u32 imm);
+    void v2(HostOp o, u8 d, u8 x, const Operand& y);
+    void v2(HostOp o, u8 d, u8 x, u8 y) { v2(o, d, x, xr(y)); }
+    void v2(HostOp o, u8 d, u8 x, const Operand& y, u32 imm);
+    void vshift(HostOp o, u8 d, u8 x, u32 n);
+    void vload(u8 d, const Operand& x);
+    void vzero(u8 d);
+    u8 vdefine(u32 i, u8 x, const Operand& y, bool commutes);
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y);
+    void vresult(u32 i, HostOp o, u8 x, u8 y) { vresult(i, o, x, xr(y)); }
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
+    void vresult1(u32 i, HostOp o, const Operand& x);
+    void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
+    void vec_binary(u32 i, HostOp o);
+    void vec_unary(u32 i, HostOp o);
+    u8 vec_mask_select(u8 mask, u8 x, u8 y);
+    void vternary(u8 d, u8 y, const Operand& z, u8 table);
+    std::optional<std::array<u64, 2>> const128(Value v) const;
+    bool lower_vector(u32 i);
+
+    // --- lower_vec_int.cc
+    bool lower_vec_int(u32 i);
+    void vec_mul8(u32 i);
+    void vec_mul64(u32 i);
+    void vec_greater_u(u32 i);
+    void vec_minmax64(u32 i);
+    void vec_abs64(u32 i);
+    void vec_avg32(u32 i);
+    void vec_select(u32 i);
+    void vec_sat_signed(u32 i);
+    void vec_sat_unsigned(u32 i);
+
+    // --- lower_vec_shift.cc
+    bool lower_vec_shift(u32 i);
+    void vec_shift_imm(u32 i, Op op, unsigned n);
+    void vec_shift8(u32 i, Op op, unsigned n);
+    void vec_ashr64(u32 i, u8 x, unsigned n);
+    bool vec_shift_const(u32 i);
+    void vec_round_shift(u32 i, unsigned n);
+    bool vec_shift_var(u32 i);
+    void vec_shift_var8(u32 i);
+    void vec_shift_var16(u32 i);
+    u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
 
     const ir::StateLayout& layout_;
     PinMap all_pins_;  ///< as every block border has them
