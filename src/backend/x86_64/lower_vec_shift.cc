@@ -228,7 +228,6 @@ u8 Lowering::vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, 
 void Lowering::vec_shift_var16(u32 i) {
     const Inst& in = inst(i);
     const bool is_signed = in.op == Op::VShiftS;
-    const i32 wide = static_cast<i32>(offsetof(VcpuState, wide));
     const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
     consume();
     const u8 t = alloc_xmm();
@@ -237,21 +236,20 @@ void Lowering::vec_shift_var16(u32 i) {
             vload(t, k == 0 ? x : y);
             if (half) v1(hop::pshufd, t, xr(t), 0xee);
             v1(is_signed ? hop::pmovsxwd : hop::pmovzxwd, t, xr(t));
-            a.vmovaps(state_mem(wide + static_cast<i32>(32 * half + 16 * k), 16), xr(t));
+            store_wide(2 * half + k, t);
         }
     }
     locked_ &= ~mask_of(t);
     u8 r = kNoReg;
     for (unsigned half = 0; half < 2; half++) {
-        const i32 at = wide + static_cast<i32>(32 * half);
-        r = vec_shift_lanes(state_mem(at, 16), state_mem(at + 16, 16), 2, is_signed, in.aux & ir::kVRound);
+        r = vec_shift_lanes(wide_mem(2 * half), wide_mem(2 * half + 1), 2, is_signed, in.aux & ir::kVRound);
         v2(hop::pshufb, r, r, constant(VecConst::EvenWords));
         if (half) break;
-        a.vmovaps(state_mem(wide, 16), xr(r));
+        store_wide(0, r);
         locked_ &= ~mask_of(r);
     }
     const u8 low = alloc_xmm();
-    a.vmovaps(xr(low), state_mem(wide, 16));
+    vload(low, wide_mem(0));
     vresult(i, hop::punpcklqdq, low, r);
 }
 

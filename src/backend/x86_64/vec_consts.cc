@@ -82,8 +82,16 @@ void init_vec_consts(VcpuState& s) {
     f.table(VecConst::NibbleCount, [](u8 k) { return std::popcount(k); });
     f.table(VecConst::NibbleReverse, [](u8 k) { return reversed(k); });
     f.table(VecConst::NibbleReverse4, [](u8 k) { return reversed(k) << 4; });
-    f.table(VecConst::NibbleClz, [](u8 k) { return std::countl_zero(k) - 4; });
-    f.table(VecConst::NibbleClz8, [](u8 k) { return k == 0 ? 8 : std::countl_zero(k) - 4; });
+    f.table(VecConst::NibbleClz, [](u8 k) { return std::countl_zero(k); });
+    f.table(VecConst::NibbleClzHigh, [](u8 k) { return k == 0 ? 8 : std::countl_zero(k) - 4; });
+    f.splat(VecConst::Word0010, 0x0010001000100010);
+    for (unsigned lane = 0; lane < 3; lane++) {
+        const auto even = [lane](u8 k) { return (k >> lane) * (2 << lane) + (k & ((1 << lane) - 1)); };
+        f.table(
+            VecConst::Uzp1Low, [&](u8 k) { return k < 8 ? even(k) : 0x80; }, lane);
+        f.table(
+            VecConst::Uzp2Low, [&](u8 k) { return k < 8 ? even(k) + (1 << lane) : 0x80; }, lane);
+    }
     f.table(VecConst::PowerLow, [](u8 k) { return k < 8 ? 1 << k : 0; });
     f.table(VecConst::PowerHigh, [](u8 k) { return k < 8 ? 0 : 1 << (k - 8); });
     const auto words = [&](VecConst c, u32 w) { f.splat(c, u64{w} << 32 | w); };

@@ -39,10 +39,13 @@ enum class VecConst : u8 {
     NibbleCount,     ///< set bits of 0..15
     NibbleReverse,   ///< bits of 0..15 reversed, in the low nibble
     NibbleReverse4,  ///< … in the high nibble
-    NibbleClz,       ///< leading zeros of 0..15 as a nibble
-    NibbleClz8,      ///< of the byte whose high nibble it is; 8 for 0
-    PowerLow,        ///< 2^k for k = 0..7, then 0: low bytes of 2^k, k = 0..15
-    PowerHigh,       ///< high bytes
+    NibbleClz,       ///< leading zeros of a byte by its low nibble, the high one being 0
+    NibbleClzHigh,   ///< … by its high nibble; 8 for 0
+    Word0010,
+    Uzp1Low,  ///< + log2 of the lane's bytes (0..2): pshufb of even lanes to the lower half, upper half 0
+    Uzp2Low = Uzp1Low + 3,   ///< … of odd lanes
+    PowerLow = Uzp2Low + 3,  ///< 2^k for k = 0..7, then 0: low bytes of 2^k, k = 0..15
+    PowerHigh,               ///< high bytes
     Sha1K0,
     Sha1K1,
     Sha1K2,

@@ -7,11 +7,16 @@
 
 namespace vm::backend::x86_64 {
 
+/// SSE instructions take aligned memory only.
+bool Lowering::aligned_enough(const x86::Mem& m) const {
+    return cpu_.avx || (m.offset() + kStateBias) % 16 == 0;
+}
+
 // A 128-bit operand that is read once: a register, or memory if it is not needed again.
 Operand Lowering::use_vsrc(Value v) {
     if (in_xmm(v) == kNoReg && in_memory(v) && uses_left(v) == 1 && memory_bytes(v) == 16) {
         const x86::Mem m = memory_of(v, 16);
-        if (cpu_.avx || (m.offset() + kStateBias) % 16 == 0) return m;
+        if (aligned_enough(m)) return m;
     }
     return xr(use_xmm(v));
 }
@@ -23,8 +28,7 @@ Operand Lowering::use_vmem(Value v) {
         locked_ |= mask_of(r);
         return xr(r);
     }
-    const auto usable = [&] { return cpu_.avx || (memory_of(v, 16).offset() + kStateBias) % 16 == 0; };
-    if (!in_memory(v) || !usable()) {
+    if (!in_memory(v) || !aligned_enough(memory_of(v, 16))) {
         const u8 x = use_xmm(v);
         if (loc_[v].spill < 0) save(v, x);
         drop_reg(x);
@@ -84,6 +88,11 @@ void Lowering::vload(u8 d, const Operand& x) {
 }
 
 void Lowering::vzero(u8 d) { v2(hop::pxor, d, d, d); }
+
+/// `r` to operand place k of helpers.
+void Lowering::store_wide(unsigned k, u8 r) {
+    a.emit(cpu_.avx ? HInst::kIdVmovaps : HInst::kIdMovaps, wide_mem(k), xr(r));
+}
 
 // Register for the result of an instruction that reads x and y last.
 u8 Lowering::vdefine(u32 i, u8 x, const Operand& y, bool commutes) {
@@ -169,7 +178,8 @@ std::optional<std::array<u64, 2>> Lowering::const128(Value v) const {
 
 bool Lowering::lower_vector(u32 i) {
     if (!cpu_.sse42) return false;
-    return lower_vec_int(i) || lower_vec_shift(i);
+    return lower_vec_int(i) || lower_vec_shift(i) || lower_vec_shuffle(i) || lower_vec_wide(i) ||
+           lower_vec_crypto(i);
 }
 
 }  // namespace vm::backend::x86_64

@@ -11,6 +11,12 @@ struct HostOp {
     bool commutes = false;
 };
 
+/// Place of operand k among the operands of helpers (3: the result). Within one instruction also free for
+/// vectors that find no register.
+inline x86::Mem wide_mem(unsigned k) {
+    return state_mem(static_cast<i32>(offsetof(VcpuState, wide)) + static_cast<i32>(16 * k), 16);
+}
+
 namespace hop {
 inline constexpr HostOp paddb{HInst::kIdVpaddb, HInst::kIdPaddb, true};
 inline constexpr HostOp paddw{HInst::kIdVpaddw, HInst::kIdPaddw, true};
