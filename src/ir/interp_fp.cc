@@ -137,7 +137,7 @@ u64 scalar(const Inst& in, Type xtype, u64 x, u64 y, u64 z, FpEnv& fp) {
 
 u128 interp_fp(const Inst& in, Type xtype, u128 x, u128 y, u128 z, FpEnv& fp) {
     if (in.op == Op::IntToF) return int_to_float(in, xtype, static_cast<u64>(x), fp);
-    if (in.op < Op::VFAdd || in.op > Op::VFDiv) {
+    if (in.op < Op::VFAdd || in.op > Op::VBfMatMul) {
         return scalar(in, xtype, static_cast<u64>(x), static_cast<u64>(y), static_cast<u64>(z), fp);
     }
     const unsigned lane = width(in.mtype);

@@ -18,7 +18,8 @@ u128 interp_fp(const Inst& in, Type xtype, u128 x, u128 y, u128 z, FpEnv& fp);
 
 /// True for the ops that interp_fp evaluates.
 constexpr bool is_interp_fp(Op op) {
-    return (op >= Op::FAdd && op <= Op::NanUnbox) || (op >= Op::VFAdd && op <= Op::VFDiv);
+    return (op >= Op::FAdd && op <= Op::NanUnbox) || (op >= Op::VFAdd && op <= Op::VBfMatMul) ||
+           op == Op::FlagsFCmp;
 }
 
 }  // namespace vm::ir

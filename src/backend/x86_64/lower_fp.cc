@@ -15,11 +15,26 @@ namespace vm::backend::x86_64 {
 using ir::FpSem;
 using ir::Round;
 
+namespace {
+// What no host instruction does by itself: flushing as Arm does, default NaNs, fixed point, and the ops that
+// are an instruction of Arm's.
+bool soft_only(const Inst& in) {
+    if (in.op >= Op::FToBf16 && in.op <= Op::FRoundInt) return true;
+    if (in.op < Op::FAdd || in.op > Op::FRoundInt || !(ir::effects(in.op) & ir::kEffectFP)) return false;
+    if (in.aux & ir::kFpFlush) return true;
+    if (in.op == Op::FCmp) return false;
+    const bool fixed = in.op == Op::FToInt || in.op == Op::IntToF;
+    return ir::fp_sem(in.aux) == FpSem::ArmDn || ir::fp_round(in.aux) == Round::Odd ||
+           (fixed && ir::fp_fraction_bits(in.aux) != 0);
+}
+}  // namespace
+
 bool Lowering::lower_fp(u32 i) {
     const Inst& in = inst(i);
     // Other guests' rules may let the payload of a NaN through.
     if ((ir::info(in.op).effects & ir::kEffectFP) && ir::fp_sem(in.aux) != FpSem::RiscV)
         for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
+    if (soft_only(in)) return fp_helper(i), true;
     switch (in.op) {
         case Op::FAdd: f_arith(i, 0); return true;
         case Op::FSub: f_arith(i, 1); return true;

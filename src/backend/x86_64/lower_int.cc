@@ -7,6 +7,7 @@ namespace vm::backend::x86_64 {
 bool Lowering::lower_int(u32 i) {
     const Inst& in = inst(i);
     if (in.op == Op::Select && is_vec(i)) return select_xmm(i), true;
+    if (in.op == Op::Select && (in.type == Type::Flags || in.type == Type::F16)) return select(i), true;
     if (in.op == Op::Icmp && ir::width(arg_type(in, 0)) <= 64) return icmp(i), true;
     if (!is_gpr_type(in.type) || (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) > 64)) return false;
     const bool narrow = in.type == Type::I8 || in.type == Type::I16 || in.type == Type::I1;

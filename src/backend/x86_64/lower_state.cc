@@ -155,6 +155,8 @@ void Lowering::misc_state(u32 i) {
     const i32 scratch = static_cast<i32>(offsetof(VcpuState, scratch));
     const x86::Mem mxcsr = state_mem(scratch + 16, 4);
     const i32 rounding = static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, rounding));
+    const x86::Mem input_denormal =
+        state_mem(static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, input_denormal)), 1);
     clean_insn_ = false;
     switch (in.op) {
         case Op::Icount: a.add(VM_STATE(icount, 8), static_cast<i32>(in.imm)); return;
@@ -192,12 +194,16 @@ void Lowering::misc_state(u32 i) {
             a.mov(r32(d), mxcsr);
             a.and_(r32(d), 0x3f);
             a.movzx(r32(d), table_byte(Const::GuestFlags, d));
+            a.or_(r8(d), input_denormal);
             return defined(i, d);
         }
         case Op::FpSetFlags: {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
+            a.mov(r32(t), r32(v));
+            a.and_(r32(t), ir::kInputDenormal);
+            a.mov(input_denormal, r8(t));
             a.mov(r32(t), r32(v));
             a.and_(r32(t), 0x1f);
             a.movzx(r32(t), table_byte(Const::HostFlags, t));

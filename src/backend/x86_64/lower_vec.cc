@@ -154,7 +154,7 @@ bool Lowering::lower_vec(u32 i) {
             consume();
             const u8 d = define_gpr(i, mask_of(s));
             if (d != s) a.mov(r32(d), r32(s));
-            in.op == Op::FlagsPack ? a.shr(r32(d), 28) : a.shl(r32(d), 28);
+            flags_word(d, in.op == Op::FlagsPack);
             defined(i, d);
             return true;
         }
@@ -185,17 +185,46 @@ void Lowering::make_v128(u32 i) {
     defined(i, d);
 }
 
-// Flags are bits 3 N, 2 Z, 1 C, 0 V: bit f of a 16-bit truth table says whether the condition holds.
+// Between NZCV in bits 31..28 and the word that flags are: bit 15 N, 14 Z, 8 C, 0 V. Multiplied, the bits are
+// wherever the factor's bits take them, without carries; those in the way are arbitrary in the word.
+void Lowering::flags_word(u8 r, bool pack) {
+    if (pack) {
+        a.shr(r32(r), 28);
+        a.imul(r32(r), r32(r), 1 << 12 | 1 << 7 | 1);
+    } else {
+        a.and_(r32(r), 0xc101);
+        a.imul(r32(r), r32(r), 1 << 28 | 1 << 21 | 1 << 16);
+        a.and_(r32(r), static_cast<i32>(0xf0000000));
+    }
+}
+
+// A test of the bits of flags word f; where N and V are compared, of a copy with N in V's place.
 Cc Lowering::flags_condition(Value cond, u32* start) {
     const Inst& in = inst(cond);
-    u32 table = 0;
-    for (u8 f = 0; f < 16; f++) table |= u32{ir::flag_cond(static_cast<ir::FlagCond>(in.aux), {f})} << f;
+    const auto c = static_cast<ir::FlagCond>(in.aux);
+    constexpr i32 kN = 0x8000, kZ = 0x4000, kC = 0x100, kV = 1;
+    constexpr i32 kTested[] = {kZ, kZ, kC, kC, kN, kN, kV, kV, kC, kC, kV, kV, kV | kZ, kV | kZ};
     const u8 f = use_gpr(arg(in, 0));
-    const u8 t = alloc_gpr();
-    a.mov(r32(t), table);
+    const bool holds_if_zero =
+        c >= ir::FlagCond::Hi ? c == ir::FlagCond::Ge || c == ir::FlagCond::Gt : (in.aux & 1) != 0;
+    u8 t = f;
+    if (c >= ir::FlagCond::Hi) {
+        t = alloc_gpr();
+        a.movzx(r32(t), r16(f));
+    }
+    if (c == ir::FlagCond::Hi || c == ir::FlagCond::Ls) {
+        a.and_(r32(t), kZ | kC);
+        *start = a.pos();
+        a.cmp(r32(t), kC);
+        return c == ir::FlagCond::Hi ? Cc::E : Cc::Ne;
+    }
+    if (c >= ir::FlagCond::Ge) {
+        a.shr(r32(t), 15);
+        a.xor_(r32(t), r32(f));
+    }
     *start = a.pos();
-    a.bt(r32(t), r32(f));
-    return Cc::B;
+    a.test(r32(t), kTested[in.aux]);
+    return holds_if_zero ? Cc::E : Cc::Ne;
 }
 
 }  // namespace vm::backend::x86_64

@@ -283,6 +283,7 @@ class Lowering final : public Compiler {
     void make_v128(u32 i);
     void wide_helper(u32 i);
     void half128(u32 i);
+    void flags_word(u8 r, bool pack);
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);
