@@ -18,6 +18,9 @@ inline constexpr u16 kFpcrOffset = 264;
 /// 16 bytes; FPSR.QC is set if any bit is.
 inline constexpr u16 kQcOffset = 272;
 inline constexpr u16 kTpidrOffset = 288;  ///< TPIDR_EL0
+/// u8: bits (1 << Key) of the address keys that the program has switched off (PR_PAC_SET_ENABLED_KEYS): their
+/// instructions do nothing, as with SCTLR_EL1.EnIA … EnDB clear. A part of the mode.
+inline constexpr u16 kKeysOffOffset = 296;
 /// Pointer authentication keys, 16 bytes each, the low half (APxxKeyLo) first.
 enum Key : u8 { kKeyIa, kKeyIb, kKeyDa, kKeyDb, kKeyGa, kKeyCount };
 inline constexpr u16 kKeysOffset = 304;
@@ -25,6 +28,10 @@ constexpr u16 key_offset(Key k) { return static_cast<u16>(kKeysOffset + 16 * k);
 /// v0 … v31, 16 bytes each.
 constexpr u16 v_offset(unsigned n) { return static_cast<u16>(384 + 16 * n); }
 inline constexpr u16 kStateBytes = v_offset(32);
+
+/// MIDR_EL1, which programs read and /proc/cpuinfo prints: implementer 0 ("reserved for software use"), a
+/// part of our own.
+inline constexpr u64 kMidr = 0xf << 16 | 0x76d << 4;
 
 // ---- FPCR and FPSR (Arm ARM, C5.2.8 and C5.2.9)
 
