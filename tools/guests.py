@@ -1,5 +1,6 @@
 """The guests, as tools/guests/*.conf describe them, for scripts in Python."""
 import dataclasses
+import functools
 import pathlib
 import re
 import subprocess
@@ -42,6 +43,7 @@ def read(file):
 ALL = {g.name: g for g in map(read, sorted((ROOT / "tools/guests").glob("*.conf"), reverse=True))}
 
 
+@functools.cache
 def sysroot(arch, *args):
     """The directory of a Debian sysroot, made if it is not there."""
     return subprocess.run([ROOT / "tools/sysroot.sh", arch, *args], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -53,6 +55,12 @@ def add_option(parser):
 
 def chosen(args):
     return [g for g in ALL.values() if not args.guest or g.name in args.guest]
+
+
+def long_sysroots(args):
+    """Makes those of the chosen guests and this machine's own, while the environment is still the user's."""
+    for arch in ["amd64", *(g.name for g in chosen(args))]:
+        sysroot(arch, "--long")
 
 
 def record(suite, guest, passed, failed, detail=""):
