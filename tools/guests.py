@@ -13,6 +13,7 @@ LINE = re.compile(r"guest_(\w+)='([^']*)'")
 class Guest:
     name: str       # as `vm` and Debian call it
     title: str      # as people call it
+    table: str      # what its instruction table, and what is made from it, is called by
     triple: str     # of its compiler, and Debian's directory of its libraries
     qemu: str       # QEMU's program for it
     qemu_cpu: str   # with every extension that QEMU knows
