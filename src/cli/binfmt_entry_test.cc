@@ -5,7 +5,7 @@
 namespace vm::cli {
 namespace {
 
-const BinfmtIsa& riscv64() { return binfmt_isas()[0]; }
+const GuestKind& riscv64() { return *find_guest_kind("riscv64"); }
 
 TEST(Binfmt, WritesARule) {
     const auto line = register_line(riscv64(), "/usr/bin/vm-user", "FPO");

@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "frontend/guest_isa.h"
+#include "linux/elf.h"
 #include "linux/vdso.h"
 
 namespace vm::linux {
@@ -18,15 +19,13 @@ struct SigInfo;
 
 /// Guest ABI description. Slots are byte offsets into the guest area.
 struct Abi {
-    std::string_view name;      ///< "riscv64", also uname's machine
-    u16 elf_machine;            ///< EM_RISCV …
-    u16 arg_offset[6];          ///< system-call arguments
-    u16 nr_offset;              ///< system-call number
-    u16 ret_offset;             ///< result
-    u16 sp_offset, tls_offset;  ///< stack pointer, thread pointer
-    u8 syscall_insn_bytes;      ///< to step back for a restart
-    u64 page_size;
-    u64 task_size;                                              ///< first address beyond user space
+    std::string_view name;                                      ///< "riscv64", also uname's machine
+    ElfTarget elf;                                              ///< what its programs are
+    u16 arg_offset[6];                                          ///< system-call arguments
+    u16 nr_offset;                                              ///< system-call number
+    u16 ret_offset;                                             ///< result
+    u16 sp_offset, tls_offset;                                  ///< stack pointer, thread pointer
+    u8 syscall_insn_bytes;                                      ///< to step back for a restart
     u64 (*hwcap)(const frontend::GuestIsa& isa, u64 features);  ///< AT_HWCAP for a CPU with `features`
     std::string_view platform;                                  ///< AT_PLATFORM or empty
     /// Number → index into the generic system-call table (linux/syscalls.def), or -1.

@@ -61,15 +61,15 @@ std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) 
 
 const Abi kRiscv64Abi{
     .name = "riscv64",
-    .elf_machine = kEmRiscv,
+    .elf = {.machine = kEmRiscv,
+            .page_size = 4096,
+            .task_size = u64{1} << 38},  // sv39: half of it is user space
     .arg_offset = {x(10), x(11), x(12), x(13), x(14), x(15)},
     .nr_offset = x(17),
     .ret_offset = x(10),
     .sp_offset = x(2),
     .tls_offset = x(4),
     .syscall_insn_bytes = 4,
-    .page_size = 4096,
-    .task_size = u64{1} << 38,  // sv39: half of 39 bits is user space
     .hwcap = hwcap,
     .platform = {},
     .syscall_index = syscall_index,

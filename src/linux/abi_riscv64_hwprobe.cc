@@ -48,7 +48,7 @@ std::optional<u64> riscv64_hwprobe(const frontend::GuestIsa& isa, i64 key, u64 f
         case kCpuperf0:
         case kMisalignedScalar: return kFast;
         case kZicbozBlock: return has(isa, "zicboz", features) ? kZicbozBytes : 0;
-        case kHighestAddress: return kRiscv64Abi.task_size - 1;
+        case kHighestAddress: return kRiscv64Abi.elf.task_size - 1;
         case kTimeFreq: return kTimeHz;
         default: return std::nullopt;
     }

@@ -263,7 +263,7 @@ bool write_core(Thread& t, CoreFile& file, const Notes& notes, const std::vector
     e.e_ident[EI_DATA] = ELFDATA2LSB;
     e.e_ident[EI_VERSION] = EV_CURRENT;
     e.e_type = ET_CORE;
-    e.e_machine = t.abi().elf_machine;
+    e.e_machine = t.abi().elf.machine;
     e.e_version = EV_CURRENT;
     e.e_phoff = sizeof e;
     e.e_flags = t.abi().vdso->elf_flags;

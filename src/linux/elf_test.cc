@@ -11,6 +11,7 @@ namespace vm::linux {
 namespace {
 
 constexpr u64 kTask = u64{1} << 38;
+constexpr ElfTarget kRiscv{kEmRiscv, 4096, kTask};
 
 struct Image {
     std::vector<u8> bytes = std::vector<u8>(0x3000);
@@ -54,7 +55,7 @@ struct Image {
 Result<Elf> parse(const std::vector<u8>& bytes) {
     const int fd = ::memfd_create("elf", MFD_CLOEXEC);
     EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-    auto r = parse_elf(fd, "prog", kEmRiscv, 4096, kTask);
+    auto r = parse_elf(fd, "prog", {&kRiscv, 1});
     ::close(fd);
     return r;
 }
@@ -87,7 +88,7 @@ TEST(Elf, SaysWhatIsWrong) {
     EXPECT_EQ(changed([](Image& i) { i.bytes[5] = 2; }),
               "prog: is a big-endian program; only little-endian ones can be run");
     EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, kEmAarch64); }),
-              "prog: is a aarch64 program; this version runs riscv64 programs");
+              "prog: is an aarch64 program; this version runs riscv64 programs");
     EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, host_machine()); }).find("start it directly") !=
                   std::string::npos,
               host_machine() != kEmRiscv);
@@ -181,13 +182,13 @@ TEST(Elf, Shebang) {
 }
 
 TEST(Elf, DescribesFiles) {
-    auto self = describe_elf("/proc/self/exe");
+    auto self = describe_elf("/proc/self/exe", {&kRiscv, 1});
     ASSERT_TRUE(self);
     EXPECT_TRUE(self->is_64);
     EXPECT_EQ(self->machine, host_machine());
-    EXPECT_EQ(describe_elf("/nonexistent").error().kind, ErrorKind::NotFound);
-    EXPECT_EQ(describe_elf("/").error().message, "/: is a directory, not a program");
-    EXPECT_EQ(describe_elf("/dev/null").error().kind, ErrorKind::NotExecutable);
+    EXPECT_EQ(describe_elf("/nonexistent", {&kRiscv, 1}).error().kind, ErrorKind::NotFound);
+    EXPECT_EQ(describe_elf("/", {&kRiscv, 1}).error().message, "/: is a directory, not a program");
+    EXPECT_EQ(describe_elf("/dev/null", {&kRiscv, 1}).error().kind, ErrorKind::NotExecutable);
 }
 
 }  // namespace

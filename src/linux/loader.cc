@@ -12,12 +12,10 @@
 #include <climits>
 #include <cstdlib>
 #include <system_error>
-#include <utility>
 
 #include "base/format.h"
 #include "linux/elf.h"
 #include "linux/process.h"
-#include "linux/program.h"
 #include "linux/stack.h"
 #include "osal/guarded.h"
 
@@ -136,11 +134,14 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
         int fd;
         ~Closer() { ::close(fd); }
     } closer{fd};
-    auto e = parse_elf(fd, path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
+    auto e = parse_elf(fd, path, elf_targets(p.guests()));
+    if (e && e->machine != p.abi().elf.machine)
+        e = fail(ErrorKind::NotExecutable,
+                 fmt::format("{}: is {} program", path, with_article(machine_name(e->machine))));
     if (!e) {
         return fail(e.error().kind,
-                    fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of a {} system",
-                                name, e.error().message, p.abi().name),
+                    fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of {} system",
+                                name, e.error().message, with_article(std::string(p.abi().name))),
                     e.error().os_errno);
     }
     const u64 span = align_up(e->high, p.mm().page_size()) - align_down(e->low, p.mm().page_size());
@@ -195,22 +196,18 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
 
 }  // namespace
 
-Result<void> load_program(Process& p) {
+Result<void> load_program(Process& p, const Program& prog, const Elf& elf) {
     RunOptions& o = p.options_;
-    auto prog = open_program(p, o.program, o.argv, std::exchange(o.program_fd, -1));
-    if (!prog) return std::unexpected(prog.error());
-    o.argv = prog->argv;
-    const std::string& name = prog->path;
+    o.argv = prog.argv;
+    const std::string& name = prog.path;
     AddressSpace& mm = p.mm();
-    auto elf = parse_elf(prog->fd, name, p.abi().elf_machine, mm.page_size(), mm.task_size());
-    if (!elf) return std::unexpected(elf.error());
 
-    auto bias = map_elf(mm, prog->fd, *elf, mm.layout().pie_base, name);
+    auto bias = map_elf(mm, prog.fd, elf, mm.layout().pie_base, name);
     if (!bias) return std::unexpected(bias.error());
-    p.brk_start = align_up(elf->high + *bias, mm.page_size());
+    p.brk_start = align_up(elf.high + *bias, mm.page_size());
     mm.set_brk(p.brk_start);
-    p.entry = elf->entry + *bias;
-    for (const ElfSegment& s : elf->loads) {
+    p.entry = elf.entry + *bias;
+    for (const ElfSegment& s : elf.loads) {
         if (s.flags & kPfW) {
             if (!p.data_start) p.data_start = s.vaddr + *bias;
             p.data_end = s.vaddr + s.filesz + *bias;
@@ -220,22 +217,22 @@ Result<void> load_program(Process& p) {
         p.code_end = s.vaddr + s.filesz + *bias;
     }
     Loaded loader;
-    if (!elf->interpreter.empty()) {
-        auto l = map_interpreter(p, *elf, name);
+    if (!elf.interpreter.empty()) {
+        auto l = map_interpreter(p, elf, name);
         if (!l) return std::unexpected(l.error());
         loader = *l;
         p.entry = loader.entry;
     }
     if (auto ok = map_vdso(p); !ok) return ok;
-    if (auto ok = map_stack(p, o, *elf, *bias, loader); !ok) return ok;
+    if (auto ok = map_stack(p, o, elf, *bias, loader); !ok) return ok;
 
-    char* real = ::realpath(prog->host_path.c_str(), nullptr);
-    p.exe_path = real ? real : prog->host_path;
+    char* real = ::realpath(prog.host_path.c_str(), nullptr);
+    p.exe_path = real ? real : prog.host_path;
     const bool named = real != nullptr;
     std::free(real);
     if (!named) {  // executed by a descriptor: the file may have another name, or none any more
         char link[PATH_MAX];
-        const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", prog->fd).c_str(), link, sizeof link);
+        const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", prog.fd).c_str(), link, sizeof link);
         if (n > 0) p.exe_path.assign(link, static_cast<size_t>(n));
     }
     // The name that ps shows; execve sets it from the file name (16 bytes with the NUL).

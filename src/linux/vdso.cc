@@ -85,7 +85,7 @@ i64 answer_getcpu(AddressSpace& mm, u64 a0, u64 a1) {
 
 Result<void> map_vdso(Process& p) {
     AddressSpace& mm = p.mm();
-    const VdsoImage image = build_vdso(*p.abi().vdso, p.abi().elf_machine);
+    const VdsoImage image = build_vdso(*p.abi().vdso, p.abi().elf.machine);
     const u64 size = align_up(image.bytes.size(), mm.page_size());
     const i64 r = mm.mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0,
                           "[vdso]");

@@ -60,7 +60,7 @@ TEST(Vdso, IsAnObjectThatTheElfReaderAccepts) {
     const int fd = ::memfd_create("vdso", MFD_CLOEXEC);
     ASSERT_EQ(::write(fd, image().bytes.data(), image().bytes.size()),
               static_cast<ssize_t>(image().bytes.size()));
-    auto e = parse_elf(fd, "vdso", kEmRiscv, 4096, u64{1} << 38);
+    auto e = parse_elf(fd, "vdso", {&kRiscv64Abi.elf, 1});
     ::close(fd);
     ASSERT_TRUE(e) << e.error().message;
     EXPECT_TRUE(e->pie());

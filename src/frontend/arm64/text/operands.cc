@@ -1,0 +1,76 @@
+// Texts of operands.
+#include "frontend/arm64/a64_decode.h"
+
+namespace vm::frontend::arm64::text {
+void put_Rd(std::string& out, const Decoded&, u64) { out += "Rd"; }
+void put_Rn(std::string& out, const Decoded&, u64) { out += "Rn"; }
+void put_Rm(std::string& out, const Decoded&, u64) { out += "Rm"; }
+void put_Ra(std::string& out, const Decoded&, u64) { out += "Ra"; }
+void put_Rt(std::string& out, const Decoded&, u64) { out += "Rt"; }
+void put_Rt2(std::string& out, const Decoded&, u64) { out += "Rt2"; }
+void put_Rs(std::string& out, const Decoded&, u64) { out += "Rs"; }
+void put_RdSP(std::string& out, const Decoded&, u64) { out += "RdSP"; }
+void put_RnSP(std::string& out, const Decoded&, u64) { out += "RnSP"; }
+void put_Xd(std::string& out, const Decoded&, u64) { out += "Xd"; }
+void put_Xn(std::string& out, const Decoded&, u64) { out += "Xn"; }
+void put_Xm(std::string& out, const Decoded&, u64) { out += "Xm"; }
+void put_Xa(std::string& out, const Decoded&, u64) { out += "Xa"; }
+void put_Xt(std::string& out, const Decoded&, u64) { out += "Xt"; }
+void put_Xt2(std::string& out, const Decoded&, u64) { out += "Xt2"; }
+void put_Wd(std::string& out, const Decoded&, u64) { out += "Wd"; }
+void put_Wn(std::string& out, const Decoded&, u64) { out += "Wn"; }
+void put_Wm(std::string& out, const Decoded&, u64) { out += "Wm"; }
+void put_Wa(std::string& out, const Decoded&, u64) { out += "Wa"; }
+void put_Wt(std::string& out, const Decoded&, u64) { out += "Wt"; }
+void put_Wt2(std::string& out, const Decoded&, u64) { out += "Wt2"; }
+void put_Ws(std::string& out, const Decoded&, u64) { out += "Ws"; }
+void put_XdSP(std::string& out, const Decoded&, u64) { out += "XdSP"; }
+void put_XnSP(std::string& out, const Decoded&, u64) { out += "XnSP"; }
+void put_Rz(std::string& out, const Decoded&, u64) { out += "Rz"; }
+void put_Rz2(std::string& out, const Decoded&, u64) { out += "Rz2"; }
+void put_Rzs(std::string& out, const Decoded&, u64) { out += "Rzs"; }
+void put_Rts(std::string& out, const Decoded&, u64) { out += "Rts"; }
+void put_Addr(std::string& out, const Decoded&, u64) { out += "Addr"; }
+void put_AddrPair(std::string& out, const Decoded&, u64) { out += "AddrPair"; }
+void put_AddrReg(std::string& out, const Decoded&, u64) { out += "AddrReg"; }
+void put_Prfop(std::string& out, const Decoded&, u64) { out += "Prfop"; }
+void put_Order(std::string& out, const Decoded&, u64) { out += "Order"; }
+void put_b(std::string& out, const Decoded&, u64) { out += "b"; }
+void put_target(std::string& out, const Decoded&, u64) { out += "target"; }
+void put_page(std::string& out, const Decoded&, u64) { out += "page"; }
+void put_akey(std::string& out, const Decoded&, u64) { out += "akey"; }
+void put_XmSP(std::string& out, const Decoded&, u64) { out += "XmSP"; }
+void put_op7(std::string& out, const Decoded&, u64) { out += "op7"; }
+void put_btikind(std::string& out, const Decoded&, u64) { out += "btikind"; }
+void put_crm(std::string& out, const Decoded&, u64) { out += "crm"; }
+void put_crmimm(std::string& out, const Decoded&, u64) { out += "crmimm"; }
+void put_isb(std::string& out, const Decoded&, u64) { out += "isb"; }
+void put_crcz(std::string& out, const Decoded&, u64) { out += "crcz"; }
+void put_szsuffix(std::string& out, const Decoded&, u64) { out += "szsuffix"; }
+void put_szsigned(std::string& out, const Decoded&, u64) { out += "szsigned"; }
+void put_Rtq(std::string& out, const Decoded&, u64) { out += "Rtq"; }
+void put_AddrAuth(std::string& out, const Decoded&, u64) { out += "AddrAuth"; }
+void put_AddrS9(std::string& out, const Decoded&, u64) { out += "AddrS9"; }
+void put_rel(std::string& out, const Decoded&, u64) { out += "rel"; }
+void put_acq(std::string& out, const Decoded&, u64) { out += "acq"; }
+void put_acqrel(std::string& out, const Decoded&, u64) { out += "acqrel"; }
+void put_Rs_1(std::string& out, const Decoded&, u64) { out += "Rs_1"; }
+void put_Rt_1(std::string& out, const Decoded&, u64) { out += "Rt_1"; }
+void put_imm(std::string& out, const Decoded&, u64) { out += "imm"; }
+void put_simm(std::string& out, const Decoded&, u64) { out += "simm"; }
+void put_aimm(std::string& out, const Decoded&, u64) { out += "aimm"; }
+void put_limm(std::string& out, const Decoded&, u64) { out += "limm"; }
+void put_hw(std::string& out, const Decoded&, u64) { out += "hw"; }
+void put_immr(std::string& out, const Decoded&, u64) { out += "immr"; }
+void put_imms(std::string& out, const Decoded&, u64) { out += "imms"; }
+void put_lsb(std::string& out, const Decoded&, u64) { out += "lsb"; }
+void put_ash(std::string& out, const Decoded&, u64) { out += "ash"; }
+void put_ext(std::string& out, const Decoded&, u64) { out += "ext"; }
+void put_cond(std::string& out, const Decoded&, u64) { out += "cond"; }
+void put_nzcv(std::string& out, const Decoded&, u64) { out += "nzcv"; }
+void put_barrier(std::string& out, const Decoded&, u64) { out += "barrier"; }
+void put_sysreg(std::string& out, const Decoded&, u64) { out += "sysreg"; }
+void put_op16(std::string& out, const Decoded&, u64) { out += "op16"; }
+void put_tbit(std::string& out, const Decoded&, u64) { out += "tbit"; }
+
+}  // namespace vm::frontend::arm64::text

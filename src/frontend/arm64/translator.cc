@@ -1,0 +1,60 @@
+// Fetch, decode, dispatch; registers and what all handlers share.
+#include "frontend/arm64/translator.h"
+
+namespace vm::frontend::arm64 {
+
+void Translator::run() {
+    while (!b.terminated()) {
+        u32 bits = 0;
+        if (full()) {
+            b.jump(pc_);
+        } else if (pc_ % 4 == 0 && fetch(pc_, &bits)) {
+            translate_one(bits);
+        } else {
+            stop_unfetchable(pc_, 4);
+        }
+    }
+}
+
+void Translator::translate_one(u32 bits) {
+    const u64 pc = pc_;
+    cover(pc, 4);
+    pc_ = pc + 4;
+    const Decoded d = decode(bits, request_.features);
+    if (d.id == Insn::Invalid || !dispatch(*this, d)) b.exit(ir::ExitReason::Illegal, pc);
+}
+
+bool Translator::set_reg(unsigned r, Value v) {
+    if (r == 31) return true;
+    return set_reg_sp(r, v);
+}
+
+bool Translator::set_reg_sp(unsigned r, Value v) {
+    b.set(x_slot(r), b.type(v) == Type::I64 ? v : b.zext(Type::I64, v));
+    return true;
+}
+
+Value Translator::condition(unsigned c) {
+    if (c >= 14) return b.constant(Type::I1, 1);
+    return b.unary(Op::FlagsTest, flags(), c);
+}
+
+Value Translator::untagged(Value address) {
+    constexpr u64 kTopByteIgnored = (u64{1} << 56) - 1;
+    return request_.mode & kModeTagged ? b.and_(address, b.c64(kTopByteIgnored)) : address;
+}
+
+Value Translator::untagged_at(Value address, i64* disp) {
+    if (!(request_.mode & kModeTagged)) return address;
+    const Value at = untagged(b.add(address, b.c64(static_cast<u64>(*disp))));
+    *disp = 0;
+    return at;
+}
+
+u32 Translator::fp(Type t, ir::Round rounding, u32 extra) const {
+    const bool flush = request_.mode & (t == Type::F16 ? kModeFz16 : kModeFz);
+    return ir::fp_aux(rounding, request_.mode & kModeDn ? ir::FpSem::ArmDn : ir::FpSem::Arm,
+                      extra | (flush ? ir::kFpFlush : 0));
+}
+
+}  // namespace vm::frontend::arm64
