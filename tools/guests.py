@@ -11,8 +11,9 @@ LINE = re.compile(r"guest_(\w+)='([^']*)'")
 
 @dataclasses.dataclass(frozen=True)
 class Guest:
-    name: str       # as `vm` and Debian call it
+    name: str       # as Debian calls it
     title: str      # as people call it
+    isa: str        # as `vm` calls it
     table: str      # what its instruction table, and what is made from it, is called by
     triple: str     # of its compiler, and Debian's directory of its libraries
     qemu: str       # QEMU's program for it

@@ -85,7 +85,7 @@ if ! reason=$("$vm" binfmt install 2>&1 > "$work/install"); then
 else
     rm "$root/vm-user"  # flag F: the kernel has opened it, nobody inside needs it
     if wanted binfmt; then
-        if "$vm" binfmt status -o json | grep -q "\"by_entry\": \"vm-$guest\"" && runs_guests; then ok binfmt; else bad binfmt "$("$vm" binfmt status)"; fi
+        if "$vm" binfmt status -o json | grep -q "\"by_entry\": \"vm-$guest_isa\"" && runs_guests; then ok binfmt; else bad binfmt "$("$vm" binfmt status)"; fi
     fi
     same chroot chroot "$root" /guest.sh
     if ! wanted podman; then :

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <string>
+
+#include "frontend/arm64/arm64.h"
 
 namespace vm::fuzz::a64 {
 
@@ -42,7 +45,24 @@ u64 replicate(u64 v, unsigned bytes) {
     return out;
 }
 
+u64 fetch_word(void* word, u64, void* out, u64 size) {
+    const u64 n = std::min<u64>(size, 4);
+    std::memcpy(out, word, n);
+    return n;
+}
+
 }  // namespace
+
+bool allocated(u32 word) {
+    frontend::TranslateRequest request{.pc = kText, .max_insns = 1};
+    request.fetch = fetch_word, request.fetch_ctx = &word;
+    ir::Block block;
+    arm64::kArm64.translate(request, block);
+    const ir::Inst& end = block.insts.back();
+    const auto reason = static_cast<ir::ExitReason>(end.aux);
+    return end.op != ir::Op::Exit ||
+           (reason != ir::ExitReason::Illegal && reason != ir::ExitReason::Unsupported);
+}
 
 CaseMaker::CaseMaker(Code& code, Coverage& coverage, const Options& o, const Limits& limits,
                      const std::vector<Insn>& pool)
@@ -177,7 +197,7 @@ bool CaseMaker::draw(Insn id, Drawn* d) {
         if (!shape(&w, d)) continue;
         const auto decoded = arm64::decode(w, ~u64{0});
         if (decoded.id != id) continue;
-        d->word = w, d->id = id, d->traits = traits(w);
+        d->word = w, d->id = id, d->traits = traits(w), d->allocated = allocated(w);
         if (fits(*d)) return true;
     }
     return false;
@@ -250,6 +270,7 @@ bool CaseMaker::shape_system(u32* w) {
 
 bool CaseMaker::fits(const Drawn& d) const {
     const Traits& t = d.traits;
+    if (!d.allocated) return o_.faults && (t.flow == Flow::Next || t.flow == Flow::Leaves);
     if (t.flow == Flow::Leaves || !t.predictable || (t.writes & reserved_) != 0) return false;
     const bool writes_back = t.address == Address::Pre || t.address == Address::Post;
     if (d.base != nullptr && d.base->reg == kSp && writes_back && t.offset % 16 != 0) return false;
@@ -301,7 +322,7 @@ void CaseMaker::access(const Drawn& d) {
 /// The next instruction is executed once if the program reaches its end. With --faults an access may trap
 /// instead, and is not counted.
 void CaseMaker::count(const Drawn& d) {
-    if (shadow_ != 0) return;
+    if (shadow_ != 0 || !d.allocated) return;
     if (o_.faults && d.traits.address != Address::None && !d.traits.prefetch) return;
     coverage_.add(static_cast<unsigned>(d.id), code_.pc());
 }
@@ -317,6 +338,7 @@ void CaseMaker::trap(unsigned n) {
 
 void CaseMaker::emit(const Drawn& d) {
     const Traits& t = d.traits;
+    if (!d.allocated) return code_.word(d.word);
     if (d.base != nullptr) access(d);
     if (t.system_write && field_rd(d.word) != 31) {
         const unsigned r = field_rd(d.word);
@@ -346,8 +368,9 @@ void CaseMaker::emit_exclusive_store(const Drawn& load) {
         const u32 w = (load.word & (shape | pair | 31u << 5)) | static_cast<u32>(random() & 0x1f8000) |
                       (load.word & pair ? static_cast<u32>(random() & 0x7c00) : 0x7c00) |
                       static_cast<u32>(random() & 31);
-        Drawn d{w, arm64::decode(w, ~u64{0}).id, traits(w), nullptr};
-        if (d.id == Insn::Invalid || d.traits.exclusive != Exclusive::Store || !fits(d)) continue;
+        Drawn d{w, arm64::decode(w, ~u64{0}).id, traits(w), nullptr, true};
+        if (d.id == Insn::Invalid || !allocated(w) || d.traits.exclusive != Exclusive::Store || !fits(d))
+            continue;
         if (o_.list)
             std::printf("     %s\n", arm64::disassemble(arm64::decode(w, ~u64{0}), code_.pc()).c_str());
         count(d);

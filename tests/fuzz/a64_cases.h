@@ -9,6 +9,7 @@
 #include "a64_traits.h"
 #include "frontend/arm64/a64_decode.h"
 #include "gen.h"
+#include "ir/ir.h"
 
 namespace vm::fuzz::a64 {
 
@@ -34,6 +35,10 @@ struct Limits {
     bool fpsr = true;      ///< FPSR is what the manual says
     bool tpidr = true;     ///< TPIDR_EL0 can be written and starts as 0
 };
+
+/// Does the front end know this word? What it does not, traps: it stands in programs with --faults only,
+/// where everybody must agree on that.
+bool allocated(u32 word);
 
 class CaseMaker {
   public:
@@ -65,6 +70,7 @@ class CaseMaker {
         arm64::Insn id;
         Traits traits;
         Pointer* base;
+        bool allocated;
     };
 
     u64 random() { return next_random(&rng_); }

@@ -101,6 +101,7 @@ void A64Generator::write_case(unsigned index, std::vector<u8>& inputs, u64 input
     constant(t, input);
     const u32 flags[] = {kNzcv, kFpcr, kFpsr};
     for (u32 i = 0; i < 3; i++) ldr(tmp, t, kFlagsAt + 8 * i), msr(flags[i], tmp);
+    msr(kTpidrEl0, 31);
     ldr(tmp, t, kSpAt);
     add(fuzz::a64::kSp, tmp, 0);
     for (u32 v = 0; v < 32; v++) ldr_q(v, t, kVectorsAt + 16 * v);

@@ -6,6 +6,7 @@
 
 namespace vm::fuzz::a64 {
 
+using frontend::arm64::Ext;
 using frontend::arm64::Insn;
 
 namespace {
@@ -22,6 +23,7 @@ const std::map<std::string_view, const char*> kNotInQemu{
 std::string excluded(Insn id, Oracle oracle) {
     if (oracle == Oracle::None) return "";
     const auto name = info(id).name;
+    if (info(id).ext == Ext::PAuth) return "keys are random in each process";
     if (oracle == Oracle::Qemu) {
         const auto it = kNotInQemu.find(name);
         return it == kNotInQemu.end() ? "" : it->second;
