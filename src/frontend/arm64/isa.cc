@@ -55,6 +55,13 @@ u32 mode_of(const u8* guest, const ir::FpEnv&) {
     return mode;
 }
 
+// Few programs put something into the top byte of addresses; the others need not pay for that it is ignored.
+bool retry_fault(u8* guest, u64 address) {
+    if (!has_tag(address) || load_raw<u64>(guest + kTaggedOffset) != 0) return false;
+    store_raw(guest + kTaggedOffset, u64{1});
+    return true;
+}
+
 std::string disassemble_at(u64 pc, const u8* code, u64 size, unsigned* length) {
     *length = static_cast<unsigned>(size < 4 ? 1 : 4);
     if (size < 4) return size == 0 ? "" : fmt::format(".byte {:#x}", code[0]);
@@ -72,6 +79,7 @@ const frontend::GuestIsa kArm64{
     .mode_of = mode_of,
     .disassemble = disassemble_at,
     .parse_cpu = parse_cpu,
+    .retry_fault = retry_fault,
     .slot_pc_link = x_slot(30),
     .slot_sp = kSpSlot,
 };

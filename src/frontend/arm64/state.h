@@ -39,6 +39,10 @@ constexpr u16 key_slot(unsigned key, unsigned half) { return static_cast<u16>(kK
 constexpr u16 v_slot(unsigned n) { return static_cast<u16>(kVSlot + n); }
 extern const ir::StateLayout kLayout;
 
+/// Top-byte-ignore: bits 63..56 of an address of the lower half (bit 55 clear) mean nothing.
+inline constexpr u64 kAddressMask = (u64{1} << 56) - 1;
+constexpr bool has_tag(u64 address) { return (address & ~kAddressMask) != 0 && !(address >> 55 & 1); }
+
 /// Mode bits of a block key.
 enum Mode : u32 {
     kModeFz = 1,      ///< FPCR.FZ

@@ -4,6 +4,10 @@
 namespace vm::frontend::arm64 {
 
 void Translator::run() {
+    if (has_tag(pc_)) {  // the program counter itself never has one
+        b.insn(pc_, 4);
+        return b.jump(pc_ & kAddressMask);
+    }
     while (!b.terminated()) {
         u32 bits = 0;
         if (full()) {
@@ -40,8 +44,7 @@ Value Translator::condition(unsigned c) {
 }
 
 Value Translator::untagged(Value address) {
-    constexpr u64 kTopByteIgnored = (u64{1} << 56) - 1;
-    return request_.mode & kModeTagged ? b.and_(address, b.c64(kTopByteIgnored)) : address;
+    return request_.mode & kModeTagged ? b.and_(address, b.c64(kAddressMask)) : address;
 }
 
 Value Translator::untagged_at(Value address, i64* disp) {
