@@ -207,6 +207,7 @@ bool CaseMaker::draw(Insn id, Drawn* d) {
 bool CaseMaker::shape(u32* w, Drawn* d) {
     const Traits& t = d->traits;
     if (t.system_read || t.system_write) return shape_system(w);
+    if ((*w & 0xfffff01f) == 0xd500401f) *w &= ~0xf00u;  // CFINV …: should be zero
     if (t.address == Address::None) return true;
     if (t.address == Address::Literal) {
         *w = with_offset(*w, 4 * static_cast<i64>(below(48)));

@@ -16,6 +16,8 @@ const std::set<std::string_view> kPlaced{"SVC", "BRK"};
 
 const std::map<std::string_view, const char*> kNotInQemu{
     {"DC_ZVA", "QEMU's user mode has blocks of 512 bytes"},
+    {"DC_CVAP", "QEMU's user mode does not have it"},
+    {"DC_CVADP", "QEMU's user mode does not have it"},
 };
 
 }  // namespace
