@@ -4,11 +4,20 @@
 namespace vm::frontend::arm64 {
 
 void Translator::run() {
+    if (has_tag(pc_)) {  // the program counter itself never has one
+        b.insn(pc_, 4);
+        return b.jump(pc_ & kAddressMask);
+    }
+    if (pc_ % 4 != 0) {
+        b.insn(pc_, 4);
+        b.trap_if(b.constant(Type::I1, 1), ir::ExitReason::Misaligned, b.c64(pc_));
+        return b.exit(ir::ExitReason::Misaligned, pc_);
+    }
     while (!b.terminated()) {
         u32 bits = 0;
         if (full()) {
             b.jump(pc_);
-        } else if (pc_ % 4 == 0 && fetch(pc_, &bits)) {
+        } else if (fetch(pc_, &bits)) {
             translate_one(bits);
         } else {
             stop_unfetchable(pc_, 4);
@@ -40,8 +49,7 @@ Value Translator::condition(unsigned c) {
 }
 
 Value Translator::untagged(Value address) {
-    constexpr u64 kTopByteIgnored = (u64{1} << 56) - 1;
-    return request_.mode & kModeTagged ? b.and_(address, b.c64(kTopByteIgnored)) : address;
+    return request_.mode & kModeTagged ? b.and_(address, b.c64(kAddressMask)) : address;
 }
 
 Value Translator::untagged_at(Value address, i64* disp) {
