@@ -28,11 +28,11 @@ using HelperTable = std::array<const void*, static_cast<unsigned>(HelperId::Coun
 /// The table for VcpuState::helpers: pure arithmetic from here, the two others from the engine.
 HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time);
 
-/// What SoftFp and IntOp find in scratch[0]: op | result type << 8 | operand type << 12 | aux << 16. Always
-/// positive as i32.
+/// What SoftFp and IntOp find in scratch[0]: op | result type << 8 | operand type << 12 | aux << 16. May be
+/// negative as i32.
 constexpr u32 helper_code(ir::Op op, ir::Type result, ir::Type operand, u32 aux) {
     return static_cast<u32>(op) | static_cast<u32>(result) << 8 | static_cast<u32>(operand) << 12 |
-           (aux & 0x7fff) << 16;
+           (aux & 0xffff) << 16;
 }
 
 u64 helper_soft_fp(VcpuState* state, u64 a, u64 b, u64 c);

@@ -94,6 +94,7 @@ Value Builder::get(u16 slot, Type narrower) {
     if (have == narrower) return known;
     if (is_int(have) && is_int(narrower) && width(have) > width(narrower)) return trunc(narrower, known);
     if (have == Type::V128 && narrower == Type::I64) return convert(Op::Lo128, narrower, known);
+    if (have == Type::V128 && narrower != Type::V128) return vextract(narrower, known, 0);
     const Value v = append({.op = Op::GetState, .type = narrower, .imm = slot});
     if (width(have) < width(narrower)) known = v;
     return v;
@@ -124,7 +125,13 @@ Value Builder::nullary(Op op, Type to, u32 aux, u64 imm) {
 
 Value Builder::unary(Op op, Value x, u32 aux, u64 imm) {
     assert(info(op).nargs == 1 && x < b_.insts.size());
+    if (op == Op::FlagsTest) return flags_test(static_cast<FlagCond>(aux), x);
     return fold({.op = op, .type = result_type(op, x), .args = {x, kNone, kNone}, .aux = aux, .imm = imm});
+}
+
+Value Builder::plain_test(FlagCond c, Value f) {
+    return fold(
+        {.op = Op::FlagsTest, .type = Type::I1, .args = {f, kNone, kNone}, .aux = static_cast<u32>(c)});
 }
 
 Value Builder::binary(Op op, Value x, Value y, u32 aux, u64 imm) {
@@ -153,15 +160,26 @@ Value Builder::convert(Op op, Type to, Value x, u32 aux) {
 
 Value Builder::vector(Op op, Type lane, Value x, Value y, u32 aux, u64 imm) {
     assert(info(op).result == 'A' && info(op).nargs == (y == kNone ? 1 : 2));
-    return append({.op = op, .type = type(x), .mtype = lane, .args = {x, y, kNone}, .aux = aux, .imm = imm});
+    return fold({.op = op, .type = type(x), .mtype = lane, .args = {x, y, kNone}, .aux = aux, .imm = imm});
+}
+
+Value Builder::vector3(Op op, Type lane, Value x, Value y, Value z, u32 aux) {
+    assert(info(op).result == 'A' && info(op).nargs == 3);
+    return fold({.op = op, .type = type(x), .mtype = lane, .args = {x, y, z}, .aux = aux});
 }
 
 Value Builder::vsplat(Type lane, Value x) {
-    return append({.op = Op::VSplat, .type = Type::V128, .mtype = lane, .args = {x, kNone, kNone}});
+    return fold({.op = Op::VSplat, .type = Type::V128, .mtype = lane, .args = {x, kNone, kNone}});
 }
 
+Value Builder::vscalar(Value x) {
+    return fold({.op = Op::VScalar, .type = Type::V128, .mtype = type(x), .args = {x, kNone, kNone}});
+}
+
+Value Builder::vdup(Type lane, Value x, unsigned index) { return vector(Op::VDup, lane, x, kNone, 0, index); }
+
 Value Builder::vextract(Type lane, Value x, unsigned index) {
-    return append({.op = Op::VExtract, .type = lane, .mtype = lane, .args = {x, kNone, kNone}, .imm = index});
+    return fold({.op = Op::VExtract, .type = lane, .mtype = lane, .args = {x, kNone, kNone}, .imm = index});
 }
 
 Value Builder::make128(Type to, Value low, Value high) {

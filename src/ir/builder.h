@@ -2,6 +2,7 @@
 // input). It folds constants as it goes, so that front ends can be written without special cases.
 #pragma once
 
+#include "ir/eval.h"
 #include "ir/ir.h"
 
 namespace vm::ir {
@@ -36,7 +37,10 @@ class Builder {
     Value convert(Op op, Type to, Value x, u32 aux = 0);      ///< result T, one operand
     /// Vector ops with lane type `lane`, result A: one operand (shift by imm) or two (VInsert: lane imm).
     Value vector(Op op, Type lane, Value x, Value y = kNone, u32 aux = 0, u64 imm = 0);
+    Value vector3(Op op, Type lane, Value x, Value y, Value z, u32 aux = 0);
     Value vsplat(Type lane, Value x);
+    Value vscalar(Value x);  ///< the lane type is that of x
+    Value vdup(Type lane, Value x, unsigned index);
     Value vextract(Type lane, Value x, unsigned index);
     Value make128(Type to, Value low, Value high);
     Value const128(Type to, u64 low, u64 high);
@@ -59,6 +63,15 @@ class Builder {
     Value sext(Type to, Value x) { return convert(Op::Sext, to, x); }
     Value trunc(Type to, Value x) { return convert(Op::Trunc, to, x); }
     Value bitcast(Type to, Value x) { return convert(Op::Bitcast, to, x); }
+
+    // flags
+    Value flags_add(Value x, Value y) { return ternary(Op::FlagsAdd, x, y, constant(Type::I1, 0)); }
+    Value flags_sub(Value x, Value y) {
+        return ternary(Op::FlagsSub, x, y, constant(Type::I1, 0), static_cast<u32>(CarrySem::NotBorrow));
+    }
+    /// Whether `c` holds for flags f; where it is known how they were made, from what they were made of.
+    Value flags_test(FlagCond c, Value f) { return test(c, f, kSelectDepth); }
+    Value flags_constant(Nzcv f) { return unary(Op::FlagsPack, c32(u32{f.bits} << 28)); }
 
     // memory
     Value load(Type result, Type mem, Value addr, i64 disp, bool sign, MemOrder o = MemOrder::Plain);
@@ -91,6 +104,15 @@ class Builder {
     Value terminate(const Inst& inst);
     Value fold(const Inst& inst);
     Type result_type(Op op, Value x) const;
+
+    // builder_flags.cc
+    Value plain_test(FlagCond c, Value f);
+    static constexpr unsigned kSelectDepth = 4;  ///< of selected flags whose tests are taken apart
+    Value test(FlagCond c, Value f, unsigned depth);
+    Value test_of_result(FlagCond c, Value x);
+    Value test_of_add(FlagCond c, const Inst& f);
+    Value test_of_fcmp(FlagCond c, const Inst& f);
+    Value test_of_select(FlagCond c, const Inst& f, unsigned depth);
 
     Block& b_;
     const StateLayout& layout_;

@@ -88,6 +88,18 @@ constexpr Nzcv flags_of_add(unsigned w, u64 x, u64 y, bool carry) {
     return {static_cast<u8>(bit(sum, w - 1) << 3 | (sum == 0) << 2 | static_cast<u8>(wide >> w) << 1 |
                             bit(overflow, w - 1))};
 }
+/// Result of FlagsAdd, FlagsSub, FlagsLogic or FlagsPack; w: width of operand 0, operands zero-extended.
+constexpr Nzcv eval_flags(const Inst& in, unsigned w, u64 x, u64 y, u64 z) {
+    switch (in.op) {
+        case Op::FlagsAdd: return flags_of_add(w, x, y, z);
+        case Op::FlagsSub: {
+            const Nzcv f = flags_of_add(w, x, zext(~y, w), !z);
+            return in.aux == static_cast<u32>(CarrySem::NotBorrow) ? f : Nzcv{static_cast<u8>(f.bits ^ 2)};
+        }
+        case Op::FlagsLogic: return {static_cast<u8>(bit(x, w - 1) << 3 | (x == 0) << 2)};
+        default: return {static_cast<u8>(x >> 28 & 15)};
+    }
+}
 constexpr bool flag_cond(FlagCond c, Nzcv f) {
     switch (c) {
         case FlagCond::Eq: return f.z();

@@ -105,7 +105,11 @@ void Interpreter::get_state(const Inst& in, Val& out) const {
     const u8* p = ctx_.guest + slots_[in.imm].offset;
     switch (bytes(in.type)) {
         case 1: out.lo = *p; break;
-        case 2: out.lo = load_raw<u16>(p); break;
+        case 2: {
+            const u16 word = load_raw<u16>(p);
+            out.lo = in.type == Type::Flags ? Nzcv::of_word(word).bits : word;
+            break;
+        }
         case 4: out.lo = load_raw<u32>(p); break;
         case 8: out.lo = load_raw<u64>(p); break;
         default: out = load_raw<Val>(p); break;
@@ -115,9 +119,14 @@ void Interpreter::get_state(const Inst& in, Val& out) const {
 void Interpreter::set_state(const Inst& in) {
     u8* p = ctx_.guest + slots_[in.imm].offset;
     const Val& x = v_[in.args[0]];
-    switch (bytes(slots_[in.imm].type)) {
+    const Type slot = slots_[in.imm].type;
+    switch (bytes(slot)) {
         case 1: *p = static_cast<u8>(x.lo); break;
-        case 2: store_raw(p, static_cast<u16>(x.lo)); break;
+        case 2: {
+            const auto low = static_cast<u16>(x.lo);
+            store_raw(p, slot == Type::Flags ? Nzcv{static_cast<u8>(low)}.word() : low);
+            break;
+        }
         case 4: store_raw(p, static_cast<u32>(x.lo)); break;
         case 8: store_raw(p, x.lo); break;
         default: store_raw(p, x); break;
@@ -130,18 +139,13 @@ void Interpreter::wide(const Inst& in, Val& out) {
 
 void Interpreter::flags(const Inst& in, Val& out) {
     const u64 x = arg(in, 0);
-    const unsigned w = width(arg_type(in, 0));
-    switch (in.op) {
-        case Op::FlagsAdd: out.lo = flags_of_add(w, x, arg(in, 1), arg(in, 2)).bits; return;
-        case Op::FlagsSub: {
-            const u8 f = flags_of_add(w, x, zext(~arg(in, 1), w), !arg(in, 2)).bits;
-            out.lo = in.aux == static_cast<u32>(CarrySem::NotBorrow) ? f : f ^ 2;
-            return;
-        }
-        case Op::FlagsLogic: out.lo = u64{bit(x, w - 1)} << 3 | u64{x == 0} << 2; return;
-        case Op::FlagsPack: out.lo = x >> 28; return;
-        case Op::FlagsUnpack: out.lo = x << 28; return;
-        default: out.lo = flag_cond(static_cast<FlagCond>(in.aux), {static_cast<u8>(x)}); return;
+    if (in.op == Op::FlagsTest) {
+        out.lo = flag_cond(static_cast<FlagCond>(in.aux), {static_cast<u8>(x)});
+    } else if (in.op == Op::FlagsUnpack) {
+        out.lo = x << 28;
+    } else {
+        const u64 y = in.args[1] == kNone ? 0 : arg(in, 1), z = in.args[2] == kNone ? 0 : arg(in, 2);
+        out.lo = eval_flags(in, width(arg_type(in, 0)), x, y, z).bits;
     }
 }
 
@@ -151,7 +155,7 @@ void Interpreter::slow(const Inst& in, Val& out) {
         const u128 r = interp_fp(in, arg_type(in, 0), full(in, 0), full(in, 1), full(in, 2), *ctx_.fp);
         return put(out, r);
     }
-    if (in.op >= Op::VAdd && in.op <= Op::VTable) return put(out, interp_vec(in, full(in, 0), full(in, 1)));
+    if (is_interp_vec(in.op)) return put(out, interp_vec(in, full(in, 0), full(in, 1), full(in, 2)));
     if (in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest) return flags(in, out);
     switch (in.op) {
         case Op::Const128: out = {in.imm, u64{in.args[1]} << 32 | in.args[0]}; return;
@@ -160,8 +164,12 @@ void Interpreter::slow(const Inst& in, Val& out) {
         case Op::Hi128: out.lo = v_[in.args[0]].hi; return;
         case Op::Bitcast: return put(out, full(in, 0));
         case Op::Fence: return fence(static_cast<FenceKind>(in.aux));
-        case Op::FpGetFlags: out.lo = ctx_.fp->flags; return;
-        case Op::FpSetFlags: ctx_.fp->flags = arg(in, 0) & 31; return;
+        case Op::DropReservation: *ctx_.reservation = {}; return;
+        case Op::FpGetFlags: out.lo = ctx_.fp->flags | ctx_.fp->input_denormal; return;
+        case Op::FpSetFlags:
+            ctx_.fp->input_denormal = arg(in, 0) & kInputDenormal;
+            ctx_.fp->flags = arg(in, 0) & 31;
+            return;
         case Op::FpGetRound: out.lo = ctx_.fp->rounding; return;
         case Op::FpSetRound: ctx_.fp->rounding = static_cast<u8>(arg(in, 0)); return;
         case Op::ReadTime: out.lo = ctx_.read_time(in.aux); return;
@@ -217,25 +225,27 @@ bool Interpreter::compare_and_swap(const Inst& in, Val& out) {
 }
 
 bool Interpreter::load_reserve(const Inst& in, Val& out) {
-    u64 raw = 0;
-    const u64 addr = arg(in, 0);
+    Reservation held = {.addr = arg(in, 0), .size = bytes(in.mtype)};
     fence_before(mem_order(in.aux));
-    if (!ctx_.memory->load(addr, bytes(in.mtype), &raw)) return false;
+    if (!ctx_.memory->load(held.addr, bytes(in.mtype), held.value)) return false;
     fence_after(mem_order(in.aux));
-    *ctx_.reservation = {.addr = addr, .value = raw, .size = bytes(in.mtype)};
-    out.lo = widened(in, raw);
+    *ctx_.reservation = held;
+    if (is_wide(in.mtype))
+        out = {held.value[0], held.value[1]};
+    else
+        out.lo = widened(in, held.value[0]);
     return true;
 }
 
 bool Interpreter::store_conditional(const Inst& in, Val& out) {
     Reservation& held = *ctx_.reservation;
-    const u64 addr = arg(in, 0), desired = arg(in, 1);
+    const u64 addr = arg(in, 0);
     const unsigned size = bytes(in.mtype);
     out.lo = 0;
     if (held.size == size && held.addr == addr) {
-        u64 old = 0;
-        if (!ctx_.memory->cas(addr, size, &held.value, &desired, &old)) return false;
-        out.lo = old == held.value;
+        u64 old[2] = {};
+        if (!ctx_.memory->cas(addr, size, held.value, &v_[in.args[1]], old)) return false;
+        out.lo = std::memcmp(old, held.value, size) == 0;
     }
     held = {};
     return true;

@@ -266,6 +266,12 @@ TEST(InterpFp, TotalAndWithinWidth) {
                 result = Type::I32;
                 break;
             case Op::IntToF: operand = ints[rng.below(4)]; break;
+            case Op::FToBf16:
+                operand = Type::F32;
+                result = Type::I16;
+                break;
+            case Op::URecpEst:
+            case Op::URsqrtEst: operand = result = Type::I32; break;
             case Op::FToF: result = floats[rng.below(3)]; break;
             case Op::NanBox:
                 operand = floats[rng.below(2)];
@@ -282,9 +288,10 @@ TEST(InterpFp, TotalAndWithinWidth) {
         };
         FpEnv fp{0, static_cast<u8>(rng.next())};
         const u128 got =
-            run(fp, op, result, operand, static_cast<u32>(rng.next() & 0x3ff), value(), value(), value());
+            run(fp, op, result, operand, static_cast<u32>(rng.next() & 0xffff), value(), value(), value());
         EXPECT_EQ(got >> width(result) != 0, false) << info(op).text;
         EXPECT_LT(fp.flags, 32);
+        EXPECT_EQ(fp.input_denormal & ~kInputDenormal, 0);
     }
 }
 

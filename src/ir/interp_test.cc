@@ -552,9 +552,10 @@ TEST(Interp, CountersFpEnvironmentAndHints) {
         icount 2
         goto 0)");
     EXPECT_EQ(m.get("x0"), 1u);
-    EXPECT_EQ(m.get("x1"), 31u);
+    EXPECT_EQ(m.get("x1"), 63u);
     EXPECT_EQ(m.get("x2"), 3u);
     EXPECT_EQ(m.fp.flags, 31u);
+    EXPECT_EQ(m.fp.input_denormal, kInputDenormal);
     EXPECT_EQ(m.fp.rounding, 3u);
     EXPECT_EQ(m.icount, 3u);
 }

@@ -19,9 +19,9 @@ namespace vm::ir {
 
 enum class Type : u8 { Void, I1, I8, I16, I32, I64, I128, F16, F32, F64, V128, V256, Flags };
 
-/// Width in bits; Void and Flags give 0.
+/// Width in bits; Void gives 0, Flags the word that they are in a state slot.
 constexpr unsigned width(Type t) {
-    constexpr u16 w[] = {0, 1, 8, 16, 32, 64, 128, 16, 32, 64, 128, 256, 0};
+    constexpr u16 w[] = {0, 1, 8, 16, 32, 64, 128, 16, 32, 64, 128, 256, 16};
     return w[static_cast<u8>(t)];
 }
 constexpr bool is_int(Type t) { return t >= Type::I1 && t <= Type::I128; }
@@ -73,11 +73,11 @@ enum class ExitReason : u8 {
     MemoryFault,  ///< pc = the faulting instruction; value = the faulting address
     FetchFault,   ///< pc = the address that cannot be fetched; value = the same
     Misaligned,   ///< pc = the instruction whose alignment check failed; value = the address
-    CodeSync,     ///< guest announced changed code; pc = next instruction; value = 0: anywhere (fence.i), else
-                  ///< in 2^n bytes at value & ~63, n = value & 63 (IC IVAU)
-    ModeChange,   ///< the mode bits of the block key changed; pc = next instruction
-    Wait,         ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
-    Safepoint,    ///< somebody requested it; pc = next instruction
+    CodeSync,    ///< guest announced changed code; pc = next instruction; value = 0: anywhere (fence.i), else
+                 ///< in 2^n bytes at value & ~63, n = value & 63 (IC IVAU)
+    ModeChange,  ///< the mode bits of the block key changed; pc = next instruction
+    Wait,        ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
+    Safepoint,   ///< somebody requested it; pc = next instruction
     Unsupported,  ///< decoded, but this build cannot execute it; pc = the instruction
     Count_
 };
@@ -164,7 +164,7 @@ inline constexpr u32 kFpFlush = 1u << 6, kFpAltHalf = 1u << 7;
 constexpr unsigned fp_fraction_bits(u32 aux) { return (aux >> 9) & 127; }  ///< of FToInt, IntToF
 /// Lane ops. Values of aux bits: see ir_ops.def.
 inline constexpr u32 kVHigh = 1, kVRound = 2, kVSaturate = 4, kVOverflowMask = 8, kVDotSignedX = 2,
-                     kVDotSignedY = 4, kVFHigh = 1u << 8, kVFmaHigh = 1u << 10;
+                     kVDotSignedY = 4, kVFHigh = 1u << 8, kVFmaHigh = 1u << 10, kVFmaFlushHalf = 1u << 7;
 inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct = 1u << 8,
                      kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }

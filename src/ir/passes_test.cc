@@ -24,15 +24,15 @@ std::string differences(const Outcome& a, const Outcome& b) {
     field("value", a.result.value, b.result.value);
     field("insns", a.result.insns, b.result.insns);
     field("fp flags", a.fp.flags, b.fp.flags);
+    field("input denormal", a.fp.input_denormal, b.fp.input_denormal);
     field("rounding", a.fp.rounding, b.fp.rounding);
     field("reservation", a.reservation.addr + a.reservation.size, b.reservation.addr + b.reservation.size);
     field("icount", a.icount, b.icount);
     field("accesses", a.accesses, b.accesses);
     field("memory", 0, a.memory != b.memory);
     for (const StateSlot& s : kLayout.slots)
-        for (unsigned i = 0; i < 2; ++i)
-            field(s.name.c_str(), load_raw<u64>(a.guest.data() + s.offset + 8 * i),
-                  load_raw<u64>(b.guest.data() + s.offset + 8 * i));
+        for (unsigned at = 0; at < (s.type == Type::V128 ? 16 : 8); at += 8)
+            field(s.name.c_str(), testing::slot_bits(s, a.guest, at), testing::slot_bits(s, b.guest, at));
     return d;
 }
 

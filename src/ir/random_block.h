@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "ir/eval.h"
 #include "ir/interp.h"
 #include "ir/ir.h"
+#include "ir/vec_ops.h"
 
 namespace vm::ir::testing {
 
@@ -53,7 +55,7 @@ class Rng {
     u64 s_;
 };
 
-/// Eight i64, four f64, two v128 slots, an i32 and an i8.
+/// Eight i64, four f64, two v128 slots, an i32, an i8 and one of flags.
 inline StateLayout test_layout() {
     StateLayout l;
     u16 at = 0;
@@ -66,6 +68,7 @@ inline StateLayout test_layout() {
     for (int i = 0; i < 2; ++i) add("v" + std::to_string(i), Type::V128);
     add("w0", Type::I32);
     add("b0", Type::I8);
+    add("nzcv", Type::Flags);
     l.size = at;
     l.pin_int = {0, 1, 2, 3, 4};
     l.pin_vector = {8, 9, 12};
@@ -167,11 +170,23 @@ class RandomBlock {
     Type arith() { return options_.wide && rng_.one_in(12) ? T::I128 : word(); }
     Type scalar_float() { return options_.half && rng_.one_in(6) ? T::F16 : pick({T::F64, T::F32}); }
     Type lane() { return pick({T::I8, T::I16, T::I32, T::I64}); }
-    u32 fp(u32 extra_bits = 0) {
+    u32 fp(u32 extra_bits = 0, bool odd = false) {
         constexpr Round r[] = {Round::Rne, Round::Rtz, Round::Rdn, Round::Rup,
                                Round::Rmm, Round::Dyn, Round::Dyn, Round::Dyn};
-        return fp_aux(r[rng_.below(std::size(r))], static_cast<FpSem>(rng_.below(3)),
-                      static_cast<u32>(rng_.next()) & extra_bits);
+        const auto sem = static_cast<FpSem>(rng_.below(4));
+        const bool arm = sem == FpSem::Arm || sem == FpSem::ArmDn;
+        const Round round = odd && rng_.one_in(4) ? Round::Odd : r[rng_.below(std::size(r))];
+        return fp_aux(round, sem, (static_cast<u32>(rng_.next()) & extra_bits) | flush(arm));
+    }
+    u32 flush(bool possible) { return possible && rng_.one_in(3) ? kFpFlush : 0; }
+    /// Of a fixed-point conversion.
+    u32 fraction() { return rng_.one_in(2) ? static_cast<u32>(rng_.below(65)) << 9 : 0; }
+    u32 fcmp() { return fcmp_aux(static_cast<FpCond>(rng_.below(4)), rng_.one_in(2)) | flush(true); }
+    Type lane_of(LaneSet set) {
+        for (;;) {
+            const auto t = static_cast<Type>(rng_.below(static_cast<u64>(Type::Flags)));
+            if ((set & lane_set(t)) && (t != T::F16 || options_.half)) return t;
+        }
     }
     MemOrder order() { return rng_.one_in(3) ? static_cast<MemOrder>(rng_.below(5)) : MemOrder::Plain; }
 
@@ -223,13 +238,14 @@ inline Value RandomBlock::constant(Type t) {
 }
 
 inline Value RandomBlock::make_value(Type t) {
-    if (t == T::Flags) return op(Op::FlagsPack, t, {any(T::I32), kNone, kNone});
-    if (!rng_.one_in(3)) {
+    if (t == T::Flags && rng_.one_in(2)) return op(Op::FlagsPack, t, {any(T::I32), kNone, kNone});
+    if (t == T::Flags || !rng_.one_in(3)) {
         const u64 first = rng_.below(layout_.slots.size());
         for (u64 n = 0; n < layout_.slots.size(); ++n) {
             const u64 slot = (first + n) % layout_.slots.size();
             const Type have = layout_.slots[slot].type;
-            if (have == t || (is_int(t) && t != T::I1 && t < T::I128 && width(t) < width(have)))
+            if (have == t ||
+                (is_int(t) && t != T::I1 && t < T::I128 && have != T::Flags && width(t) < width(have)))
                 return op(Op::GetState, t, {kNone, kNone, kNone}, 0, slot);
         }
     }
@@ -328,7 +344,9 @@ inline Value RandomBlock::integer(Op o) {
             return op(o, T::I1, {any(t), any(t), kNone}, static_cast<u32>(rng_.below(10)));
         }
         case Op::Select: {
-            const Type t = rng_.one_in(4) && options_.floats ? T::F64 : arith();
+            Type t = rng_.one_in(4) && options_.floats ? scalar_float() : arith();
+            if (options_.vectors && rng_.one_in(8)) t = T::V128;
+            if (options_.flags && rng_.one_in(8)) t = T::Flags;
             return op(o, t, {any(T::I1), any(t), any(t)});
         }
         case Op::FlagsAdd:
@@ -338,6 +356,11 @@ inline Value RandomBlock::integer(Op o) {
                       o == Op::FlagsSub ? static_cast<u32>(rng_.below(2)) : 0);
         }
         case Op::FlagsLogic: return op(o, T::Flags, {any(word()), kNone, kNone});
+        case Op::FlagsFCmp: {
+            if (!options_.floats) return kNone;
+            const Type t = scalar_float();
+            return op(o, T::Flags, {any(t), any(t), kNone}, fcmp());
+        }
         case Op::FlagsPack: return op(o, T::Flags, {any(T::I32), kNone, kNone});
         case Op::FlagsUnpack: return op(o, T::I32, {any(T::Flags), kNone, kNone});
         case Op::FlagsTest:
@@ -375,6 +398,7 @@ inline Value RandomBlock::conversion(Op o) {
 
 inline Value RandomBlock::memory(Op o) {
     if (o == Op::Fence) return op(o, T::Void, {kNone, kNone, kNone}, static_cast<u32>(rng_.below(7)));
+    if (o == Op::DropReservation) return op(o, T::Void, {kNone, kNone, kNone});
     Value a = address();
     const bool sign = rng_.one_in(2);
     Type m = word();
@@ -394,18 +418,19 @@ inline Value RandomBlock::memory(Op o) {
         default: break;
     }
     if (!options_.atomics) return kNone;
+    const auto whole_quad = [&] {
+        m = t = T::I128;
+        a = op(Op::And, T::I64, {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
+    };
     switch (o) {
         case Op::AtomicRmw:
             return op(o, t, {a, any(t), kNone}, rmw_aux(static_cast<RmwOp>(rng_.below(10)), sign, order()), 0,
                       m);
         case Op::AtomicCas:
-            if (options_.wide && rng_.one_in(6)) {
-                m = t = T::I128;
-                a = op(Op::And, T::I64,
-                       {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
-            }
+            if (options_.wide && rng_.one_in(6)) whole_quad();
             return op(o, t, {a, any(t), any(t)}, mem_aux(sign, order()), 0, m);
         case Op::LoadReserve: {
+            if (options_.wide && rng_.one_in(6)) whole_quad();
             const Value v = op(o, t, {a, kNone, kNone}, mem_aux(sign, order()), 0, m);
             if (rng_.one_in(2)) op(Op::StoreCond, T::I1, {a, any(t), kNone}, mem_aux(false, order()), 0, m);
             return v;
@@ -423,16 +448,26 @@ inline Value RandomBlock::floating(Op o) {
         case Op::FNeg:
         case Op::FAbs: return op(o, t, {any(t), kNone, kNone});
         case Op::FCopySign: return op(o, t, {any(t), any(t), kNone});
-        case Op::FCmp:
-            return op(o, T::I1, {any(t), any(t), kNone},
-                      fcmp_aux(static_cast<FpCond>(rng_.below(4)), rng_.one_in(2)));
+        case Op::FCmp: return op(o, T::I1, {any(t), any(t), kNone}, fcmp());
         case Op::FClass: return op(o, T::I64, {any(t), kNone, kNone});
-        case Op::FToInt: return op(o, pick({T::I64, T::I32}), {any(t), kNone, kNone}, fp(kFpUnsigned));
+        case Op::FToInt:
+            return op(o, pick({T::I64, T::I32}), {any(t), kNone, kNone}, fp(kFpUnsigned) | fraction());
         case Op::FToIntMod: return op(o, T::I32, {any(T::F64), kNone, kNone}, fp());
-        case Op::IntToF: return op(o, t, {any(pick({T::I64, T::I32})), kNone, kNone}, fp(kFpUnsigned));
+        case Op::IntToF:
+            return op(o, t, {any(pick({T::I64, T::I32})), kNone, kNone}, fp(kFpUnsigned) | fraction());
         case Op::FToF: {
-            const Type to = t == T::F64 ? T::F32 : T::F64;
-            return op(o, to, {any(t), kNone, kNone}, fp());
+            const Type from = scalar_float();
+            return op(o, t, {any(from), kNone, kNone}, fp(kFpAltHalf, true));
+        }
+        case Op::FToBf16: return op(o, T::I16, {any(T::F32), kNone, kNone}, fp());
+        case Op::FRecpEst:
+        case Op::FRsqrtEst:
+        case Op::FRecpX: return op(o, t, {any(t), kNone, kNone}, fp());
+        case Op::URecpEst:
+        case Op::URsqrtEst: return op(o, T::I32, {any(T::I32), kNone, kNone});
+        case Op::FRoundInt: {
+            const Type wide = t == T::F16 ? T::F32 : t;
+            return op(o, wide, {any(wide), kNone, kNone}, fp(1 << 9));
         }
         case Op::NanBox: return op(o, T::F64, {any(t == T::F16 ? t : T::F32), kNone, kNone});
         case Op::NanUnbox: return op(o, t == T::F16 ? t : T::F32, {any(T::F64), kNone, kNone});
@@ -448,21 +483,36 @@ inline Value RandomBlock::floating(Op o) {
 }
 
 inline Value RandomBlock::vector(Op o) {
-    const Type l = lane();
-    const u64 count = 128 / width(l);
+    const VectorRule rule = vector_rule(o);
+    if (!options_.floats && is_vector_float(o)) return kNone;
+    if (!options_.half && o == Op::VFmaWide) return kNone;
+    const LaneSet lanes = options_.floats ? rule.lanes : rule.lanes & ~kLanesFloat;
+    const Type l = lane_of(lanes);
+    const u64 count = l == T::Void ? 1 : 128 / width(l);
     switch (o) {
-        case Op::VTable: return op(o, T::V128, {any(T::V128), any(T::V128), kNone});
         case Op::VShlImm:
         case Op::VLshrImm:
         case Op::VAshrImm: return op(o, T::V128, {any(T::V128), kNone, kNone}, 0, rng_.below(width(l)), l);
-        case Op::VSplat: return op(o, T::V128, {any(l), kNone, kNone}, 0, 0, l);
+        case Op::VSplat:
+        case Op::VScalar: return op(o, T::V128, {any(l), kNone, kNone}, 0, 0, l);
         case Op::VInsert: return op(o, T::V128, {any(T::V128), any(l), kNone}, 0, rng_.below(count), l);
         case Op::VExtract: return op(o, l, {any(T::V128), kNone, kNone}, 0, rng_.below(count), l);
         default: break;
     }
-    if (o < Op::VFAdd) return op(o, T::V128, {any(T::V128), any(T::V128), kNone}, 0, 0, l);
-    if (!options_.floats) return kNone;
-    return op(o, T::V128, {any(T::V128), any(T::V128), kNone}, fp(), 0, pick({T::F32, T::F64}));
+    u64 imm = 0;
+    if (o == Op::VDup) imm = rng_.below(count);
+    if (o == Op::VExt) imm = rng_.below(16);
+    if (o == Op::VRev) imm = u64{64} >> rng_.below(static_cast<u64>(std::countr_zero(64 / width(l))));
+    u32 aux = static_cast<u32>(rng_.next()) & rule.aux;
+    if (o == Op::VFCmp)
+        aux = fcmp();
+    else if (o == Op::VFToInt || o == Op::VIntToF)
+        aux = fp(kFpUnsigned) | fraction();
+    else if (rule.aux & 7 && is_vector_float(o))
+        aux = fp(rule.aux & ~kFpAuxBits, o == Op::VFNarrow);
+    std::array<Value, 3> args{kNone, kNone, kNone};
+    for (unsigned k = 0; k < arg_count(o); ++k) args[k] = any(T::V128);
+    return op(o, T::V128, args, aux, imm, l);
 }
 
 inline Value RandomBlock::control(Op o) {
@@ -499,11 +549,13 @@ inline Value RandomBlock::add(Op o) {
     if (o == Op::SetState) {
         const u64 slot = rng_.below(layout_.slots.size());
         const Type t = layout_.slots[slot].type;
-        if ((is_float(t) && !options_.floats) || (is_vector(t) && !options_.vectors)) return kNone;
+        if ((is_float(t) && !options_.floats) || (is_vector(t) && !options_.vectors) ||
+            (t == T::Flags && !options_.flags))
+            return kNone;
         return op(o, T::Void, {any(t), kNone, kNone}, 0, slot);
     }
     if (o >= Op::FAdd && o <= Op::FpSetRound) return options_.floats ? floating(o) : kNone;
-    if (o >= Op::VAdd && o <= Op::VFDiv) return options_.vectors ? vector(o) : kNone;
+    if (is_vector_op(o)) return options_.vectors ? vector(o) : kNone;
     if (o >= Op::Load && o <= Op::Prefetch) return memory(o);
     if (o >= Op::Zext && o <= Op::Make128) return conversion(o);
     if (o >= Op::Insn) return control(o);
@@ -616,6 +668,13 @@ struct Outcome {
     Reservation reservation;
     u64 icount = 0, accesses = 0;
 };
+
+/// Eight bytes of a slot from byte `at` on, without what is arbitrary in them.
+inline u64 slot_bits(const StateSlot& slot, const std::vector<u8>& guest, unsigned at = 0) {
+    const u64 raw = load_raw<u64>(guest.data() + slot.offset + at);
+    if (slot.type == Type::Flags) return Nzcv::of_word(static_cast<u16>(raw)).bits;
+    return zext(raw, std::max(8u, std::min(64u, width(slot.type))));
+}
 
 /// Guest area and memory with edge values, from a seed.
 inline void random_state(u64 seed, std::vector<u8>& guest, std::vector<u8>& memory) {

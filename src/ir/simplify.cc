@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "ir/eval.h"
-
 namespace vm::ir {
 namespace {
 
@@ -197,13 +195,6 @@ Value select(const Inst* insts, const Inst& in) {
     return in.args[1] == in.args[2] ? in.args[1] : kNone;
 }
 
-Value half128(const Inst* insts, Inst& in) {
-    const Inst& x = insts[in.args[0]];
-    if (x.op == Op::Make128) return x.args[in.op == Op::Lo128 ? 0 : 1];
-    if (x.op == Op::Const128) become_const(in, in.op == Op::Lo128 ? x.imm : u64{x.args[1]} << 32 | x.args[0]);
-    return kNone;
-}
-
 Value nan_box(const Inst* insts, Inst& in) {
     const Inst& x = insts[in.args[0]];
     if (is_const(x)) become_const(in, x.imm | ~ones(x.type));
@@ -259,8 +250,21 @@ Value simplify(const Inst* insts, Inst& in) {
         case Op::Trunc: return convert(insts, in);
         case Op::Bitcast: return bitcast(insts, in);
         case Op::Select: return select(insts, in);
+        case Op::FlagsPack:
+        case Op::FlagsUnpack:
+        case Op::FlagsTest: return simplify_flags(insts, in);
         case Op::Lo128:
-        case Op::Hi128: return half128(insts, in);
+        case Op::Hi128:
+        case Op::VSplat:
+        case Op::VScalar:
+        case Op::VDup:
+        case Op::VInsert:
+        case Op::VExtract:
+        case Op::VLow64:
+        case Op::VExt:
+        case Op::VShlImm:
+        case Op::VLshrImm:
+        case Op::VAshrImm: return simplify_vec(insts, in);
         case Op::NanBox: return nan_box(insts, in);
         case Op::NanUnbox: return nan_unbox(insts, in);
         default: return kNone;

@@ -2,7 +2,9 @@
 // while code is made, the fold pass once more after guest state was forwarded.
 #pragma once
 
-#include "ir/ir.h"
+#include <optional>
+
+#include "ir/eval.h"
 
 namespace vm::ir {
 
@@ -10,6 +12,15 @@ namespace vm::ir {
 /// or kNone; then `in` may have been rewritten into a cheaper instruction with the same result (often a
 /// Const), never with new operands that lie after the old ones. Constant time, no allocation.
 Value simplify(const Inst* insts, Inst& in);
+
+/// What the flags `in` makes are, if that is known: all operands are constants.
+std::optional<Nzcv> known_flags(const Inst* insts, const Inst& in);
+/// The integer comparison that condition `c` after FlagsSub with `sem` and without borrow in is.
+std::optional<Cond> compared_by(FlagCond c, CarrySem sem);
+
+/// The parts of simplify() in simplify_flags.cc and simplify_vec.cc.
+Value simplify_flags(const Inst* insts, Inst& in);
+Value simplify_vec(const Inst* insts, Inst& in);
 
 /// `in` (or, xor, add) puts two shifts of one value together: (x << n) | (x >> width - n), or its i32 form
 /// whose halves were widened to i64 each. That is how compilers rotate for ISAs without such an instruction;

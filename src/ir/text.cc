@@ -11,12 +11,13 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-/// A bit field of `aux` that is written as a word. An empty word has no spelling; a quiet field is not
-/// written when 0.
+/// A bit field of `aux` that is written as a word, or as KEY=NUMBER if it has a key. An empty word has no
+/// spelling; a quiet field is not written when 0.
 struct Field {
     u8 shift, bits;
     bool quiet;
     Words words;
+    std::string_view key = {};
 };
 
 constexpr std::string_view kDivSem[] = {"riscv", "arm"};
@@ -30,8 +31,18 @@ constexpr std::string_view kRmw[] = {"xchg", "add",  "and",  "or",   "xor",
                                      "mins", "maxs", "minu", "maxu", "andn"};
 constexpr std::string_view kFence[] = {"full",       "acquire",  "release", "acqrel",
                                        "storestore", "loadload", "compiler"};
-constexpr std::string_view kRound[] = {"rne", "rtz", "rdn", "rup", "rmm", "", "", "dyn"};
-constexpr std::string_view kSem[] = {"riscv", "arm", "x86"};
+constexpr std::string_view kRound[] = {"rne", "rtz", "rdn", "rup", "rmm", "odd", "", "dyn"};
+constexpr std::string_view kSem[] = {"riscv", "arm", "x86", "armdn"};
+constexpr std::string_view kFlush[] = {"denormal", "flush"};
+constexpr std::string_view kFlushHalf[] = {"denormal16", "flush16"};
+constexpr std::string_view kHalf[] = {"ieee", "althalf"};
+constexpr std::string_view kPart[] = {"low", "high"};
+constexpr std::string_view kRounded[] = {"truncated", "rounded"};
+constexpr std::string_view kSaturated[] = {"modulo", "saturated"};
+constexpr std::string_view kOverflow[] = {"value", "overflow"};
+constexpr std::string_view kSignY[] = {"unsigned-y", "signed-y"};
+constexpr std::string_view kSignZ[] = {"unsigned-z", "signed-z"};
+constexpr std::string_view kIntWidth[] = {"i32", "i64"};
 constexpr std::string_view kFpCond[] = {"eq", "lt", "le", "un"};
 constexpr std::string_view kSignaling[] = {"quiet", "signaling"};
 constexpr std::string_view kUnsigned[] = {"signed", "unsigned"};
@@ -54,12 +65,26 @@ constexpr Field kFlagsTestFields[] = {{0, 32, false, kFlagCond}};
 constexpr Field kMemFields[] = {{0, 1, true, kSigned}, {4, 4, true, kOrder}};
 constexpr Field kRmwFields[] = {{8, 24, false, kRmw}, {0, 1, true, kSigned}, {4, 4, true, kOrder}};
 constexpr Field kFenceFields[] = {{0, 32, false, kFence}};
-constexpr Field kFpFields[] = {{0, 3, false, kRound}, {4, 2, false, kSem}};
-constexpr Field kFmaFields[] = {
-    {0, 3, false, kRound}, {4, 2, false, kSem}, {8, 1, true, kNegProduct}, {9, 1, true, kNegAddend}};
-constexpr Field kFRoundFields[] = {{0, 3, false, kRound}, {4, 2, false, kSem}, {8, 1, true, kExact}};
-constexpr Field kFToIntFields[] = {{0, 3, false, kRound}, {4, 2, false, kSem}, {8, 1, true, kUnsigned}};
-constexpr Field kFCmpFields[] = {{0, 3, false, kFpCond}, {3, 1, true, kSignaling}, {4, 2, true, kSem}};
+/// The fields of every operation with FpSem, then `more`.
+constexpr auto fp_fields(std::same_as<Field> auto... more) {
+    return std::to_array<Field>({{0, 3, false, kRound}, {4, 2, false, kSem}, {6, 1, true, kFlush}, more...});
+}
+constexpr Field kHalfField{7, 1, true, kHalf}, kNegProductField{8, 1, true, kNegProduct};
+constexpr auto kFpFields = fp_fields();
+constexpr auto kFmaFields = fp_fields(kNegProductField, Field{9, 1, true, kNegAddend});
+constexpr auto kFRoundFields = fp_fields(Field{8, 1, true, kExact});
+constexpr auto kFRoundIntFields = fp_fields(Field{9, 1, true, kIntWidth});
+constexpr auto kFixedFields = fp_fields(Field{8, 1, true, kUnsigned}, Field{9, 7, true, {}, "fraction"});
+constexpr auto kFToFFields = fp_fields(kHalfField);
+constexpr auto kVFWidenFields = fp_fields(kHalfField, Field{8, 1, true, kPart});
+constexpr auto kVFmaWideFields =
+    fp_fields(Field{7, 1, true, kFlushHalf}, kNegProductField, Field{10, 1, true, kPart});
+constexpr Field kFCmpFields[] = {
+    {0, 3, false, kFpCond}, {3, 1, true, kSignaling}, {4, 2, true, kSem}, {6, 1, true, kFlush}};
+constexpr Field kPartFields[] = {{0, 1, true, kPart}};
+constexpr Field kMulDblHiFields[] = {{1, 1, true, kRounded}};
+constexpr Field kVShiftFields[] = {{1, 1, true, kRounded}, {2, 1, true, kSaturated}, {3, 1, true, kOverflow}};
+constexpr Field kDotFields[] = {{1, 1, true, kSignY}, {2, 1, true, kSignZ}};
 const Field kReasonFields[] = {{0, 32, false, kReason}};
 constexpr Field kExtendFields[] = {{0, 1, true, kUpper}};
 constexpr Field kBackEdgeFields[] = {{0, 1, true, kBackEdgeWord}};
@@ -82,11 +107,32 @@ std::span<const Field> aux_fields(Op op) {
         case Op::StoreCond: return kMemFields;
         case Op::AtomicRmw: return kRmwFields;
         case Op::Fence: return kFenceFields;
-        case Op::Fma: return kFmaFields;
-        case Op::FRound: return kFRoundFields;
+        case Op::Fma:
+        case Op::VFma: return kFmaFields;
+        case Op::FRound:
+        case Op::VFRound: return kFRoundFields;
+        case Op::FRoundInt: return kFRoundIntFields;
         case Op::FToInt:
-        case Op::IntToF: return kFToIntFields;
-        case Op::FCmp: return kFCmpFields;
+        case Op::IntToF:
+        case Op::VFToInt:
+        case Op::VIntToF: return kFixedFields;
+        case Op::FToF:
+        case Op::VFNarrow: return kFToFFields;
+        case Op::VFWiden: return kVFWidenFields;
+        case Op::VFmaWide: return kVFmaWideFields;
+        case Op::FCmp:
+        case Op::FlagsFCmp:
+        case Op::VFCmp: return kFCmpFields;
+        case Op::VMulWideS:
+        case Op::VMulWideU:
+        case Op::VClmulWide:
+        case Op::VWidenS:
+        case Op::VWidenU: return kPartFields;
+        case Op::VMulDblHi: return kMulDblHiFields;
+        case Op::VShiftS:
+        case Op::VShiftU: return kVShiftFields;
+        case Op::VDot:
+        case Op::VMatMul: return kDotFields;
         case Op::ExitIf:
         case Op::Goto: return kBackEdgeFields;
         case Op::TrapIf:
@@ -120,7 +166,9 @@ ImmStyle imm_style(Op op) {
         case Op::VLshrImm:
         case Op::VAshrImm:
         case Op::VInsert:
-        case Op::VExtract: return ImmStyle::Always;
+        case Op::VExtract:
+        case Op::VDup:
+        case Op::VExt: return ImmStyle::Always;
         default: return ImmStyle::Optional;
     }
 }
@@ -166,7 +214,7 @@ void print_aux(Line& line, const Inst& in) {
     for (const Field& f : fields) {
         const u32 v = (in.aux & field_mask(f)) >> f.shift;
         covered |= field_mask(f);
-        spelled &= v < f.words.size() && !f.words[v].empty();
+        spelled &= !f.key.empty() || (v < f.words.size() && !f.words[v].empty());
     }
     if (!spelled || (in.aux & ~covered) != 0) {
         if (in.op == Op::Insn)
@@ -177,7 +225,11 @@ void print_aux(Line& line, const Inst& in) {
     }
     for (const Field& f : fields) {
         const u32 v = (in.aux & field_mask(f)) >> f.shift;
-        if (v != 0 || !f.quiet) line.item("{}", f.words[v]);
+        if (v == 0 && f.quiet) continue;
+        if (f.key.empty())
+            line.item("{}", f.words[v]);
+        else
+            line.item("{}={}", f.key, v);
     }
 }
 
@@ -357,6 +409,11 @@ class Parser {
         if (key == "mem") return type_of(value, &in_.mtype) || wrong("expected a type, found '{}'", value);
         u64 v = 0;
         if (!parse_number(value, &v)) return wrong("expected {}=NUMBER, found '{}'", key, value);
+        for (const Field& f : aux_fields(in_.op))
+            if (!key.empty() && f.key == key && v <= field_mask(f) >> f.shift) {
+                in_.aux = (in_.aux & ~field_mask(f)) | static_cast<u32>(v) << f.shift;
+                return true;
+            }
         if (key == "aux" || key == "len")
             in_.aux = static_cast<u32>(v);
         else if (key == "hi")

@@ -1,5 +1,6 @@
 #include "base/format.h"
 #include "ir/text.h"
+#include "ir/vec_ops.h"
 
 namespace vm::ir {
 namespace {
@@ -65,7 +66,7 @@ class Verifier {
 
     Problem operands(const Inst& in) const {
         if (in.op >= Op::FAdd && in.op <= Op::FpSetRound) return floating(in);
-        if (in.op >= Op::VAdd && in.op <= Op::VFDiv) return vector(in);
+        if (is_vector_op(in.op)) return vector(in);
         if (in.op >= Op::Load && in.op <= Op::Prefetch) return memory(in);
         if (in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest) return flags(in);
         if (in.op >= Op::Insn) return control(in);
@@ -86,7 +87,8 @@ class Verifier {
         if (in.imm >= layout_.slots.size()) return "unknown state slot";
         const Type slot = layout_.slots[in.imm].type;
         if (in.op == Op::SetState) return arg(0) == slot ? kGood : "the value must have the slot's type";
-        if (in.type == slot || (is_word(in.type) && width(in.type) < width(slot))) return kGood;
+        if (in.type == slot) return kGood;
+        if (is_word(in.type) && slot != Type::Flags && width(in.type) < width(slot)) return kGood;
         return "result must have the slot's type or be a narrower integer";
     }
 
@@ -164,7 +166,7 @@ class Verifier {
             case Op::Trunc:
                 return ints && width(in.type) < width(arg(0)) ? kGood : "result must be a narrower integer";
             case Op::Bitcast:
-                return width(in.type) != 0 && width(in.type) == width(arg(0))
+                return width(in.type) == width(arg(0)) && in.type != Type::Flags && arg(0) != Type::Flags
                            ? kGood
                            : "both types must have one width";
             case Op::Make128:
@@ -185,6 +187,7 @@ class Verifier {
                 return is_word(arg(0)) && arg(1) == arg(0) && arg(2) == Type::I1
                            ? kGood
                            : "operands must be two integers and an i1";
+            case Op::FlagsFCmp: return compared(in);
             case Op::FlagsLogic: return is_word(arg(0)) ? kGood : "operand must be i8..i64";
             case Op::FlagsPack: return arg(0) == Type::I32 ? kGood : "operand must be i32";
             case Op::FlagsUnpack:
@@ -198,13 +201,14 @@ class Verifier {
     Problem memory(const Inst& in) const {
         if (in.op == Op::Fence)
             return in.aux <= static_cast<u32>(FenceKind::Compiler) ? kGood : "aux is no FenceKind";
+        if (in.op == Op::DropReservation) return kGood;
         if (arg(0) != Type::I64) return "the address must be i64";
         if (in.op == Op::Prefetch) return kGood;
         if (mem_order(in.aux) > MemOrder::SeqCst) return "aux has no MemOrder";
         if (in.op != Op::Load && in.op != Op::Store && in.imm != 0) return "imm must be 0";
         const Type m = in.mtype;
         const bool plain = in.op == Op::Load || in.op == Op::Store;
-        const Type widest = plain || in.op == Op::AtomicCas ? Type::I128 : Type::I64;
+        const Type widest = in.op == Op::AtomicRmw ? Type::I64 : Type::I128;
         const bool whole =
             plain && (is_float(m) || m == Type::V128);  // read and written in their own type only
         if (!whole && !int_between(m, Type::I8, widest))
@@ -220,11 +224,23 @@ class Verifier {
         return kGood;
     }
 
-    Problem floating(const Inst& in) const {
-        const bool rounds = (info(in.op).effects & kEffectFP) && in.op != Op::FCmp;
+    /// aux of an operation that rounds.
+    static Problem rounding(const Inst& in) {
         const Round rm = fp_round(in.aux);
-        if (rounds && rm > Round::Rmm && rm != Round::Dyn) return "aux has no Round";
-        if (rounds && fp_sem(in.aux) > FpSem::X86) return "aux has no FpSem";
+        const bool odd = rm == Round::Odd && (in.op == Op::FToF || in.op == Op::VFNarrow);
+        if (rm > Round::Rmm && rm != Round::Dyn && !odd) return "aux has no Round";
+        const bool arm = fp_sem(in.aux) == FpSem::Arm || fp_sem(in.aux) == FpSem::ArmDn;
+        return (in.aux & kFpFlush) && !arm ? "only the semantics of Arm flush" : kGood;
+    }
+
+    Problem compared(const Inst& in) const {
+        if ((in.aux & 7) > static_cast<u32>(FpCond::Unordered)) return "aux has no FpCond";
+        return is_float(arg(0)) && arg(1) == arg(0) ? kGood : "operands must be floats of one type";
+    }
+
+    Problem floating(const Inst& in) const {
+        if ((info(in.op).effects & kEffectFP) && in.op != Op::FCmp)
+            if (Problem p = rounding(in)) return p;
         const Problem operand = "operand must be a float", i64 = "type must be i64";
         switch (in.op) {
             case Op::Fma:
@@ -239,24 +255,36 @@ class Verifier {
             case Op::FMin:
             case Op::FMax:
             case Op::FCopySign:
+            case Op::FMulX:
+            case Op::FRecpStep:
+            case Op::FRsqrtStep:
                 if (arg(1) != in.type) return "operands must have one type";
                 [[fallthrough]];
             case Op::FSqrt:
             case Op::FNeg:
             case Op::FAbs:
-            case Op::FRound: return is_float(in.type) ? kGood : operand;
-            case Op::FCmp:
-                if ((in.aux & 7) > static_cast<u32>(FpCond::Unordered)) return "aux has no FpCond";
-                return is_float(arg(0)) && arg(1) == arg(0) ? kGood : "operands must be floats of one type";
+            case Op::FRound:
+            case Op::FRecpEst:
+            case Op::FRsqrtEst:
+            case Op::FRecpX: return is_float(in.type) ? kGood : operand;
+            case Op::FRoundInt:
+                return in.type == Type::F32 || in.type == Type::F64 ? kGood : "operand must be f32 or f64";
+            case Op::URecpEst:
+            case Op::URsqrtEst: return in.type == Type::I32 ? kGood : "operand must be i32";
+            case Op::FCmp: return compared(in);
             case Op::FClass:
                 return is_float(arg(0)) && in.type == Type::I64 ? kGood : "i64 is made from a float";
             case Op::FToInt:
+                if (fp_fraction_bits(in.aux) > 64) return "more than 64 fraction bits";
                 return is_float(arg(0)) && is_word(in.type) ? kGood : "an integer is made from a float";
             case Op::FToIntMod:
                 return arg(0) == Type::F64 && in.type == Type::I32 ? kGood : "i32 is made from f64";
             case Op::IntToF:
+                if (fp_fraction_bits(in.aux) > 64) return "more than 64 fraction bits";
                 return is_word(arg(0)) && is_float(in.type) ? kGood : "a float is made from an integer";
             case Op::FToF: return is_float(arg(0)) && is_float(in.type) ? kGood : operand;
+            case Op::FToBf16:
+                return arg(0) == Type::F32 && in.type == Type::I16 ? kGood : "i16 is made from f32";
             case Op::NanBox:
                 return (arg(0) == Type::F16 || arg(0) == Type::F32) && in.type == Type::F64
                            ? kGood
@@ -271,40 +299,58 @@ class Verifier {
         }
     }
 
+    /// Lane type, aux and imm of a vector op; the types of its operands and result.
     Problem vector(const Inst& in) const {
-        const bool fp = in.op >= Op::VFAdd;
-        const bool moves = in.op == Op::VSplat || in.op == Op::VInsert || in.op == Op::VExtract;
-        const bool float_lane = in.mtype == Type::F32 || in.mtype == Type::F64;
-        if (in.op == Op::VTable)
-            return in.type == Type::V128 && arg(1) == Type::V128 ? kGood : "operands must be v128";
-        if (fp ? !float_lane : !(is_word(in.mtype) || (moves && float_lane)))
-            return "mem= is no lane type of this operation";
-        const unsigned lane = width(in.mtype);
+        const VectorRule rule = vector_rule(in.op);
+        const bool has_lane = in.mtype <= Type::Flags && (rule.lanes & lane_set(in.mtype));
+        if (!has_lane) return "mem= is no lane type of this operation";
+        if (in.aux & ~rule.aux) return "aux has bits that mean nothing here";
+        if (is_vector_float(in.op) && rule.aux != 0) {
+            if (in.op == Op::VFCmp) {
+                if ((in.aux & 7) > static_cast<u32>(FpCond::Unordered)) return "aux has no FpCond";
+            } else if (Problem p = rounding(in)) {
+                return p;
+            }
+            const bool fixed = in.op == Op::VFToInt || in.op == Op::VIntToF;
+            if (fixed && fp_fraction_bits(in.aux) > 64) return "more than 64 fraction bits";
+        }
+        if (Problem p = vector_imm(in)) return p;
         switch (in.op) {
             case Op::VSplat:
+            case Op::VScalar:
                 return arg(0) == in.mtype && in.type == Type::V128
                            ? kGood
                            : "v128 is made from a scalar of the lane type";
             case Op::VExtract:
-                if (in.imm >= 128 / lane) return "imm is no lane";
                 return arg(0) == Type::V128 && in.type == in.mtype ? kGood
                                                                    : "the lane type is taken from v128";
             case Op::VInsert:
-                if (in.imm >= 128 / lane) return "imm is no lane";
                 return in.type == Type::V128 && arg(1) == in.mtype
                            ? kGood
                            : "operands must be v128 and the lane type";
-            case Op::VShlImm:
-            case Op::VLshrImm:
-            case Op::VAshrImm:
-                if (in.imm >= lane) return "imm must be less than the lane width";
-                return in.type == Type::V128 ? kGood : "operand must be v128";
             default: break;
         }
-        if (fp && ((fp_round(in.aux) > Round::Rmm && fp_round(in.aux) != Round::Dyn) ||
-                   fp_sem(in.aux) > FpSem::X86))
-            return "aux has no Round or FpSem";
-        return in.type == Type::V128 && arg(1) == Type::V128 ? kGood : "operands must be v128";
+        for (unsigned k = 0; k < info(in.op).nargs; ++k)
+            if (arg(k) != Type::V128) return "operands must be v128";
+        return kGood;
+    }
+
+    static Problem vector_imm(const Inst& in) {
+        const unsigned lane = width(in.mtype);
+        switch (in.op) {
+            case Op::VExtract:
+            case Op::VInsert:
+            case Op::VDup: return in.imm < 128 / lane ? kGood : "imm is no lane";
+            case Op::VShlImm:
+            case Op::VLshrImm:
+            case Op::VAshrImm: return in.imm < lane ? kGood : "imm must be less than the lane width";
+            case Op::VExt: return in.imm < 16 ? kGood : "imm must be less than 16";
+            case Op::VRev:
+                return (in.imm == 16 || in.imm == 32 || in.imm == 64) && in.imm > lane
+                           ? kGood
+                           : "imm must be 16, 32 or 64 and wider than a lane";
+            default: return kGood;
+        }
     }
 
     Problem control(const Inst& in) const {

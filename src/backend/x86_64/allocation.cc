@@ -65,7 +65,7 @@ bool Lowering::backed(Value v, u32 but_regs) const {
     const Loc& l = loc_[v];
     const Op op = inst(v).op;
     return (l.regs & ~but_regs) || l.home >= 0 || l.spill >= 0 || op == Op::Const || op == Op::GuestAddr ||
-           op == Op::Const128;
+           op == Op::Const128 || is_const_flags(v);
 }
 
 void Lowering::set_reg(Value v, u8 r) {
@@ -183,7 +183,7 @@ u8 Lowering::in_xmm(Value v) const {
 
 unsigned Lowering::memory_bytes(Value v) const {
     if (loc_[v].spill >= 0) return is_wide(v) ? 16 : 8;
-    return (ir::width(layout_.slots[static_cast<unsigned>(loc_[v].home)].type) + 7) / 8;
+    return slot_bits(layout_.slots[static_cast<unsigned>(loc_[v].home)].type) / 8;
 }
 x86::Mem Lowering::memory_of(Value v, unsigned size) const {
     if (loc_[v].spill >= 0) return spill_mem(loc_[v].spill, size);
@@ -230,6 +230,7 @@ void Lowering::load_gpr(u8 r, Value v, bool keep_flags) {
     if (const u8 from = in_gpr(v); from != kNoReg) return copy(r, from);
     if (def.op == Op::Const) return load_const(r, const_bits(v), keep_flags);
     if (def.op == Op::GuestAddr) return load_guest_addr(r, def.imm);
+    if (is_const_flags(v)) return load_const(r, const_flags(v), keep_flags);
     if (const u8 from = in_xmm(v); from != kNoReg) {
         cpu_.avx ? a.vmovq(r64(r), xr(from)) : a.movq(r64(r), xr(from));
         return;

@@ -18,7 +18,8 @@ bool makes_clean(const Inst& in, Type operand) {
         case Op::Icmp:
         case Op::FCmp:
         case Op::StoreCond:
-        case Op::FlagsTest: return true;
+        case Op::FlagsTest:
+        case Op::FlagsUnpack: return true;
         case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
         case Op::Zext: return true;
         case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
@@ -67,7 +68,7 @@ void Analysis::run(const ir::Block& block) {
     info.assign(block.insts.size(), ValueInfo{});
     use_count.assign(block.insts.size(), 0);
     uses.clear();
-    boxes = counts = false;
+    boxes = counts = flags = false;
     v256 = ir::kNone;
     forward(block);
     backward(block);
@@ -118,8 +119,36 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             if (info[x].unboxed != ir::kNone) return info[x].unboxed;
             return info[x].unboxed = i;
         }
+        case Op::Add:
+        case Op::Sub: {  // conditions on flags compute again what the flags are of
+            const Value same = flags ? repeated(block, i, in.op) : ir::kNone;
+            return same != ir::kNone ? same : i;
+        }
         default: return i;
     }
+}
+
+// x `op` y, made shortly before i, which has the same operands.
+Value Analysis::repeated(const ir::Block& block, u32 i, Op op) const {
+    constexpr u32 kFar = 12;
+    const Inst& in = block.insts[i];
+    const Type t = block.insts[in.args[0]].type;
+    for (u32 j = i; j-- > 0 && i - j < kFar;) {
+        const Inst& d = block.insts[j];
+        if (d.op == op && d.type == t && info[j].rep == j && rep(d.args[0]) == rep(in.args[0]) &&
+            rep(d.args[1]) == rep(in.args[1]))
+            return j;
+    }
+    return ir::kNone;
+}
+
+// The difference of what i compares: x itself is often overwritten by then.
+Value Analysis::difference(const ir::Block& block, u32 i) const {
+    const Inst& in = block.insts[i];
+    const auto c = static_cast<ir::Cond>(in.aux);
+    const Type t = block.insts[in.args[0]].type;
+    const bool equality = c == ir::Cond::Eq || c == ir::Cond::Ne;
+    return equality && (t == Type::I32 || t == Type::I64) ? repeated(block, i, Op::Sub) : ir::kNone;
 }
 
 void Analysis::forward(const ir::Block& block) {
@@ -136,6 +165,7 @@ void Analysis::forward(const ir::Block& block) {
         info[i].rep = r;
         if (r != i) continue;
         if (in.type == Type::V256) v256 = i;
+        if (in.type == Type::Flags) flags = true;
         if (in.op == Op::Icount) counts = true;
         if ((in.op == Op::ExitIf || in.op == Op::TrapIf) && on(JitOpt::FuseCompare)) {
             bool& known = info[info[in.args[0]].rep].known_false;
@@ -147,6 +177,11 @@ void Analysis::forward(const ir::Block& block) {
         }
         const unsigned nargs = raw_args(in.op) ? 0 : ir::arg_count(in.op);
         info[i].clean = makes_clean(in, nargs ? block.insts[in.args[0]].type : Type::Void);
+        if (in.op == Op::Icmp && flags && on(JitOpt::FuseCompare)) info[i].difference = difference(block, i);
+        if (info[i].difference != ir::kNone) {
+            total_[info[i].difference]++;
+            continue;
+        }
         for (unsigned k = 0; k < nargs; k++) total_[info[in.args[k]].rep]++;
         if (in.op == Op::SetState) slot_[in.imm] = info[in.args[0]].rep;
     }
@@ -181,10 +216,18 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
         case Op::ExitIf:
         case Op::TrapIf:
             return arg == 0 && on(JitOpt::FuseCompare) &&
-                   (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::Not);
+                   (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::FCmp || def.op == Op::Not);
         case Op::Select:
-            return arg == 0 && on(JitOpt::FuseCompare) && (def.op == Op::Icmp || def.op == Op::Not) &&
-                   is_gpr_type(consumer.type);
+            return arg == 0 && on(JitOpt::FuseCompare) &&
+                   (def.op == Op::Icmp || def.op == Op::FlagsTest || def.op == Op::FCmp ||
+                    def.op == Op::Not) &&
+                   (is_gpr_type(consumer.type) || is_xmm_type(consumer.type) ||
+                    consumer.type == Type::Flags || consumer.type == Type::V128);
+        case Op::FlagsTest:
+            return on(JitOpt::FuseCompare) && (def.op == Op::FlagsAdd || def.op == Op::FlagsSub ||
+                                               def.op == Op::FlagsLogic || def.op == Op::FlagsFCmp);
+        case Op::FlagsLogic:
+            return on(JitOpt::FuseCompare) && def.op == Op::And && (wide || def.type == Type::I32);
         case Op::Icmp:
             return arg == 0 && on(JitOpt::FuseCompare) && def.op == Op::And &&
                    (wide || def.type == Type::I32);
@@ -197,8 +240,21 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
         case Op::Add:
             return on(JitOpt::FoldAddress) && def.op == Op::Shl && consumer.type == def.type &&
                    (wide || def.type == Type::I32);
+        case Op::VAesMc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesE;
+        case Op::VAesImc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesD;
         default: return false;
     }
+}
+
+// Whether nothing between `v` and `at` sees or changes the sticky flags or the rounding mode.
+bool Analysis::quiet_until(const ir::Block& block, Value v, u32 at) const {
+    constexpr u32 kFar = 16;
+    if (at - v > kFar) return false;
+    for (u32 i = v + 1; i < at; i++) {
+        const Op op = block.insts[i].op;
+        if (is_barrier(op) || ((ir::effects(op) & ir::kEffectS) && op != Op::Insn)) return false;
+    }
+    return true;
 }
 
 // Operand `arg` of instruction `consumer`, read when `at` is emitted.
@@ -225,10 +281,23 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
         defer = mask.op == Op::Const && mask.imm == ~u64{0} - (layout_.pc_alignment - 1u) &&
                 layout_.pc_alignment > 1;
     }
+    if (defer && (def.op == Op::FCmp || def.op == Op::FlagsFCmp)) {  // half precision is compared by a helper
+        const Type t = block.insts[def.args[0]].type;
+        defer = (t == Type::F32 || t == Type::F64) && !(def.aux & ir::kFpFlush) && quiet_until(block, v, at);
+    }
+    if (defer && (def.op == Op::FlagsAdd || def.op == Op::FlagsSub)) {  // no register left for a carry
+        const Inst& carry = block.insts[info[def.args[2]].rep];
+        defer = carry.op == Op::Const && carry.imm == 0;
+    }
     if (!defer) return use(v, at);
     info[v].deferred = true;
-    const unsigned nargs = ir::arg_count(def.op);
-    for (unsigned k = 0; k < nargs; k++) operand(block, at, v, k);
+    operands(block, at, v);
+}
+
+void Analysis::operands(const ir::Block& block, u32 at, u32 consumer) {
+    if (info[consumer].difference != ir::kNone) return use(info[consumer].difference, at);
+    const Op op = block.insts[consumer].op;
+    for (unsigned k = raw_args(op) ? 0 : ir::arg_count(op); k-- > 0;) operand(block, at, consumer, k);
 }
 
 void Analysis::visit(const ir::Block& block, u32 i) {
@@ -257,8 +326,8 @@ void Analysis::visit(const ir::Block& block, u32 i) {
         reads_[in.imm]++;
     }
     if (barrier) barrier_++;
-    const unsigned nargs = raw_args(in.op) ? 0 : ir::arg_count(in.op);
-    for (unsigned k = nargs; k-- > 0;) operand(block, i, i, k);
+    operands(block, i, i);
+    const unsigned nargs = raw_args(in.op) || me.difference != ir::kNone ? 0 : ir::arg_count(in.op);
     // What becomes the first operand may as well be computed in the same register.
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;

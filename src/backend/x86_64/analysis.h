@@ -29,13 +29,15 @@ struct ValueInfo {
     u32 uses = 0;               ///< by live instructions; the emission counts down
     u32 next = kNever;          ///< instruction of the next use
     u32 hint_gen = 0;
-    ir::Value unboxed = ir::kNone;  ///< forward: the NanUnbox of this value
-    u8 hint = kNoReg;               ///< pinned host register in which it should be computed
+    ir::Value unboxed = ir::kNone;     ///< forward: the NanUnbox of this value
+    ir::Value difference = ir::kNone;  ///< equality of x and y: x - y, which is to be compared with zero
+    u8 hint = kNoReg;                  ///< pinned host register in which it should be computed
     bool hint_ok = false;
     bool live = false;
     bool deferred = false;     ///< emitted by its only consumer
     bool known_false = false;  ///< an earlier exit or trap was not taken because of it
     bool clean = false;        ///< as I1..I32: bits up to 64 of its register are zero
+    bool made = false;         ///< emission: made together with an earlier instruction
 };
 
 class Analysis {
@@ -50,6 +52,7 @@ class Analysis {
     PodVector<u16> use_count;    ///< how many to pop, by instruction
     bool boxes = false;          ///< the block boxes F32 values: keep all of them boxed
     bool counts = false;         ///< the block has Icount ops
+    bool flags = false;          ///< the block has values of type Flags
     ir::Value v256 = ir::kNone;  ///< some instruction of this type, which nothing here can lower
 
     bool on(JitOpt o) const { return !(disabled_ & opt_bit(o)); }
@@ -61,8 +64,12 @@ class Analysis {
     void backward(const ir::Block& block);
     void visit(const ir::Block& block, u32 i);
     void use(ir::Value v, u32 at);
+    bool quiet_until(const ir::Block& block, ir::Value v, u32 at) const;
     bool may_defer(const ir::Inst& consumer, unsigned arg, const ir::Inst& def) const;
     void operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg);
+    void operands(const ir::Block& block, u32 at, u32 consumer);
+    ir::Value repeated(const ir::Block& block, u32 i, ir::Op op) const;
+    ir::Value difference(const ir::Block& block, u32 i) const;
     void hint(ir::Value v, u8 reg, u32 gen);
     u32 slot_gen(unsigned slot) const { return barrier_ + reads_[slot]; }
 

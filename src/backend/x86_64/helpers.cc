@@ -30,18 +30,25 @@ Call decode(u64 code) {
     c.inst.op = static_cast<ir::Op>(code & 0xff);
     c.inst.type = static_cast<ir::Type>(code >> 8 & 15);
     c.operand = static_cast<ir::Type>(code >> 12 & 15);
-    c.inst.aux = static_cast<u32>(code >> 16 & 0x7fff);
+    c.inst.aux = static_cast<u32>(code >> 16 & 0xffff);
     return c;
 }
 static_assert(static_cast<unsigned>(ir::Op::Count_) <= 256 && static_cast<unsigned>(ir::Type::Flags) < 16);
 }  // namespace
 
-u64 helper_soft_fp(VcpuState* state, u64 a, u64 b, u64 c) {
-    const Call call = decode(state->scratch[0]);
-    ir::FpEnv env{0, state->fp.rounding};
-    const u128 r = ir::interp_fp(call.inst, call.operand, a, b, c, env);
+namespace {
+/// A floating-point operation in the guest's environment, which keeps the flags that it raises.
+u128 soft_fp(VcpuState* state, const Call& call, u128 x, u128 y, u128 z) {
+    ir::FpEnv env{0, state->fp.rounding, state->fp.input_denormal};
+    const u128 r = ir::interp_fp(call.inst, call.operand, x, y, z, env);
     state->guest_mxcsr |= x86_64::mxcsr_flags(env.flags);
-    return static_cast<u64>(r);
+    state->fp.input_denormal = env.input_denormal;
+    return r;
+}
+}  // namespace
+
+u64 helper_soft_fp(VcpuState* state, u64 a, u64 b, u64 c) {
+    return static_cast<u64>(soft_fp(state, decode(state->scratch[0]), a, b, c));
 }
 
 u64 helper_int_op(VcpuState* state, u64 a, u64 b, u64 c) {
@@ -54,16 +61,13 @@ u64 helper_int_op(VcpuState* state, u64 a, u64 b, u64 c) {
 }
 
 namespace {
-u64 flags_op(const ir::Inst& in, unsigned w, u64 x, u64 y, u64 z) {
-    switch (in.op) {
-        case ir::Op::FlagsAdd: return ir::flags_of_add(w, x, y, z).bits;
-        case ir::Op::FlagsSub: {
-            const u8 f = ir::flags_of_add(w, x, zext(~y, w), !z).bits;
-            return in.aux == static_cast<u32>(ir::CarrySem::NotBorrow) ? f : f ^ 2u;
-        }
-        case ir::Op::FlagsLogic: return u64{bit(x, w - 1)} << 3 | u64{x == 0} << 2;
-        default: return ir::flag_cond(static_cast<ir::FlagCond>(in.aux), {static_cast<u8>(x)});
-    }
+/// Flags values are words here, as generated code has them.
+u64 flags_op(VcpuState* state, const Call& call, u64 x, u64 y, u64 z) {
+    const ir::Inst& in = call.inst;
+    if (in.op == ir::Op::FlagsTest)
+        return ir::flag_cond(static_cast<ir::FlagCond>(in.aux), ir::Nzcv::of_word(static_cast<u16>(x)));
+    if (in.op == ir::Op::FlagsFCmp) return ir::Nzcv{static_cast<u8>(soft_fp(state, call, x, y, z))}.word();
+    return ir::eval_flags(in, ir::width(call.operand), x, y, z).word();
 }
 }  // namespace
 
@@ -77,14 +81,11 @@ u64 helper_wide_op(VcpuState* state, u64 a, u64 b, u64) {
     const u128 x = operand(0), y = operand(1), z = operand(2);
     u128 r = 0;
     if (in.op >= ir::Op::FlagsAdd && in.op <= ir::Op::FlagsTest) {
-        r = flags_op(in, ir::width(call.operand), static_cast<u64>(x), static_cast<u64>(y),
-                     static_cast<u64>(z));
-    } else if (in.op >= ir::Op::VAdd && in.op < ir::Op::VFAdd) {
-        r = ir::interp_vec(in, x, y);
+        r = flags_op(state, call, static_cast<u64>(x), static_cast<u64>(y), static_cast<u64>(z));
+    } else if (ir::is_interp_vec(in.op)) {
+        r = ir::interp_vec(in, x, y, z);
     } else if (ir::is_interp_fp(in.op)) {
-        ir::FpEnv env{0, state->fp.rounding};
-        r = ir::interp_fp(in, call.operand, x, y, z, env);
-        state->guest_mxcsr |= x86_64::mxcsr_flags(env.flags);
+        r = soft_fp(state, call, x, y, z);
     } else {
         r = ir::eval_int128(in, ir::width(call.operand), x, y, z);
     }

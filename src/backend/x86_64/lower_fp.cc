@@ -15,11 +15,26 @@ namespace vm::backend::x86_64 {
 using ir::FpSem;
 using ir::Round;
 
+namespace {
+// What no host instruction does by itself: flushing as Arm does, default NaNs, fixed point, and the ops that
+// are an instruction of Arm's.
+bool soft_only(const Inst& in) {
+    if (in.op >= Op::FToBf16 && in.op <= Op::FRoundInt) return true;
+    if (in.op < Op::FAdd || in.op > Op::FRoundInt || !(ir::effects(in.op) & ir::kEffectFP)) return false;
+    if (in.aux & ir::kFpFlush) return true;
+    if (in.op == Op::FCmp) return false;
+    const bool fixed = in.op == Op::FToInt || in.op == Op::IntToF;
+    return ir::fp_sem(in.aux) == FpSem::ArmDn || ir::fp_round(in.aux) == Round::Odd ||
+           (fixed && ir::fp_fraction_bits(in.aux) != 0);
+}
+}  // namespace
+
 bool Lowering::lower_fp(u32 i) {
     const Inst& in = inst(i);
     // Other guests' rules may let the payload of a NaN through.
     if ((ir::info(in.op).effects & ir::kEffectFP) && ir::fp_sem(in.aux) != FpSem::RiscV)
         for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
+    if (soft_only(in)) return fp_helper(i), true;
     switch (in.op) {
         case Op::FAdd: f_arith(i, 0); return true;
         case Op::FSub: f_arith(i, 1); return true;
@@ -293,41 +308,6 @@ void Lowering::f_sign(u32 i) {
         fbin(HInst::kIdVxorps, HInst::kIdXorps, d, x, sign);
     } else {
         fbin(HInst::kIdVandps, HInst::kIdAndps, d, x, rest);
-    }
-    defined(i, d);
-}
-
-void Lowering::f_cmp(u32 i) {
-    const Inst& in = inst(i);
-    const Type t = arg_type(in, 0);
-    if (t == Type::F16) return fp_helper(i);
-    const bool single = t == Type::F32, signaling = in.aux & 8;
-    const auto c = static_cast<ir::FpCond>(in.aux & 7);
-    Value x = arg(in, 0), y = arg(in, 1);
-    const bool swap = c == ir::FpCond::Lt || c == ir::FpCond::Le;  // y > x, y >= x are false when unordered
-    if (swap) std::swap(x, y);
-    const u8 p = use_xmm(x);
-    const Operand q = use_xsrc(y, single ? 4 : 8);
-    consume();
-    const u8 d = define_gpr(i);
-    a.xor_(r32(d), r32(d));
-    u8 e = kNoReg;
-    if (c == ir::FpCond::Eq) {
-        e = alloc_gpr(mask_of(d));
-        a.xor_(r32(e), r32(e));
-    }
-    const u32 ids[2][2][2] = {
-        {{HInst::kIdUcomisd, HInst::kIdVucomisd}, {HInst::kIdUcomiss, HInst::kIdVucomiss}},
-        {{HInst::kIdComisd, HInst::kIdVcomisd}, {HInst::kIdComiss, HInst::kIdVcomiss}}};
-    a.emit(ids[signaling][single][cpu_.avx], xr(p), q);
-    switch (c) {
-        case ir::FpCond::Lt: a.seta(r8(d)); break;
-        case ir::FpCond::Le: a.setae(r8(d)); break;
-        case ir::FpCond::Unordered: a.setp(r8(d)); break;
-        case ir::FpCond::Eq:
-            a.setnp(r8(e));
-            a.cmove(r32(d), r32(e));
-            break;
     }
     defined(i, d);
 }

@@ -60,7 +60,7 @@ void Lowering::set_state(u32 i) {
 // Bits of the value that consumers may look at: more than its type has if it is the low part of something.
 unsigned Lowering::full_width(Value v) const {
     const Inst& in = inst(v);
-    if (in.op == Op::GetState) return ir::width(layout_.slots[in.imm].type);
+    if (in.op == Op::GetState) return slot_bits(layout_.slots[in.imm].type);
     return in.op == Op::Const || is_vec(v) ? std::max(64u, ir::width(in.type)) : ir::width(in.type);
 }
 
@@ -87,7 +87,7 @@ void Lowering::set_pinned(unsigned, u8 reg, Value v) {
 
 void Lowering::set_home(unsigned slot, Value v) {
     const ir::StateSlot& s = layout_.slots[slot];
-    const unsigned bits = ir::width(s.type) < 8 ? 8 : ir::width(s.type);
+    const unsigned bits = slot_bits(s.type);
     const Value old = home_val_[slot];
     if (old == v && loc_[v].home == static_cast<i16>(slot)) return consume();
     if (old != kNone && loc_[old].home == static_cast<i16>(slot)) {
@@ -155,11 +155,19 @@ void Lowering::misc_state(u32 i) {
     const i32 scratch = static_cast<i32>(offsetof(VcpuState, scratch));
     const x86::Mem mxcsr = state_mem(scratch + 16, 4);
     const i32 rounding = static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, rounding));
+    const x86::Mem input_denormal =
+        state_mem(static_cast<i32>(offsetof(VcpuState, fp) + offsetof(ir::FpEnv, input_denormal)), 1);
     clean_insn_ = false;
     switch (in.op) {
         case Op::Icount: a.add(VM_STATE(icount, 8), static_cast<i32>(in.imm)); return;
         case Op::Fence:
             if (static_cast<ir::FenceKind>(in.aux) == ir::FenceKind::Full) fence_full();
+            return;
+        case Op::DropReservation:
+            a.mov(
+                state_mem(
+                    static_cast<i32>(offsetof(VcpuState, reservation) + offsetof(ir::Reservation, size)), 8),
+                0);
             return;
         case Op::ReadIcount: {
             if (an_.counts) {
@@ -192,12 +200,16 @@ void Lowering::misc_state(u32 i) {
             a.mov(r32(d), mxcsr);
             a.and_(r32(d), 0x3f);
             a.movzx(r32(d), table_byte(Const::GuestFlags, d));
+            a.or_(r8(d), input_denormal);
             return defined(i, d);
         }
         case Op::FpSetFlags: {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
+            a.mov(r32(t), r32(v));
+            a.and_(r32(t), ir::kInputDenormal);
+            a.mov(input_denormal, r8(t));
             a.mov(r32(t), r32(v));
             a.and_(r32(t), 0x1f);
             a.movzx(r32(t), table_byte(Const::HostFlags, t));

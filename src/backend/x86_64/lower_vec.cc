@@ -148,24 +148,14 @@ bool Lowering::lower_vec(u32 i) {
         case Op::Make128: in.type == Type::I128 ? make128(i) : make_v128(i); return true;
         case Op::Lo128:
         case Op::Hi128: half128(i); return true;
-        case Op::FlagsPack:
-        case Op::FlagsUnpack: {
-            const u8 s = use_gpr(arg(in, 0));
-            consume();
-            const u8 d = define_gpr(i, mask_of(s));
-            if (d != s) a.mov(r32(d), r32(s));
-            in.op == Op::FlagsPack ? a.shr(r32(d), 28) : a.shl(r32(d), 28);
-            defined(i, d);
-            return true;
-        }
         case Op::Nop: return true;
         default: break;
     }
-    const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest,
-               vec = in.op >= Op::VAdd && in.op <= Op::VFDiv;
+    if (in.type == Type::V128 && lower_vector(i)) return true;
+    const bool vec = in.op >= Op::VAdd && in.op <= Op::VBfMatMul;
     const bool wide = in.type == Type::I128 || in.type == Type::V128 ||
                       (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
-    if (!flags && !vec && !(wide && ir::is_eval_int(in.op))) return false;
+    if (!vec && !(wide && ir::is_eval_int(in.op))) return false;
     for (unsigned k = 0; k < ir::info(in.op).nargs; k++)
         if (ir::width(arg_type(in, k)) > 128) return false;
     wide_helper(i);
@@ -182,19 +172,6 @@ void Lowering::make_v128(u32 i) {
     a.movq(xr(t), r64(hi));
     a.punpcklqdq(xr(d), xr(t));
     defined(i, d);
-}
-
-// Flags are bits 3 N, 2 Z, 1 C, 0 V: bit f of a 16-bit truth table says whether the condition holds.
-Cc Lowering::flags_condition(Value cond, u32* start) {
-    const Inst& in = inst(cond);
-    u32 table = 0;
-    for (u8 f = 0; f < 16; f++) table |= u32{ir::flag_cond(static_cast<ir::FlagCond>(in.aux), {f})} << f;
-    const u8 f = use_gpr(arg(in, 0));
-    const u8 t = alloc_gpr();
-    a.mov(r32(t), table);
-    *start = a.pos();
-    a.bt(r32(t), r32(f));
-    return Cc::B;
 }
 
 }  // namespace vm::backend::x86_64

@@ -16,9 +16,9 @@ Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options,
       pins_(layout),
       options_(options),
       cpu_(features),
-      an_(layout_, pins_, options.disabled_opts) {
+      an_(layout_, pins_, options.disabled_opts | (features.aes ? 0 : opt_bit(JitOpt::FuseCrypto))) {
     if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
-    if (!on(JitOpt::Avx)) cpu_.avx = false;
+    if (!on(JitOpt::Avx)) cpu_.drop_avx();
     if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
 }
 
@@ -59,6 +59,10 @@ void Lowering::lower_all() {
     for (u32 i = 0; i < n && !failed_; i++) {
         const ValueInfo& v = an_.info[i];
         if (!v.live || v.deferred || v.rep != i) continue;
+        if (v.made) {
+            skip_made(i);
+            continue;
+        }
         switch (inst(i).op) {
             case Op::Insn: begin_guest_inst(inst(i).imm); continue;
             case Op::Const:
@@ -88,6 +92,7 @@ void Lowering::reset() {
     spill_dying_.fill(0);
     locked_ = 0;
     early_.clear();
+    keyed_.clear();
     cold_.clear();
     canon_.clear();
     pending_nan_.clear();
@@ -140,7 +145,9 @@ void Lowering::lower(u32 i) {
     } else if (effects != ir::kEffectP) {
         done = lower_special(i);
     }
-    if (done || lower_int(i) || lower_memory(i) || lower_fp(i) || lower_vec(i)) return;
+    if (done || lower_int(i) || (an_.flags && lower_flags(i)) || lower_memory(i) || lower_fp(i) ||
+        lower_vec(i))
+        return;
     unsupported(in);
 }
 
@@ -153,6 +160,7 @@ bool Lowering::lower_special(u32 i) {
         case Op::ReadIcount:
         case Op::ReadTime:
         case Op::Fence:
+        case Op::DropReservation:
         case Op::FpGetFlags:
         case Op::FpSetFlags:
         case Op::FpGetRound:

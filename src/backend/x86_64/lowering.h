@@ -4,8 +4,11 @@
 // define = register for the result.
 #pragma once
 
+#include <optional>
+
 #include "backend/x86_64/analysis.h"
 #include "backend/x86_64/emitter.h"
+#include "backend/x86_64/vec_ops.h"
 #include "backend/x86_64/x86_64.h"
 
 namespace vm::backend::x86_64 {
@@ -49,7 +52,8 @@ class Lowering final : public Compiler {
         FToInt,
         IntToF,
         U64ToF,
-        Unbox
+        Unbox,
+        NotEqual  ///< clears the host's Z
     };
     struct Cold {
         ColdKind kind;
@@ -184,7 +188,6 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
-    Cc flags_condition(Value cond, u32* start);
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
@@ -192,6 +195,54 @@ class Lowering final : public Compiler {
     Cc compare_values(ir::Cond c, Value x, Value y, unsigned bits, u32* start);
     Cc test_and(ir::Cond c, Value conj, u32* start);
     Cc condition(Value cond, u32* start);
+
+    // --- lower_flags.cc
+    /// A host instruction that makes flags; its carry is C or, `inverted`, the opposite.
+    struct FlagsOp {
+        u32 id = 0;
+        Operand x{}, y{};
+        u8 carry = kNoReg;  ///< i1 to put into the host's carry first
+        bool inverted = false;
+    };
+    bool lower_flags(u32 i);
+    bool no_carry_in(const Inst& in) const;
+    FlagsOp prepare_flags(Value f);
+    FlagsOp prepare_logic(Value x, unsigned bits);
+    void emit_flags(const FlagsOp& o);
+    void flags_to_word(bool inverted, u32 keep);
+    void flags_of(u32 i);
+    template <class F>
+    Value soon_after(u32 i, F match) const;
+    bool same_sum(const Inst& value, const Inst& flags) const;
+    Value value_of_flags(u32 i) const;
+    bool value_with_flags(u32 i);
+    void arithmetic_with_flags(u32 i, Value value, Value flags);
+    void count_uses_now(Value j);
+    void skip_made(u32 i);
+    void flags_fcmp(u32 i);
+    void fcmp_to_word();
+    void flags_pack(u32 i);
+    bool is_const_flags(Value v) const;
+    u64 const_flags(Value v) const;
+    void flags_unpack(u32 i);
+    void flags_test(u32 i);
+    Cc flags_condition(Value cond, u32* start);
+    void test_word_bit(Value f, u32 bit);
+    Cc word_condition(ir::FlagCond c, Value f, u32* start);
+
+    // --- lower_fcmp.cc
+    struct FcmpOp {
+        u32 id = 0;
+        u8 x = kNoReg;
+        Operand y{};
+    };
+    bool native_fcmp(const Inst& in) const;
+    FcmpOp prepare_fcmp(const Inst& in, bool swap);
+    void emit_fcmp(const FcmpOp& o) { a.emit(o.id, xr(o.x), o.y); }
+    void f_cmp(u32 i);
+    Cc ordered_equal(u32* start);
+    Cc fcmp_condition(Value cmp, u32* start);
+    Cc fcmp_flag_condition(ir::FlagCond c, Value f, u32* start);
 
     // --- lower_memory.cc
     bool lower_memory(u32 i);
@@ -209,6 +260,8 @@ class Lowering final : public Compiler {
     void cas128(u32 i);
     void load_reserve(u32 i);
     void store_cond(u32 i);
+    void load_reserve128(u32 i);
+    void store_cond128(u32 i);
 
     // --- lower_control.cc
     bool lower_control(u32 i);
@@ -249,7 +302,6 @@ class Lowering final : public Compiler {
     void fma(u32 i);
     void f_minmax(u32 i, bool max);
     void f_sign(u32 i);
-    void f_cmp(u32 i);
     void f_class(u32 i);
     void f_round(u32 i);
     void f_to_int(u32 i);
@@ -281,6 +333,109 @@ class Lowering final : public Compiler {
     void wide_helper(u32 i);
     void half128(u32 i);
 
+    // --- vec_emit.cc: what the lowering of vector operations is written with
+    Operand use_vsrc(Value v);
+    Operand use_vmem(Value v);
+    static u8 reg_of(const Operand& o) { return o.isReg() ? static_cast<u8>(o.id() + kXmm0) : kNoReg; }
+    void v1(HostOp o, u8 d, const Operand& x);
+    void v1(HostOp o, u8 d, const Operand& x, u32 imm);
+    void v2(HostOp o, u8 d, u8 x, const Operand& y);
+    void v2(HostOp o, u8 d, u8 x, u8 y) { v2(o, d, x, xr(y)); }
+    void v2(HostOp o, u8 d, u8 x, const Operand& y, u32 imm);
+    void vshift(HostOp o, u8 d, u8 x, u32 n);
+    void vload(u8 d, const Operand& x);
+    void store_wide(unsigned k, u8 r);
+    bool aligned_enough(const x86::Mem& m) const;
+    void vzero(u8 d);
+    u8 vdefine(u32 i, u8 x, const Operand& y, bool commutes);
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y);
+    void vresult(u32 i, HostOp o, u8 x, u8 y) { vresult(i, o, x, xr(y)); }
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
+    void vresult1(u32 i, HostOp o, const Operand& x);
+    void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
+    void vec_binary(u32 i, HostOp o);
+    void vec_unary(u32 i, HostOp o);
+    u8 vec_mask_select(u8 mask, u8 x, u8 y);
+    void vternary(u8 d, u8 y, const Operand& z, u8 table);
+    std::optional<std::array<u64, 2>> const128(Value v) const;
+    bool lower_vector(u32 i);
+
+    // --- lower_vec_int.cc
+    bool lower_vec_int(u32 i);
+    void vec_mul8(u32 i);
+    void vec_mul64(u32 i);
+    void vec_greater_u(u32 i);
+    void vec_minmax64(u32 i);
+    void vec_abs64(u32 i);
+    void vec_avg32(u32 i);
+    void vec_select(u32 i);
+    void vec_sat_signed(u32 i);
+    void vec_sat_unsigned(u32 i);
+
+    // --- lower_vec_shuffle.cc
+    bool lower_vec_shuffle(u32 i);
+    void vec_splat(u32 i);
+    void vec_splat_float(u32 i);
+    void vec_dup(u32 i);
+    void vec_table(u32 i);
+    void vec_ext(u32 i);
+    void vec_rev(u32 i);
+    void vec_widen(u32 i);
+    void vec_narrow(u32 i);
+    void vec_narrow64(u32 i);
+    void vec_uzp(u32 i);
+    void vec_trn(u32 i);
+    void vec_bitrev(u32 i);
+    void vec_popcnt(u32 i);
+    void vec_clz(u32 i);
+    bool is_zero128(Value v) const;
+
+    // --- lower_vec_wide.cc
+    bool lower_vec_wide(u32 i);
+    void vec_mul_wide(u32 i);
+    void vec_mul_double16(u32 i);
+    void vec_mul_double32(u32 i);
+    void vec_clmul8(u32 i);
+    void vec_clmul_wide8(u32 i);
+    void vec_clmul64(u32 i);
+    void vec_add_dot(u8 sum, const Operand& y, const Operand& z, bool y_signed, bool z_signed);
+    void add_dot_words(u8 sum, const Operand& y, const Operand& z, bool y_signed, bool z_signed, u8 t, u8 u);
+    void vec_dot(u32 i);
+    void vec_matmul(u32 i);
+
+    // --- lower_vec_crypto.cc
+    bool lower_vec_crypto(u32 i);
+    u8 aes_state(Value e);
+    Value aes_round_of(Value v) const;
+    Operand aes_next_key(u32 i);
+    void vec_aes_round(u32 i, HostOp o);
+    void vec_aes_mix(u32 i);
+    void vec_sha1_rounds(u32 i);
+    void vec_sha1_su0(u32 i);
+    void vec_sha1_su1(u32 i);
+    Value sha256_partner(u32 i) const;
+    void vec_sha256(u32 i);
+    void vec_sha256_su0(u32 i);
+    void vec_sha256_su1(u32 i);
+    void vec_sha512_su(u32 i);
+    void vec_sha512(u32 i);
+    void sha512_h();
+    void sha512_h2();
+    void sha512_sigma(u8 d, u8 x, u32 first, u32 second, u32 third);
+
+    // --- lower_vec_shift.cc
+    bool lower_vec_shift(u32 i);
+    void vec_shift_imm(u32 i, Op op, unsigned n);
+    void vec_shift8(u32 i, Op op, unsigned n);
+    void vec_ashr64(u32 i, u8 x, unsigned n);
+    bool vec_shift_const(u32 i);
+    void vec_round_shift(u32 i, unsigned n);
+    bool vec_shift_var(u32 i);
+    void vec_shift_var8(u32 i);
+    void vec_shift_var16(u32 i);
+    u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
+
     const ir::StateLayout& layout_;
     PinMap all_pins_;  ///< as every block border has them
     PinMap pins_;      ///< in this block
@@ -298,6 +453,7 @@ class Lowering final : public Compiler {
     std::array<Value, kHostRegs> reg_val_{};
     PodVector<Value> home_val_;
     std::vector<Value> early_;  ///< made together with an earlier instruction
+    std::vector<Value> keyed_;  ///< AES states to which the key of their next round was added already
     u32 locked_ = 0;
     u32 cur_ = 0;
     std::array<Use, 12> cur_uses_{};

@@ -76,7 +76,8 @@ class NativeMachine {
         u64 seed = 0;
         u32 safepoint = 0;
         ir::FpEnv fp{};
-        bool link = true;  ///< direct exits between the blocks are linked
+        bool link = true;                        ///< direct exits between the blocks are linked
+        const std::vector<u8>* guest = nullptr;  ///< guest area instead of the seed's
     };
     /// Runs one block from the state that the seed gives.
     Outcome run(const CompiledBlock& block, const ir::StateLayout& layout, u64 seed, ir::FpEnv fp = {}) {
@@ -104,6 +105,7 @@ class NativeMachine {
         for (unsigned i = 0; i < kReturnSentinels; i++) sentinel[2 * i + 1] = kNoPc;
         std::vector<u8> guest(layout.size + 16u), memory(TestMemory::kSize);
         seeded_state(start.seed, guest, memory);
+        if (start.guest) guest = *start.guest;
         std::memcpy(s.guest, guest.data(), guest.size());
         std::memcpy(reinterpret_cast<void*>(TestMemory::kBase), memory.data(), memory.size());
         syscall(SYS_arch_prctl, ARCH_SET_GS, &s);
@@ -277,15 +279,12 @@ inline std::string difference(const Outcome& want, const Outcome& got, const ir:
     if (r != ir::ExitReason::MemoryFault && r != ir::ExitReason::Next)
         say("value", want.result.value, got.result.value);
     for (const ir::StateSlot& s : layout.slots) {
-        for (unsigned at = 0; at < std::max(1u, ir::width(s.type) / 8); at += 8) {
-            const unsigned n = std::min(8u, ir::width(s.type) / 8);
-            u64 w = 0, g = 0;
-            std::memcpy(&w, want.guest.data() + s.offset + at, n);
-            std::memcpy(&g, got.guest.data() + s.offset + at, n);
-            say(at ? s.name + ".hi" : s.name, w, g);
-        }
+        for (unsigned at = 0; at < std::max(1u, ir::width(s.type) / 8); at += 8)
+            say(at ? s.name + ".hi" : s.name, ir::testing::slot_bits(s, want.guest, at),
+                ir::testing::slot_bits(s, got.guest, at));
     }
     say("flags", want.fp.flags, got.fp.flags);
+    say("input denormal", want.fp.input_denormal, got.fp.input_denormal);
     say("rounding", want.fp.rounding, got.fp.rounding);
     say("icount", want.icount, got.icount);
     say("reservation", want.reservation.size, got.reservation.size);

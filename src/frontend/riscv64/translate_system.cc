@@ -132,7 +132,7 @@ Value Translator::read_csr(unsigned csr) {
 // Blocks are made for one class of rounding modes; a write that leaves it leaves the block.
 void Translator::write_fp_csr(const Decoded& d, Value v) {
     const auto sink = [&](Op op, Value x) { b.emit({.op = op, .args = {x, ir::kNone, ir::kNone}}); };
-    if (d.csr != kCsrFrm) sink(Op::FpSetFlags, v);
+    if (d.csr != kCsrFrm) sink(Op::FpSetFlags, b.and_(v, b.c64(31)));
     if (d.csr == kCsrFflags) return;
 
     const Value frm = b.and_(d.csr == kCsrFcsr ? b.lshr(v, b.c64(5)) : v, b.c64(7));

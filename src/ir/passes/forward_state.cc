@@ -1,7 +1,6 @@
 // forward_state: reads of guest state become the value last read from or written to the slot in this block.
 // Input: any block. Output: no GetState of a slot whose value is known with at least the wanted width (a
-// narrower read
-//   becomes Trunc), no SetState that writes the value the slot already has.
+// narrower read becomes Trunc, Lo128 or VExtract), no SetState that writes the value the slot already has.
 // Invariant: slots do not overlap and only GetState and SetState touch them, so nothing else ends a slot's
 // value. Cost: one forward walk, O(instructions + slots).
 #include "ir/passes/passes.h"
@@ -34,6 +33,8 @@ void forward_state(Block& block, const StateLayout& layout, PassScratch& scratch
                 in = {.op = Op::Trunc, .type = in.type, .args = {v, kNone, kNone}};
             } else if (have == Type::V128 && in.type == Type::I64) {
                 in = {.op = Op::Lo128, .type = in.type, .args = {v, kNone, kNone}};
+            } else if (have == Type::V128 && is_int(in.type)) {
+                in = {.op = Op::VExtract, .type = in.type, .mtype = in.type, .args = {v, kNone, kNone}};
             } else if (width(have) < width(in.type)) {
                 v = i;
             }
