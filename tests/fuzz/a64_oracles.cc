@@ -6,31 +6,44 @@
 
 namespace vm::fuzz::a64 {
 
-using frontend::arm64::Ext;
 using frontend::arm64::Insn;
 
 namespace {
 
+using Reasons = std::map<std::string_view, const char*>;
+
 /// Not drawn: they stand in fixed places of a program.
 const std::set<std::string_view> kPlaced{"SVC", "BRK"};
 
-const std::map<std::string_view, const char*> kNotInQemu{
+const Reasons kNotInPrograms{{"PACGA", "keys are random in each process"}};
+
+const Reasons kNotInQemu{
     {"DC_ZVA", "QEMU's user mode has blocks of 512 bytes"},
     {"DC_CVAP", "QEMU's user mode does not have it"},
     {"DC_CVADP", "QEMU's user mode does not have it"},
+    {"PACGA", "keys are random in each process"},
 };
+
+const Reasons kNotInVixl{
+    {"PACGA", "VIXL's algorithm is another"},
+};
+
+const Reasons& reasons(Oracle oracle) {
+    static const Reasons none;
+    switch (oracle) {
+        case Oracle::Programs: return kNotInPrograms;
+        case Oracle::Qemu: return kNotInQemu;
+        case Oracle::Vixl: return kNotInVixl;
+        default: return none;
+    }
+}
 
 }  // namespace
 
 std::string excluded(Insn id, Oracle oracle) {
-    if (oracle == Oracle::None) return "";
-    const auto name = info(id).name;
-    if (info(id).ext == Ext::PAuth) return "keys are random in each process";
-    if (oracle == Oracle::Qemu) {
-        const auto it = kNotInQemu.find(name);
-        return it == kNotInQemu.end() ? "" : it->second;
-    }
-    return "";
+    const Reasons& r = reasons(oracle);
+    const auto it = r.find(info(id).name);
+    return it == r.end() ? "" : it->second;
 }
 
 std::vector<Insn> pool(Oracle oracle) {
