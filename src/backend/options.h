@@ -23,13 +23,14 @@ enum class JitOpt : u8 {
     Fma,          ///< FMA3 where the host has it
     Avx,          ///< VEX encodings where the host has AVX
     LoopRegs,     ///< a block that jumps to itself keeps the registers that its loop uses in host registers
+    FuseCrypto,   ///< instructions of AES and SHA-256 that come in pairs are done together
     IfConvert,    ///< front end: branches over one or two register instructions become selects
     Count_
 };
 
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
-    "fuse-compare", "fold-address", "fold-state", "home-hint", "return-stack",   "fast-lookup",
-    "lazy-nan",     "bmi",          "fma",        "avx",       "loop-registers", "if-convert"};
+    "fuse-compare", "fold-address", "fold-state", "home-hint",      "return-stack", "fast-lookup", "lazy-nan",
+    "bmi",          "fma",          "avx",        "loop-registers", "fuse-crypto",  "if-convert"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
 constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }

@@ -48,8 +48,8 @@ HostNames::HostNames(const ir::StateLayout& layout) {
         FIELD(host_mxcsr);
     FIELD(fp.flags), FIELD(fp.rounding), FIELD(reservation.addr), FIELD(reservation.value),
         FIELD(reservation.size);
-    FIELD(icount), FIELD(helpers), FIELD(owner), FIELD(scratch), FIELD(wide), FIELD(consts), FIELD(spill),
-        FIELD(lookup);
+    FIELD(icount), FIELD(helpers), FIELD(owner), FIELD(scratch), FIELD(wide), FIELD(consts),
+        FIELD(vec_consts), FIELD(kept), FIELD(spill), FIELD(lookup);
 #undef FIELD
     for (const ir::StateSlot& s : layout.slots)
         fields_[static_cast<long>(offsetof(VcpuState, guest)) + s.offset] = "$" + s.name;

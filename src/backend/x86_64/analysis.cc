@@ -279,6 +279,8 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
         case Op::Add:
             return on(JitOpt::FoldAddress) && def.op == Op::Shl && consumer.type == def.type &&
                    (wide || def.type == Type::I32);
+        case Op::VAesMc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesE;
+        case Op::VAesImc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesD;
         default: return false;
     }
 }

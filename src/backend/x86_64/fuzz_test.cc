@@ -152,7 +152,7 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         Config c;
         c.layout = static_cast<unsigned>(rng.below(4));
         c.features = rng.one_in(4) ? HostFeatures::baseline() : HostFeatures::detect();
-        if (rng.one_in(3)) c.disabled = rng.next() & 0xfff;
+        if (rng.one_in(3)) c.disabled = rng.next() & ((u64{1} << static_cast<unsigned>(JitOpt::Count_)) - 1);
         c.state_seed = rng.next();
         c.alone = rng.one_in(4);
         c.passes = rng.one_in(2);

@@ -151,6 +151,7 @@ bool Lowering::lower_vec(u32 i) {
         case Op::Nop: return true;
         default: break;
     }
+    if (in.type == Type::V128 && lower_vector(i)) return true;
     const bool vec = in.op >= Op::VAdd && in.op <= Op::VBfMatMul;
     const bool wide = in.type == Type::I128 || in.type == Type::V128 ||
                       (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);

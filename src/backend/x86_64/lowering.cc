@@ -16,9 +16,9 @@ Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options,
       pins_(layout),
       options_(options),
       cpu_(features),
-      an_(layout_, pins_, options.disabled_opts) {
+      an_(layout_, pins_, options.disabled_opts | (features.aes ? 0 : opt_bit(JitOpt::FuseCrypto))) {
     if (!on(JitOpt::Bmi)) cpu_.bmi1 = cpu_.bmi2 = cpu_.lzcnt = cpu_.popcnt = false;
-    if (!on(JitOpt::Avx)) cpu_.avx = false;
+    if (!on(JitOpt::Avx)) cpu_.drop_avx();
     if (!on(JitOpt::Fma) || !cpu_.avx) cpu_.fma = false;
 }
 
@@ -92,6 +92,7 @@ void Lowering::reset() {
     spill_dying_.fill(0);
     locked_ = 0;
     early_.clear();
+    keyed_.clear();
     cold_.clear();
     canon_.clear();
     pending_nan_.clear();

@@ -4,8 +4,11 @@
 // define = register for the result.
 #pragma once
 
+#include <optional>
+
 #include "backend/x86_64/analysis.h"
 #include "backend/x86_64/emitter.h"
+#include "backend/x86_64/vec_ops.h"
 #include "backend/x86_64/x86_64.h"
 
 namespace vm::backend::x86_64 {
@@ -338,6 +341,109 @@ class Lowering final : public Compiler {
     void wide_helper(u32 i);
     void half128(u32 i);
 
+    // --- vec_emit.cc: what the lowering of vector operations is written with
+    Operand use_vsrc(Value v);
+    Operand use_vmem(Value v);
+    static u8 reg_of(const Operand& o) { return o.isReg() ? static_cast<u8>(o.id() + kXmm0) : kNoReg; }
+    void v1(HostOp o, u8 d, const Operand& x);
+    void v1(HostOp o, u8 d, const Operand& x, u32 imm);
+    void v2(HostOp o, u8 d, u8 x, const Operand& y);
+    void v2(HostOp o, u8 d, u8 x, u8 y) { v2(o, d, x, xr(y)); }
+    void v2(HostOp o, u8 d, u8 x, const Operand& y, u32 imm);
+    void vshift(HostOp o, u8 d, u8 x, u32 n);
+    void vload(u8 d, const Operand& x);
+    void store_wide(unsigned k, u8 r);
+    bool aligned_enough(const x86::Mem& m) const;
+    void vzero(u8 d);
+    u8 vdefine(u32 i, u8 x, const Operand& y, bool commutes);
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y);
+    void vresult(u32 i, HostOp o, u8 x, u8 y) { vresult(i, o, x, xr(y)); }
+    void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
+    void vresult1(u32 i, HostOp o, const Operand& x);
+    void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
+    void vec_binary(u32 i, HostOp o);
+    void vec_unary(u32 i, HostOp o);
+    u8 vec_mask_select(u8 mask, u8 x, u8 y);
+    void vternary(u8 d, u8 y, const Operand& z, u8 table);
+    std::optional<std::array<u64, 2>> const128(Value v) const;
+    bool lower_vector(u32 i);
+
+    // --- lower_vec_int.cc
+    bool lower_vec_int(u32 i);
+    void vec_mul8(u32 i);
+    void vec_mul64(u32 i);
+    void vec_greater_u(u32 i);
+    void vec_minmax64(u32 i);
+    void vec_abs64(u32 i);
+    void vec_avg32(u32 i);
+    void vec_select(u32 i);
+    void vec_sat_signed(u32 i);
+    void vec_sat_unsigned(u32 i);
+
+    // --- lower_vec_shuffle.cc
+    bool lower_vec_shuffle(u32 i);
+    void vec_splat(u32 i);
+    void vec_splat_float(u32 i);
+    void vec_dup(u32 i);
+    void vec_table(u32 i);
+    void vec_ext(u32 i);
+    void vec_rev(u32 i);
+    void vec_widen(u32 i);
+    void vec_narrow(u32 i);
+    void vec_narrow64(u32 i);
+    void vec_uzp(u32 i);
+    void vec_trn(u32 i);
+    void vec_bitrev(u32 i);
+    void vec_popcnt(u32 i);
+    void vec_clz(u32 i);
+    bool is_zero128(Value v) const;
+
+    // --- lower_vec_wide.cc
+    bool lower_vec_wide(u32 i);
+    void vec_mul_wide(u32 i);
+    void vec_mul_double16(u32 i);
+    void vec_mul_double32(u32 i);
+    void vec_clmul8(u32 i);
+    void vec_clmul_wide8(u32 i);
+    void vec_clmul64(u32 i);
+    void vec_add_dot(u8 sum, const Operand& y, const Operand& z, bool y_signed, bool z_signed);
+    void add_dot_words(u8 sum, const Operand& y, const Operand& z, bool y_signed, bool z_signed, u8 t, u8 u);
+    void vec_dot(u32 i);
+    void vec_matmul(u32 i);
+
+    // --- lower_vec_crypto.cc
+    bool lower_vec_crypto(u32 i);
+    u8 aes_state(Value e);
+    Value aes_round_of(Value v) const;
+    Operand aes_next_key(u32 i);
+    void vec_aes_round(u32 i, HostOp o);
+    void vec_aes_mix(u32 i);
+    void vec_sha1_rounds(u32 i);
+    void vec_sha1_su0(u32 i);
+    void vec_sha1_su1(u32 i);
+    Value sha256_partner(u32 i) const;
+    void vec_sha256(u32 i);
+    void vec_sha256_su0(u32 i);
+    void vec_sha256_su1(u32 i);
+    void vec_sha512_su(u32 i);
+    void vec_sha512(u32 i);
+    void sha512_h();
+    void sha512_h2();
+    void sha512_sigma(u8 d, u8 x, u32 first, u32 second, u32 third);
+
+    // --- lower_vec_shift.cc
+    bool lower_vec_shift(u32 i);
+    void vec_shift_imm(u32 i, Op op, unsigned n);
+    void vec_shift8(u32 i, Op op, unsigned n);
+    void vec_ashr64(u32 i, u8 x, unsigned n);
+    bool vec_shift_const(u32 i);
+    void vec_round_shift(u32 i, unsigned n);
+    bool vec_shift_var(u32 i);
+    void vec_shift_var8(u32 i);
+    void vec_shift_var16(u32 i);
+    u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
+
     const ir::StateLayout& layout_;
     PinMap all_pins_;  ///< as every block border has them
     PinMap pins_;      ///< in this block
@@ -355,6 +461,7 @@ class Lowering final : public Compiler {
     std::array<Value, kHostRegs> reg_val_{};
     PodVector<Value> home_val_;
     std::vector<Value> early_;  ///< made together with an earlier instruction
+    std::vector<Value> keyed_;  ///< AES states to which the key of their next round was added already
     u32 locked_ = 0;
     u32 cur_ = 0;
     std::array<Use, 12> cur_uses_{};

@@ -76,7 +76,8 @@ class NativeMachine {
         u64 seed = 0;
         u32 safepoint = 0;
         ir::FpEnv fp{};
-        bool link = true;  ///< direct exits between the blocks are linked
+        bool link = true;                        ///< direct exits between the blocks are linked
+        const std::vector<u8>* guest = nullptr;  ///< guest area instead of the seed's
     };
     /// Runs one block from the state that the seed gives.
     Outcome run(const CompiledBlock& block, const ir::StateLayout& layout, u64 seed, ir::FpEnv fp = {}) {
@@ -104,6 +105,7 @@ class NativeMachine {
         for (unsigned i = 0; i < kReturnSentinels; i++) sentinel[2 * i + 1] = kNoPc;
         std::vector<u8> guest(layout.size + 16u), memory(TestMemory::kSize);
         seeded_state(start.seed, guest, memory);
+        if (start.guest) guest = *start.guest;
         std::memcpy(s.guest, guest.data(), guest.size());
         std::memcpy(reinterpret_cast<void*>(TestMemory::kBase), memory.data(), memory.size());
         syscall(SYS_arch_prctl, ARCH_SET_GS, &s);

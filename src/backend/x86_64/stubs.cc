@@ -1,6 +1,7 @@
 #include "backend/x86_64/stubs.h"
 
 #include "backend/x86_64/emitter.h"
+#include "backend/x86_64/vec_consts.h"
 
 namespace vm::backend::x86_64 {
 namespace {
@@ -276,6 +277,7 @@ void init_vcpu_state(VcpuState& s) {
     set_const(s, Const::SignI64x2, sign, sign);
     set_const(s, Const::Byte0f, 0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f);
     set_const(s, Const::Byte70, 0x7070707070707070, 0x7070707070707070);
+    init_vec_consts(s);
     u8* const guest_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::GuestFlags)]);
     u8* const host_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::HostFlags)]);
     for (u8 f = 0; f < 64; f++) guest_flags[f] = fp_flags_from_mxcsr(f);

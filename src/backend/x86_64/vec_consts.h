@@ -1,0 +1,66 @@
+// Read-only vectors in VcpuState::vec_consts, 16 bytes each: masks, tables and numbers that the lowering of
+// vector operations uses as memory operands.
+#pragma once
+
+#include "backend/x86_64/emitter.h"
+
+namespace vm::backend::x86_64 {
+
+enum class VecConst : u8 {
+    Zero,
+    One8,
+    One16,
+    One32,
+    One64,
+    Byte08,
+    ByteF8,
+    Word00ff,
+    WordFf00,
+    Word0080,
+    Dword0000ffff,
+    Dword00ff,
+    Qword00ff,
+    Qword80000000,
+    MaskShl,                    ///< + n: bytes 0xff << n. What a word shift by n leaves of each byte
+    MaskShr = MaskShl + 8,      ///< + n: bytes 0xff >> n
+    SignShr = MaskShr + 8,      ///< + n: bytes 0x80 >> n
+    MatrixShl = SignShr + 8,    ///< + n: gf2p8affineqb that shifts bytes left by n
+    MatrixShr = MatrixShl + 8,  ///< + n: … right, logical
+    MatrixSar = MatrixShr + 8,  ///< + n: … right, arithmetic
+    MatrixReverse = MatrixSar + 8,
+    ByteSplat,                ///< + n: bytes n. pshufb that copies byte n to all
+    Rev16B = ByteSplat + 16,  ///< pshufb that reverses bytes in words …
+    Rev32B,
+    Rev64B,
+    Rev32H,  ///< … words in double words
+    Rev64H,
+    EvenBytes,  ///< pshufb: even bytes to the lower half, odd ones to the upper
+    EvenWords,
+    NibbleCount,     ///< set bits of 0..15
+    NibbleReverse,   ///< bits of 0..15 reversed, in the low nibble
+    NibbleReverse4,  ///< … in the high nibble
+    NibbleClz,       ///< leading zeros of a byte by its low nibble, the high one being 0
+    NibbleClzHigh,   ///< … by its high nibble; 8 for 0
+    Word0010,
+    Uzp1Low,  ///< + log2 of the lane's bytes (0..2): pshufb of even lanes to the lower half, upper half 0
+    Uzp2Low = Uzp1Low + 3,   ///< … of odd lanes
+    PowerLow = Uzp2Low + 3,  ///< 2^k for k = 0..7, then 0: low bytes of 2^k, k = 0..15
+    PowerHigh,               ///< high bytes
+    Sha1K0,
+    Sha1K1,
+    Sha1K2,
+    MinNormalF32,
+    MinNormalF64,
+    Count_
+};
+static_assert(static_cast<unsigned>(VecConst::Count_) <= kVecConsts);
+
+inline x86::Mem constant(VecConst c, unsigned plus = 0, unsigned size = 16) {
+    return state_mem(
+        static_cast<i32>(offsetof(VcpuState, vec_consts) + 16 * (static_cast<unsigned>(c) + plus)), size);
+}
+
+/// Fills VcpuState::vec_consts.
+void init_vec_consts(VcpuState& s);
+
+}  // namespace vm::backend::x86_64
