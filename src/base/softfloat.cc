@@ -7,33 +7,9 @@ namespace vm::softfloat {
 namespace {
 using namespace detail;
 
-/// Signed magnitude with room for a carry: sig / 2^126 * 2^exp, sig < 2^127.
-struct Wide {
-    bool sign;
-    int exp;
-    u128 sig;
-};
-
-constexpr Wide widen(const Number& n) { return {n.sign, n.exp, u128{n.sig} << 63}; }
-
-constexpr bool exact_zero_sign(Round mode) { return mode == Round::Rdn; }
-
-/// a + b for values that are not zero. Bits of the smaller operand that do not fit are jammed: operands have
-/// at most 106 significant bits and their top bit at 126 or 125, so that happens only when no cancellation
-/// can bring it near the rounding point.
-template <Format F>
-u64 add_wide(Wide a, Wide b, Env& env) {
-    if (a.exp < b.exp) std::swap(a, b);
-    b.sig = shift_right_jam(b.sig, static_cast<unsigned>(a.exp - b.exp));
-    if (a.sign == b.sign) return normalize_round_pack<F>(a.sign, a.exp + 1, a.sig + b.sig, env);
-    if (a.sig == b.sig) return signed_zero<F>(exact_zero_sign(env.rounding));
-    const bool swap = a.sig < b.sig;
-    return normalize_round_pack<F>(swap ? b.sign : a.sign, a.exp + 1, swap ? b.sig - a.sig : a.sig - b.sig,
-                                   env);
-}
-
 template <Format F>
 u64 add_signed(u64 a, u64 b, bool negate_b, Env& env) {
+    a = operand<F>(a, env), b = operand<F>(b, env);
     const Number x = unpack<F>(a);
     Number y = unpack<F>(b);
     if (x.kind == Kind::Nan || y.kind == Kind::Nan) return propagate_nan<F>(env, a, b);
@@ -76,6 +52,7 @@ u64 sub(u64 a, u64 b, Env& env) {
 
 template <Format F>
 u64 mul(u64 a, u64 b, Env& env) {
+    a = operand<F>(a, env), b = operand<F>(b, env);
     const Number x = unpack<F>(a), y = unpack<F>(b);
     if (x.kind == Kind::Nan || y.kind == Kind::Nan) return propagate_nan<F>(env, a, b);
     const bool sign = x.sign != y.sign;
@@ -87,6 +64,7 @@ u64 mul(u64 a, u64 b, Env& env) {
 
 template <Format F>
 u64 div(u64 a, u64 b, Env& env) {
+    a = operand<F>(a, env), b = operand<F>(b, env);
     const Number x = unpack<F>(a), y = unpack<F>(b);
     if (x.kind == Kind::Nan || y.kind == Kind::Nan) return propagate_nan<F>(env, a, b);
     const bool sign = x.sign != y.sign;
@@ -106,6 +84,7 @@ u64 div(u64 a, u64 b, Env& env) {
 
 template <Format F>
 u64 sqrt(u64 a, Env& env) {
+    a = operand<F>(a, env);
     const Number x = unpack<F>(a);
     if (x.kind == Kind::Nan) return propagate_nan<F>(env, a);
     if (x.kind == Kind::Zero) return signed_zero<F>(x.sign);
@@ -124,35 +103,22 @@ u64 fma(u64 a, u64 b, u64 c, bool negate_product, bool negate_addend, Env& env) 
         a ^= std::exchange(negate_product, false) ? Traits<F>::kSign : 0;
         c ^= std::exchange(negate_addend, false) ? Traits<F>::kSign : 0;
     }
+    a = operand<F>(a, env), b = operand<F>(b, env), c = operand<F>(c, env);
     const Number x = unpack<F>(a), y = unpack<F>(b);
     Number z = unpack<F>(c);
-    const bool any_inf = x.kind == Kind::Inf || y.kind == Kind::Inf;
-    const bool any_zero = x.kind == Kind::Zero || y.kind == Kind::Zero;
     if (x.kind == Kind::Nan || y.kind == Kind::Nan || z.kind == Kind::Nan) {
         // Clause 7.2 leaves inf * 0 + quiet NaN open: RISC-V and Arm raise invalid, Arm gives the default
         // NaN, x86 neither.
-        const bool inf_times_zero = any_inf && any_zero;
+        const bool inf_times_zero =
+            (x.kind == Kind::Inf && y.kind == Kind::Zero) || (x.kind == Kind::Zero && y.kind == Kind::Inf);
         if (env.isa != Isa::Arm) {
             if (inf_times_zero && env.isa == Isa::RiscV) env.flags |= kInvalid;
             return propagate_nan<F>(env, a, b, c);
         }
         return inf_times_zero && !is_signaling_nan<F>(c) ? invalid<F>(env) : propagate_nan<F>(env, c, a, b);
     }
-    const bool sign = (x.sign != y.sign) != negate_product;
     z.sign ^= negate_addend;
-    if (any_inf) {
-        const bool cancels = z.kind == Kind::Inf && z.sign != sign;
-        return any_zero || cancels ? invalid<F>(env) : signed_inf<F>(sign);
-    }
-    if (z.kind == Kind::Inf) return signed_inf<F>(z.sign);
-    if (any_zero) {
-        if (z.kind != Kind::Zero) return round_pack<F>(z.sign, z.exp, z.sig, env);
-        return signed_zero<F>(sign == z.sign ? sign : exact_zero_sign(env.rounding));
-    }
-    const u128 product = u128{x.sig} * y.sig;  // top bit 127 or 126, at least 22 zero bits below
-    const int exp = x.exp + y.exp;
-    if (z.kind == Kind::Zero) return normalize_round_pack<F>(sign, exp + 1, product, env);
-    return add_wide<F>({sign, exp + 1, product >> 1}, widen(z), env);
+    return fused<F>(x, y, z, negate_product, env);
 }
 
 #define VM_INSTANTIATE(F)                \

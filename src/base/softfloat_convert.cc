@@ -7,26 +7,6 @@ namespace vm::softfloat {
 namespace {
 using namespace detail;
 
-/// Magnitude of a finite number rounded to an integer; `huge` if that needs more than 64 bits.
-struct Integral {
-    u64 value;
-    bool inexact;
-    bool huge;
-};
-
-Integral to_integral(const Number& n, Round mode) {
-    if (n.exp > 63) return {0, false, true};
-    u64 whole = 0, rest = 0;  // rest: the fraction times 2^64, jammed
-    if (n.exp >= 0) {
-        whole = n.sig >> (63 - n.exp);
-        rest = n.exp == 63 ? 0 : n.sig << (n.exp + 1);
-    } else {
-        rest = shift_right_jam(n.sig, static_cast<unsigned>(-1 - n.exp));
-    }
-    if (!rounds_up(mode, n.sign, whole & 1, rest, u64{1} << 63)) return {whole, rest != 0, false};
-    return {whole + 1, rest != 0, whole == ~u64{0}};
-}
-
 /// Orders non-NaN bit patterns as -inf < ... < -0 < +0 < ... < +inf.
 template <Format F>
 constexpr i64 total_key(u64 a) {
@@ -42,8 +22,8 @@ u64 pick(u64 a, u64 b, bool want_max) {
 
 template <Format F>
 u64 min_max_number(u64 a, u64 b, bool want_max, Env& env) {
-    a &= Traits<F>::kMask;
-    b &= Traits<F>::kMask;
+    a = operand<F>(a & Traits<F>::kMask, env);
+    b = operand<F>(b & Traits<F>::kMask, env);
     const bool nan_a = is_nan<F>(a), nan_b = is_nan<F>(b);
     if (!nan_a && !nan_b) return pick<F>(a, b, want_max);
     const bool signaling = is_signaling_nan<F>(a) || is_signaling_nan<F>(b);
@@ -55,8 +35,8 @@ u64 min_max_number(u64 a, u64 b, bool want_max, Env& env) {
 
 template <Format F>
 u64 min_max(u64 a, u64 b, bool want_max, Env& env) {
-    a &= Traits<F>::kMask;
-    b &= Traits<F>::kMask;
+    a = operand<F>(a & Traits<F>::kMask, env);
+    b = operand<F>(b & Traits<F>::kMask, env);
     if (env.isa == Isa::X86) {
         const Order order = want_max ? compare<F>(b, a, true, env) : compare<F>(a, b, true, env);
         return order == Order::Less ? a : b;
@@ -92,8 +72,8 @@ bool in_range(bool sign, u64 magnitude, unsigned width, bool is_unsigned) {
 
 template <Format F>
 Order compare(u64 a, u64 b, bool signaling, Env& env) {
-    a &= Traits<F>::kMask;
-    b &= Traits<F>::kMask;
+    a = operand<F>(a & Traits<F>::kMask, env);
+    b = operand<F>(b & Traits<F>::kMask, env);
     if (is_nan<F>(a) || is_nan<F>(b)) {
         if (signaling || is_signaling_nan<F>(a) || is_signaling_nan<F>(b)) env.flags |= kInvalid;
         return Order::Unordered;
@@ -131,6 +111,7 @@ unsigned classify(u64 a) {
 
 template <Format F>
 u64 round_to_integral(u64 a, bool exact, Env& env) {
+    a = operand<F>(a, env);
     const Number n = unpack<F>(a);
     if (n.kind == Kind::Nan) return propagate_nan<F>(env, a);
     if (n.kind != Kind::Finite || n.exp >= static_cast<int>(Traits<F>::kPrecision) - 1)
@@ -143,10 +124,11 @@ u64 round_to_integral(u64 a, bool exact, Env& env) {
 }
 
 template <Format F>
-u64 to_int(u64 a, unsigned width, bool is_unsigned, Env& env) {
-    const Number n = unpack<F>(a);
+u64 to_int(u64 a, unsigned width, bool is_unsigned, Env& env, unsigned fraction) {
+    Number n = unpack<F>(operand<F>(a, env));
     if (n.kind == Kind::Zero) return 0;
     if (n.kind != Kind::Finite) return saturate(n.kind, n.sign, width, is_unsigned, env);
+    n.exp += static_cast<int>(fraction);
     const Integral i = to_integral(n, env.rounding);
     if (i.huge || !in_range(n.sign, i.value, width, is_unsigned))
         return saturate(n.kind, n.sign, width, is_unsigned, env);
@@ -156,7 +138,7 @@ u64 to_int(u64 a, unsigned width, bool is_unsigned, Env& env) {
 
 template <Format F>
 u64 to_int_modular(u64 a, unsigned width, Env& env) {
-    const Number n = unpack<F>(a);
+    const Number n = unpack<F>(operand<F>(a, env));
     if (n.kind == Kind::Zero) return 0;
     if (n.kind != Kind::Finite) {
         env.flags |= kInvalid;
@@ -178,48 +160,90 @@ u64 to_int_modular(u64 a, unsigned width, Env& env) {
 }
 
 template <Format F>
-u64 from_int(u64 v, unsigned width, bool is_unsigned, Env& env) {
+u64 from_int(u64 v, unsigned width, bool is_unsigned, Env& env, unsigned fraction) {
     v = is_unsigned ? zext(v, width) : static_cast<u64>(sext(v, width));
     if (v == 0) return 0;
     const bool sign = !is_unsigned && bit(v, 63);
     const u64 magnitude = sign ? 0 - v : v;
     const int lead = std::countl_zero(magnitude);
-    return round_pack<F>(sign, 63 - lead, magnitude << lead, env);
+    return round_pack<F>(sign, 63 - lead - static_cast<int>(fraction), magnitude << lead, env);
 }
+
+template <Format F>
+u64 round_to_int_range(u64 a, unsigned width, Env& env) {
+    const Number n = unpack<F>(operand<F>(a, env));
+    if (n.kind == Kind::Zero) return signed_zero<F>(n.sign);
+    const bool finite = n.kind == Kind::Finite;
+    const Integral i = finite ? to_integral(n, env.rounding) : Integral{0, false, true};
+    if (i.huge || !in_range(n.sign, i.value, width, false)) {
+        env.flags |= kInvalid;
+        return round_pack<F>(true, static_cast<int>(width) - 1, u64{1} << 63, env);
+    }
+    if (i.inexact) env.flags |= kInexact;
+    if (i.value == 0) return signed_zero<F>(n.sign);
+    const int lead = std::countl_zero(i.value);
+    return round_pack<F>(n.sign, 63 - lead, i.value << lead, env);  // exact
+}
+
+namespace {
+/// A number of Arm's alternative half precision: no infinities, no NaNs.
+Number unpack_alt_half(u64 a) {
+    using T = Traits<Format::F16>;
+    if ((a & T::kInf) != T::kInf) return unpack<Format::F16>(a);
+    return {Kind::Finite, (a & T::kSign) != 0, T::kBias + 1,
+            u64{1} << 63 | (a & T::kFracMask) << (64 - T::kPrecision)};
+}
+
+/// round_pack for a conversion: it does not flush f16 results.
+template <Format To>
+u64 convert_finite(const Number& n, Env& env) {
+    if (To != Format::F16 || !env.flush) return round_pack<To>(n.sign, n.exp, n.sig, env);
+    env.flush = false;
+    const u64 result = round_pack<To>(n.sign, n.exp, n.sig, env);
+    env.flush = true;
+    return result;
+}
+}  // namespace
 
 template <Format To, Format From>
 u64 convert(u64 a, Env& env) {
-    const Number n = unpack<From>(a);
+    if (From != Format::F16) a = operand<From>(a, env);
+    const bool to_alt = To == Format::F16 && env.alt_half;
+    const Number n = From == Format::F16 && env.alt_half ? unpack_alt_half(a) : unpack<From>(a);
     switch (n.kind) {
         case Kind::Zero: return signed_zero<To>(n.sign);
-        case Kind::Inf: return signed_inf<To>(n.sign);
-        case Kind::Finite: return round_pack<To>(n.sign, n.exp, n.sig, env);
+        case Kind::Inf: return to_alt ? overflow<To>(n.sign, env) : signed_inf<To>(n.sign);
+        case Kind::Finite: return convert_finite<To>(n, env);
         case Kind::Nan: break;
     }
-    if (is_signaling_nan<From>(a)) env.flags |= kInvalid;
+    if (to_alt || is_signaling_nan<From>(a)) env.flags |= kInvalid;
+    if (to_alt) return signed_zero<To>(n.sign);
     if (env.isa == Isa::RiscV || env.default_nan) return default_nan<To>(env.isa);
     // The payload keeps its leading bits.
     const u64 payload = (a & Traits<From>::kFracMask) << (64 - Traits<From>::kPrecision);
     return signed_inf<To>(n.sign) | Traits<To>::kQuiet | payload >> (64 - Traits<To>::kPrecision);
 }
 
-#define VM_INSTANTIATE(F)                                \
-    template Order compare<F>(u64, u64, bool, Env&);     \
-    template u64 min_num<F>(u64, u64, Env&);             \
-    template u64 max_num<F>(u64, u64, Env&);             \
-    template u64 min<F>(u64, u64, Env&);                 \
-    template u64 max<F>(u64, u64, Env&);                 \
-    template unsigned classify<F>(u64);                  \
-    template u64 round_to_integral<F>(u64, bool, Env&);  \
-    template u64 to_int<F>(u64, unsigned, bool, Env&);   \
-    template u64 to_int_modular<F>(u64, unsigned, Env&); \
-    template u64 from_int<F>(u64, unsigned, bool, Env&); \
-    template u64 convert<Format::F16, F>(u64, Env&);     \
-    template u64 convert<Format::F32, F>(u64, Env&);     \
+#define VM_INSTANTIATE(F)                                          \
+    template Order compare<F>(u64, u64, bool, Env&);               \
+    template u64 min_num<F>(u64, u64, Env&);                       \
+    template u64 max_num<F>(u64, u64, Env&);                       \
+    template u64 min<F>(u64, u64, Env&);                           \
+    template u64 max<F>(u64, u64, Env&);                           \
+    template unsigned classify<F>(u64);                            \
+    template u64 round_to_integral<F>(u64, bool, Env&);            \
+    template u64 to_int<F>(u64, unsigned, bool, Env&, unsigned);   \
+    template u64 to_int_modular<F>(u64, unsigned, Env&);           \
+    template u64 from_int<F>(u64, unsigned, bool, Env&, unsigned); \
+    template u64 convert<Format::F16, F>(u64, Env&);               \
+    template u64 convert<Format::F32, F>(u64, Env&);               \
     template u64 convert<Format::F64, F>(u64, Env&);
 VM_INSTANTIATE(Format::F16)
 VM_INSTANTIATE(Format::F32)
 VM_INSTANTIATE(Format::F64)
 #undef VM_INSTANTIATE
+template u64 convert<Format::BF16, Format::F32>(u64, Env&);
+template u64 round_to_int_range<Format::F32>(u64, unsigned, Env&);
+template u64 round_to_int_range<Format::F64>(u64, unsigned, Env&);
 
 }  // namespace vm::softfloat
