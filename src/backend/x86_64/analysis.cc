@@ -374,8 +374,12 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     // What becomes the first operand may as well be computed in the same register.
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;
-        const bool same_class = is_gpr_type(block.insts[x].type) == (me.hint < kXmm0);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class)
+        const Type type = block.insts[x].type;
+        const bool same_class = is_gpr_type(type) == (me.hint < kXmm0);
+        // Around a call of C++ a pinned register keeps what its slot has, not more.
+        const unsigned slot = static_cast<unsigned>(pins_.slot_of[me.hint]);
+        const bool fits = ir::width(type) <= ir::width(layout_.slots[slot].type);
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits)
             hint(x, me.hint, me.hint_gen);
     }
 }
