@@ -89,9 +89,11 @@ class CaseMaker {
     u32 limited_offset(u32 w, const Traits& t);
 
     void trap(unsigned n);
+    void list(unsigned n, const Drawn& d) const;
     void emit(const Drawn& d);
     void emit_exclusive_store(const Drawn& load);
     void emit_branch(const Drawn& d);
+    void emit_authenticated_branch(const Drawn& d);
     void emit_signature(const Drawn& d);
     void emit_authenticated_load(const Drawn& d);
     void place(Pointer* p);

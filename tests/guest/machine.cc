@@ -77,8 +77,9 @@ std::string difference(const TestGuest& guest, u64 data, const Snapshot& actual,
             out += fmt::format("  {} = {}, not {}\n", r.name, text(actual.registers[i], r.bytes),
                                text(expected.registers[i], r.bytes));
     }
-    for (u64 i = 0; i < actual.memory.size(); i++)
-        if (actual.memory[i] != expected.memory[i])
+    unsigned shown = 0;
+    for (u64 i = 0; i < actual.memory.size() && shown < 16; i++)
+        if (actual.memory[i] != expected.memory[i] && ++shown)
             out += fmt::format("  byte at {:x} = {:02x}, not {:02x}\n", data + i, actual.memory[i],
                                expected.memory[i]);
     return out;
