@@ -120,10 +120,10 @@ TEST_F(A64Binutils, EveryEncoding) {
     for (u16 k = 1; k < static_cast<u16>(Insn::Count_); ++k)
         for (int n = 0; n < 200; ++n) {
             const u32 w = random_encoding(static_cast<Insn>(k), &state);
+            const u32 near = w ^ (u32{1} << (state >> 40 & 31));
             words.push_back(w);
-            words.push_back(w ^ (u32{1} << (state >> 40 & 31)));
+            if (!is_simd(near)) words.push_back(near);
         }
-    std::erase_if(words, is_simd);
     compare(words);
 }
 
