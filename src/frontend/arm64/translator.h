@@ -99,7 +99,8 @@ class Translator : private Walk {
     Value base(unsigned r) { return b.get(x_slot(r)); }
     Value load(Type result, Type mem, Value address, i64 disp, bool sign,
                ir::MemOrder o = ir::MemOrder::Plain) {
-        return b.load(result, mem, untagged_at(address, &disp), disp, sign, o);
+        const Value at = untagged_at(address, &disp);
+        return b.load(result, mem, at, disp, sign, o);
     }
     void store(Type mem, Value address, i64 disp, Value v, ir::MemOrder o = ir::MemOrder::Plain) {
         const Value at = untagged_at(address, &disp);
