@@ -22,12 +22,13 @@ void require_sentence(const std::string& text) {
     for (const char c : text) require(static_cast<unsigned char>(c) >= ' ');
 }
 void check(const linux::Elf& e, u64 size) {
-    const auto [machine, page, task] = linux::find_guest(cli::guests(), e.machine)->abi->elf;
+    const linux::ElfTarget& target = linux::find_guest(cli::guests(), e.machine)->abi->elf;
     u64 end = 0;
     bool entry = false;
     for (const linux::ElfSegment& s : e.loads) {
         require(s.memsz > 0 && s.filesz <= s.memsz && s.offset <= size && s.filesz <= size - s.offset);
-        require(s.vaddr >= end && s.memsz <= task - s.vaddr && s.vaddr % page == s.offset % page);
+        require(s.vaddr >= end && s.memsz <= target.task_size - s.vaddr &&
+                s.vaddr % target.page_size == s.offset % target.page_size);
         require(s.align <= 1 || std::has_single_bit(s.align));
         end = s.vaddr + s.memsz;
         entry |= (s.flags & linux::kPfX) && e.entry >= s.vaddr && e.entry < end;

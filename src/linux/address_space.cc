@@ -305,7 +305,7 @@ i64 AddressSpace::munmap(u64 addr, u64 len) {
 }
 
 i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
-    if (addr % page_size_ || (prot & ~kProtKnown)) return -EINVAL;
+    if (addr % page_size_ || (prot & ~(kProtKnown | extra_prot_))) return -EINVAL;
     if (len == 0) return 0;
     if (!in_range(addr, len)) return -ENOMEM;
     const u64 end = align_up(addr + len, page_size_);

@@ -18,7 +18,6 @@ constexpr u64 kEhdrBytes = 64, kPhdrBytes = 56;
 constexpr u32 kPtLoad = 1, kPtInterp = 3, kPtGnuStack = 0x6474e551;
 constexpr u64 kMaxPhdrBytes = 65536;  // as the Linux kernel
 constexpr u64 kMaxInterp = 4096;      // PATH_MAX
-constexpr u32 kRiscvRve = 8;          // RISC-V ELF psABI: EF_RISCV_RVE
 
 std::unexpected<Error> bad(const std::string& name, std::string_view what) {
     return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, what));
@@ -126,8 +125,7 @@ Result<ElfTarget> check_header(const Header& h, const std::string& name, std::sp
         if (h.type() == 4) return bad(name, "is a core dump, not a program");
         return bad(name, fmt::format("is not a program but an ELF file of type {}", h.type()));
     }
-    if (h.machine() == kEmRiscv && (h.flags() & kRiscvRve))
-        return bad(name, "is built for RV64E (16 registers), which is not supported");
+    if (h.flags() & target->refused_flags) return bad(name, target->refused_reason);
     if (h.phentsize() != kPhdrBytes)
         return bad(name, fmt::format("is a damaged ELF file: program headers of {} bytes instead of 56",
                                      h.phentsize()));
@@ -142,7 +140,7 @@ Result<ElfTarget> check_header(const Header& h, const std::string& name, std::sp
 
 Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, const ElfTarget& target,
                       u64 size) {
-    const auto [machine, page_size, task_size] = target;
+    const u64 page_size = target.page_size, task_size = target.task_size;
     if (s.memsz < s.filesz)
         return bad(name, "is a damaged ELF file: a segment is larger in the file than in memory");
     if (s.memsz == 0) return {};

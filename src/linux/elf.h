@@ -18,9 +18,11 @@ inline constexpr u32 kPfX = 1, kPfW = 2, kPfR = 4;
 
 /// What a program must be made for.
 struct ElfTarget {
-    u16 machine = 0;    ///< e_machine
-    u64 page_size = 0;  ///< segments are mapped in units of it
-    u64 task_size = 0;  ///< first address beyond user space
+    u16 machine = 0;                  ///< e_machine
+    u64 page_size = 0;                ///< segments are mapped in units of it
+    u64 task_size = 0;                ///< first address beyond user space
+    u32 refused_flags = 0;            ///< bits of e_flags that it must not have …
+    std::string_view refused_reason;  ///< … because it "is built for …"
 };
 
 struct ElfSegment {

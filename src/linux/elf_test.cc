@@ -1,5 +1,7 @@
 #include "linux/elf.h"
 
+#include "linux/abi.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -11,7 +13,7 @@ namespace vm::linux {
 namespace {
 
 constexpr u64 kTask = u64{1} << 38;
-constexpr ElfTarget kRiscv{kEmRiscv, 4096, kTask};
+const ElfTarget kRiscv = kRiscv64Abi.elf;
 
 struct Image {
     std::vector<u8> bytes = std::vector<u8>(0x3000);

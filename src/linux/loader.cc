@@ -24,7 +24,7 @@ namespace {
 
 constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9,
               kAtUid = 11, kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17,
-              kAtSecure = 23, kAtSysinfoEhdr = 33, kAtMinsigstksz = 51;
+              kAtSecure = 23, kAtHwcap2 = 26, kAtSysinfoEhdr = 33, kAtMinsigstksz = 51;
 constexpr u32 kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 std::unexpected<Error> no_room(const std::string& name, i64 r, u64 at, u64 bytes) {
@@ -165,8 +165,9 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
     r.platform = p.abi().platform;
     if (::getrandom(r.random.data(), r.random.size(), 0) != static_cast<ssize_t>(r.random.size()))
         return fail(ErrorKind::Io, "the host gives no random numbers", errno);
+    const HwCaps caps = p.abi().hwcap(p.engine().isa(), o.engine.cpu_features);
     r.auxv = {{kAtSysinfoEhdr, p.vdso_base},
-              {kAtHwcap, p.abi().hwcap(p.engine().isa(), o.engine.cpu_features)},
+              {kAtHwcap, caps.hwcap},
               {kAtPagesz, mm.page_size()},
               {kAtClktck, static_cast<u64>(::sysconf(_SC_CLK_TCK))},
               {kAtPhdr, e.phdr_vaddr ? e.phdr_vaddr + bias : 0},
@@ -180,7 +181,8 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
               {kAtGid, ::getgid()},
               {kAtEgid, ::getegid()},
               {kAtSecure, ::getauxval(AT_SECURE) ? 1u : 0u},
-              {kAtMinsigstksz, 2048}};
+              {kAtHwcap2, caps.hwcap2},
+              {kAtMinsigstksz, p.abi().at_minsigstksz}};
     auto s = build_stack(mm, r);
     if (!s) return std::unexpected(s.error());
     p.stack_top = r.top;

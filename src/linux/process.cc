@@ -61,6 +61,7 @@ Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, Gues
     if (auto ok = choose_cpu(*p->guest_, &o); !ok) return std::unexpected(ok.error());
     p->mm_ = std::make_unique<AddressSpace>(abi.elf.task_size, abi.elf.page_size, o.stack_size);
     p->mm_->set_memory_limit(o.memory_limit);
+    if (abi.prot_bits) p->mm_->allow_protections(abi.prot_bits(*p->guest_->isa, o.engine.cpu_features));
     auto engine = engine::Engine::create(*p->guest_->isa, *p->mm_, o.engine);
     if (!engine) return std::unexpected(engine.error());
     p->engine_ = std::move(*engine);
@@ -74,6 +75,7 @@ Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, Gues
     p->main_->home = p->main_->group.get();
     p->main_->vcpu().set_pc(p->entry);
     p->main_->vcpu().set_reg(abi.sp_offset, p->initial_sp);
+    if (abi.init_registers) abi.init_registers(*p->main_);
     p->main_->vcpu().state_changed();
     p->threads.push_back(p->main_.get());
     return p;

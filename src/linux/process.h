@@ -84,6 +84,8 @@ class Thread {
     engine::Vcpu& vcpu() { return *vcpu_; }
     AddressSpace& mm();
     const Abi& abi() const;
+    /// A guest's address as the kernel follows it: without its tag where this thread may use tags.
+    u64 plain(u64 addr) const { return takes_tags ? abi().untagged(addr) : addr; }
     /// Runs the guest thread until it exits. Returns the thread's exit code.
     int loop();
 
@@ -97,8 +99,10 @@ class Thread {
     u64 blocked = 0;              ///< guest signal mask
     std::atomic<u64> pending{0};  ///< thread-directed, set by host handlers (bit sig-1)
     u64 altstack_sp = 0, altstack_size = 0;
-    u32 altstack_flags = 2;             ///< SS_DISABLE
-    std::atomic<bool> in_guest{false};  ///< inside Vcpu::run
+    u32 altstack_flags = 2;                 ///< SS_DISABLE
+    std::atomic<bool> in_guest{false};      ///< inside Vcpu::run
+    u64 fault_address = 0, fault_code = 0;  ///< of the last fault, as frames tell it (Abi::note_fault)
+    bool takes_tags = false;                ///< system calls take tagged addresses (PR_SET_TAGGED_ADDR_CTRL)
     bool exiting = false;
     int exit_code = 0;
     bool in_restart = false;

@@ -166,6 +166,12 @@ void Lowering::misc_state(u32 i) {
         case Op::Fence:
             if (static_cast<ir::FenceKind>(in.aux) == ir::FenceKind::Full) fence_full();
             return;
+        case Op::DropReservation:
+            a.mov(
+                state_mem(
+                    static_cast<i32>(offsetof(VcpuState, reservation) + offsetof(ir::Reservation, size)), 8),
+                0);
+            return;
         case Op::ReadIcount: {
             if (an_.counts) {
                 const u8 d = define_gpr(i);

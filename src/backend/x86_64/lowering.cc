@@ -160,6 +160,7 @@ bool Lowering::lower_special(u32 i) {
         case Op::ReadIcount:
         case Op::ReadTime:
         case Op::Fence:
+        case Op::DropReservation:
         case Op::FpGetFlags:
         case Op::FpSetFlags:
         case Op::FpGetRound:

@@ -270,6 +270,8 @@ class Lowering final : public Compiler {
     void cas128(u32 i);
     void load_reserve(u32 i);
     void store_cond(u32 i);
+    void load_reserve128(u32 i);
+    void store_cond128(u32 i);
 
     // --- lower_control.cc
     bool lower_control(u32 i);

@@ -1,6 +1,7 @@
 #include "frontend/arm64/id_registers.h"
 
 #include "frontend/arm64/a64_decode.h"
+#include "frontend/arm64/state.h"
 
 namespace vm::frontend::arm64 {
 

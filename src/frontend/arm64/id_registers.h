@@ -14,7 +14,6 @@ constexpr u16 sysreg(unsigned op0, unsigned op1, unsigned crn, unsigned crm, uns
 /// Registers of the ID space without a meaning read as zero (Linux, "ARM64 CPU Feature Registers").
 bool id_register(u16 reg, u64 features, u64* value);
 
-inline constexpr u64 kMidr = 0x000f0010;  ///< implementer 0 (software), architecture by ID registers, part 1
 inline constexpr u64 kCounterFrequency = 10'000'000;  ///< Hz, CNTFRQ_EL0: what ir::Op::ReadTime counts
 inline constexpr u64 kSsbsBit = u64{1} << 12;
 

@@ -12,8 +12,8 @@ namespace {
 
 // Hottest first; see README.md. x30 is left out although it is frequent: calls write it, and returns read it,
 // once each.
-constexpr u8 kHotX[] = {0, 1, 31, 2, 3, 19, 20, 8, 4, 21, 5, 22, 29};
-constexpr u8 kHotV[] = {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19};
+constexpr u8 kHotX[] = {0, 1, 31, 2, 19, 3, 20, 21, 22, 4, 29, 23, 24};
+constexpr u8 kHotV[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 17, 9};
 
 ir::StateLayout make_layout() {
     ir::StateLayout l;
@@ -52,6 +52,7 @@ u32 mode_of(const u8* guest, const ir::FpEnv&) {
     if (fpcr & kFpcrFz16) mode |= kModeFz16;
     if (fpcr & kFpcrAhp) mode |= kModeAhp;
     if (load_raw<u64>(guest + kTaggedOffset) != 0) mode |= kModeTagged;
+    mode |= guest[kKeysOffOffset] * u32{kModeKeysOff};
     return mode;
 }
 

@@ -21,6 +21,9 @@ inline constexpr u16 kQcOffset = 272;
 inline constexpr u16 kTpidrOffset = 288;  ///< TPIDR_EL0
 /// u64: not 0 once an address with a top byte was used: blocks then mask addresses.
 inline constexpr u16 kTaggedOffset = 296;
+/// u8: bits (1 << Key) of the address keys that the program has switched off (PR_PAC_SET_ENABLED_KEYS): their
+/// instructions do nothing, as with SCTLR_EL1.EnIA … EnDB clear. A part of the mode.
+inline constexpr u16 kKeysOffOffset = 258;
 /// Pointer authentication keys, 16 bytes each, the low half (APxxKeyLo) first.
 enum Key : u8 { kKeyIa, kKeyIb, kKeyDa, kKeyDb, kKeyGa, kKeyCount };
 inline constexpr u16 kKeysOffset = 304;
@@ -49,7 +52,8 @@ enum Mode : u32 {
     kModeDn = 2,      ///< FPCR.DN
     kModeFz16 = 4,    ///< FPCR.FZ16
     kModeAhp = 8,     ///< FPCR.AHP
-    kModeTagged = 16  ///< addresses may have a top byte
+    kModeTagged = 16,  ///< addresses may have a top byte
+    kModeKeysOff = 32,  ///< times 1 << Key: that key is switched off
 };
 
 /// Exit value of an Illegal exit that a failed pointer authentication made (FEAT_FPAC).
@@ -57,6 +61,10 @@ inline constexpr u64 kFailedAuthentication = 1;
 
 /// Bytes of a cache line for IC IVAU, DC CVAU (CTR_EL0) and of the block that DC ZVA clears (DCZID_EL0).
 inline constexpr u64 kCacheLine = 64;
+
+/// MIDR_EL1, which programs read and /proc/cpuinfo prints: implementer 0 ("reserved for software use"), a
+/// part of our own.
+inline constexpr u64 kMidr = 0xf << 16 | 0x76d << 4;
 
 // ---- FPCR and FPSR (Arm ARM, C5.2.8 and C5.2.9)
 

@@ -28,11 +28,13 @@ Value Translator::pac_code(Value pointer, Value modifier, unsigned key) {
 
 /// Signing and checking are the same: the code is exclusive-or-ed into its field.
 Value Translator::sign(Value pointer, Value modifier, unsigned key) {
+    if (request_.mode & (kModeKeysOff << key)) return pointer;
     const Value code = b.lshr(pac_code(pointer, modifier, key), b.c64(64 - kPacBits));
     return b.xor_(pointer, b.shl(code, b.c64(kPacAt)));
 }
 
 Value Translator::authenticate(Value pointer, Value modifier, unsigned key) {
+    if (request_.mode & (kModeKeysOff << key)) return pointer;
     const Value plain = sign(pointer, modifier, key);
     // Bits 55..48 must be equal.
     const Value top = b.ashr(b.shl(plain, b.c64(8)), b.c64(56));

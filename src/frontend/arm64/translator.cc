@@ -8,11 +8,16 @@ void Translator::run() {
         b.insn(pc_, 4);
         return b.jump(pc_ & kAddressMask);
     }
+    if (pc_ % 4 != 0) {
+        b.insn(pc_, 4);
+        b.trap_if(b.constant(Type::I1, 1), ir::ExitReason::Misaligned, b.c64(pc_));
+        return b.exit(ir::ExitReason::Misaligned, pc_);
+    }
     while (!b.terminated()) {
         u32 bits = 0;
         if (full()) {
             b.jump(pc_);
-        } else if (pc_ % 4 == 0 && fetch(pc_, &bits)) {
+        } else if (fetch(pc_, &bits)) {
             translate_one(bits);
         } else {
             stop_unfetchable(pc_, 4);
