@@ -288,7 +288,7 @@ u8 Lowering::use_gpr(Value v, u32 avoid) {
     if (r == kNoReg || (mask_of(r) & avoid)) {
         r = alloc_gpr(avoid);
         load_gpr(r, v);
-        set_reg(v, r);
+        if (!is_wide(v)) set_reg(v, r);  // of a vector that is only its low part
     }
     locked_ |= mask_of(r);
     return r;
