@@ -33,7 +33,7 @@ SUITES = {
     "cpython-root": ("the same modules under --root", "./dev cpython --view root"),
     "cpython-chroot": ("the same modules in a chroot with vm-user on binfmt_misc", "./dev cpython --view chroot"),
     "torture": ("GCC's C torture tests, {torture}, every tier", "./dev torture"),
-    "fuzz": ("random programs: interpreter, tier 1 and QEMU agree", "./dev fuzz --seconds 3600 --page"),
+    "fuzz": ("random programs: interpreter, tier 1 and QEMU (for arm64 also VIXL's simulator) agree", "./dev fuzz --seconds 3600 --page"),
 }
 WITHOUT_GUEST = ["unit"]
 

@@ -26,7 +26,8 @@ constexpr unsigned kRandom = 100000;
 /// One run of a host instruction: MXCSR before and after it.
 struct Mxcsr {
     u32 before, after = 0, saved = _mm_getcsr();
-    explicit Mxcsr(Round mode) : before(0x1f80 | std::array{0u, 3u, 1u, 2u}[static_cast<u8>(mode)] << 13) {}
+    explicit Mxcsr(Round mode, u32 more = 0)
+        : before(0x1f80 | std::array{0u, 3u, 1u, 2u}[static_cast<u8>(mode)] << 13 | more) {}
     u8 flags() const {
         const u32 m = after;
         return static_cast<u8>((m >> 5 & 1) * kInexact | (m >> 4 & 1) * kUnderflow |
@@ -333,6 +334,48 @@ TYPED_TEST(SoftfloatHost, FusedMultiplyAdd) {
         for (unsigned i = 0; i < kRandom; ++i) {
             const u64 a = random_value<F>(rng), b = i & 2 ? random_near<F>(a, rng) : random_value<F>(rng);
             check(mode, a, b, random_addend<F>(a, b, rng), i & 3);
+        }
+    }
+}
+
+/// Flushing as the host does it with DAZ and FTZ, which differ from Arm in the flags, and in results that are
+/// rounded up to the smallest normal number: the host judges after rounding.
+template <Format F, class Soft, class Host, class... Bits>
+void compare_flush(Checker& checker, Round mode, Soft soft, Host host, Bits... operands) {
+    using T = Traits<F>;
+    constexpr u32 kDazFtz = 0x8040;
+    Env env = Env::of(Isa::X86, mode);
+    env.flush = true;
+    Mxcsr m(mode, kDazFtz);
+    const u64 want = bits_of(host(m, operands...));
+    const u64 got = soft(env, operands...);
+    if ((want & ~T::kSign) == T::kFracMask + 1) return;
+    const bool subnormal = (((operands & T::kInf) == 0 && (operands & T::kFracMask) != 0) || ...);
+    u8 flags = m.flags() & kUnderflow ? u8{kUnderflow} : m.flags();
+    if (subnormal) flags |= kInputDenormal;
+    checker.check(mode, got, env.flags, want, flags, operands...);
+}
+
+TYPED_TEST(SoftfloatHost, Flushing) {
+    constexpr Format F = TestFixture::kFormat;
+    Checker adding("add"), multiplying("mul"), dividing("div"), rooting("sqrt"), fusing("fma");
+    const bool has_fma = __builtin_cpu_supports("fma");
+    Rng rng(4);
+    for (const Round mode : kModes) {
+        for (unsigned i = 0; i < kRandom; ++i) {
+            const u64 v = random_value<F>(rng), w = i & 1 ? random_value<F>(rng) : random_near<F>(v, rng);
+            compare_flush<F>(adding, mode, VM_SOFT2(add<F>(a, b, env)), VM_HOST2(host_add), v, w);
+            compare_flush<F>(multiplying, mode, VM_SOFT2(mul<F>(a, b, env)), VM_HOST2(host_mul), v, w);
+            compare_flush<F>(dividing, mode, VM_SOFT2(div<F>(a, b, env)), VM_HOST2(host_div), v, w);
+            compare_flush<F>(rooting, mode, VM_SOFT1(sqrt<F>(a, env)), VM_HOST1(host_sqrt), v);
+            if (!has_fma) continue;
+            compare_flush<F>(
+                fusing, mode,
+                [](Env& env, u64 x, u64 y, u64 z) { return fma<F>(x, y, z, false, false, env); },
+                [](Mxcsr& m, u64 x, u64 y, u64 z) {
+                    return host_fmadd(as_host<F>(x), as_host<F>(y), as_host<F>(z), m);
+                },
+                v, w, random_addend<F>(v, w, rng));
         }
     }
 }

@@ -11,84 +11,26 @@
 #include <vector>
 
 #include "base/format.h"
+#include "base/softfloat_half.h"
 #include "base/softfloat_samples.h"
 
 namespace vm::softfloat {
 namespace {
+using testing::finite_half;
+using testing::from_signed;
+using testing::half_units;
+using testing::HalfChecker;
+using testing::nonzero_finite_half;
 using testing::random_near;
 using testing::random_value;
 using testing::Rng;
+using testing::signed_units;
 using testing::special_values;
 
 constexpr std::array kModes = {Round::Rne, Round::Rtz, Round::Rdn, Round::Rup, Round::Rmm};
 constexpr Format H = Format::F16, S = Format::F32, D = Format::F64;
 
 // --- binary16 by search
-
-/// Magnitude of a finite binary16 pattern in units of 2^-24; the pattern of infinity stands for 65536.
-constexpr u64 half_units(u64 bits) {
-    const u64 magnitude = bits & 0x7fff, exp = magnitude >> 10, frac = magnitude & 0x3ff;
-    return exp == 0 ? frac : (frac | 0x400) << (exp - 1);
-}
-
-/// An exact result, or one whose lowest bit says that something nonzero lies below it: value * 2^-scale.
-struct Exact {
-    bool sign;
-    u128 value;
-    unsigned scale;  // 45..90
-};
-
-/// Pattern (without sign) that v rounds to with no limit but 65536 above; `inexact` tells whether v is no
-/// binary16 value.
-u64 search_round(const Exact& v, Round mode, bool& inexact) {
-    u64 low = 0, high = 0x7c00;  // low <= v < high
-    while (high - low > 1) {
-        const u64 middle = (low + high) / 2;
-        (u128{half_units(middle)} << (v.scale - 24) <= v.value ? low : high) = middle;
-    }
-    inexact = u128{half_units(low)} << (v.scale - 24) != v.value;
-    if (!inexact) return low;
-    const u128 tie = u128{half_units(low) + half_units(high)} << (v.scale - 25);
-    switch (mode) {
-        case Round::Rne: return v.value != tie ? (v.value < tie ? low : high) : (low & 1 ? high : low);
-        case Round::Rtz: return low;
-        case Round::Rdn: return v.sign ? high : low;
-        case Round::Rup: return v.sign ? low : high;
-        case Round::Rmm: return v.value < tie ? low : high;
-    }
-    return 0;
-}
-
-/// What softfloat must give for the exact value v (not zero).
-u64 half_reference(const Exact& v, Env& env) {
-    const u64 sign = v.sign ? 0x8000 : 0;
-    bool inexact = false;
-    if (v.value >= u128{65536} << v.scale) {
-        env.flags |= kOverflow | kInexact;
-        const bool down = env.rounding == Round::Rtz || env.rounding == (v.sign ? Round::Rup : Round::Rdn);
-        return sign | (down ? 0x7bff : 0x7c00);
-    }
-    const u64 result = search_round(v, env.rounding, inexact);
-    if (inexact) env.flags |= kInexact;
-    if (result == 0x7c00) env.flags |= kOverflow;
-    if (inexact && v.value < u128{1} << (v.scale - 14)) {
-        // Scaled by 2^20, the value is rounded as if the exponent had no lower bound; 2^-14 then stands at
-        // 2^6.
-        bool ignored = false;
-        const u64 unbounded = search_round({v.sign, v.value, v.scale - 20}, env.rounding, ignored);
-        if (env.tiny_before_round || unbounded < ((6 + 15) << 10)) env.flags |= kUnderflow;
-    }
-    return sign | result;
-}
-
-bool finite_half(u64 a) { return (a & 0x7c00) != 0x7c00; }
-bool nonzero_finite_half(u64 a) { return finite_half(a) && (a & 0x7fff) != 0; }
-
-Exact from_signed(i128 v, unsigned scale) { return {v < 0, static_cast<u128>(v < 0 ? -v : v), scale}; }
-i128 signed_units(u64 a) {
-    const i128 units = half_units(a);
-    return a & 0x8000 ? -units : units;
-}
 
 /// Square root of v rounded down.
 u64 floor_sqrt(u128 v) {
@@ -99,31 +41,6 @@ u64 floor_sqrt(u128 v) {
     }
     return low;
 }
-
-class HalfChecker {
-  public:
-    template <class Soft>
-    void check(const char* what, const Exact& exact, Soft soft, u64 a, u64 b = 0, u64 c = 0) {
-        for (const Round mode : kModes) {
-            for (const bool before : {false, true}) {
-                Env want_env{mode, Isa::RiscV, false, before, 0}, env = want_env;
-                const u64 want = half_reference(exact, want_env), got = soft(env);
-                ++count_;
-                if (got == want && env.flags == want_env.flags) continue;
-                if (++differences_ <= 5) {
-                    ADD_FAILURE() << fmt::format(
-                        "{} mode {} before {}: {:#x} {:#x} {:#x} -> {:#x} flags {:#x}, want {:#x} flags "
-                        "{:#x}",
-                        what, static_cast<int>(mode), before, a, b, c, got, env.flags, want, want_env.flags);
-                }
-            }
-        }
-    }
-    unsigned count() const { return count_; }
-
-  private:
-    unsigned differences_ = 0, count_ = 0;
-};
 
 void check_half_pair(HalfChecker& checker, u64 a, u64 b) {
     if (!finite_half(a) || !finite_half(b)) return;

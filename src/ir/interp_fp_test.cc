@@ -213,38 +213,220 @@ TEST(InterpFp, NanBoxing) {
     check({Op::NanUnbox, Type::F16, Type::F64, 0, 0xffffffff00003c00, 0, 0, 0x7e00, 0});
 }
 
+TEST(InterpFp, SemanticsOfArm) {
+    const u32 arm = fp_aux(Round::Dyn, FpSem::Arm), dn = fp_aux(Round::Dyn, FpSem::ArmDn),
+              flush = arm | kFpFlush;
+    const u64 payload = kQnan64 | 0x77;
+    check({Op::FAdd, Type::F64, Type::F64, dn, payload, f64(1), 0, kQnan64, 0});
+    check({Op::Fma, Type::F64, Type::F64, dn, f64(1), f64(1), payload, kQnan64, 0});
+    check({Op::FToF, Type::F32, Type::F64, dn, kSnan64, 0, 0, 0x7fc00000, kInvalid});
+    check({Op::FToInt, Type::I32, Type::F64, dn, kQnan64, 0, 0, 0, kInvalid});
+    check({Op::FMinNum, Type::F64, Type::F64, dn, f64(2), kSnan64, 0, kQnan64, kInvalid});
+    const auto check_flushed = [&](const Case& c, bool denormal) {
+        check(c);
+        FpEnv fp;
+        run(fp, c.op, c.result, c.operand, c.aux, c.x, c.y, c.z);
+        EXPECT_EQ(fp.input_denormal, denormal ? kInputDenormal : 0) << info(c.op).text;
+    };
+    check_flushed({Op::FAdd, Type::F64, Type::F64, flush, 1, f64(1), 0, f64(1), 0}, true);
+    check_flushed({Op::FAdd, Type::F16, Type::F16, flush, 1, 0x3c00, 0, 0x3c00, 0}, false);
+    check_flushed({Op::FAdd, Type::F64, Type::F64, arm, 1, 1, 0, 2, 0}, false);
+    check_flushed(
+        {Op::FMul, Type::F32, Type::F32, flush, f32(-0x1p-126f), f32(0.5f), 0, f32(-0.0f), kUnderflow},
+        false);
+    check_flushed({Op::FCmp, Type::I1, Type::F64, fcmp_aux(FpCond::Eq, false) | kFpFlush, 1, 0, 0, 1, 0},
+                  true);
+    check_flushed({Op::FlagsFCmp, Type::Flags, Type::F32, kFpFlush, 1, 0x80000001, 0, 0b0110, 0}, true);
+    check_flushed({Op::FToF, Type::F32, Type::F16, flush, 1, 0, 0, f32(0x1p-24f), 0}, false);
+    check_flushed({Op::FToF, Type::F16, Type::F32, flush, 1, 0, 0, 0, 0}, true);
+    check_flushed({Op::FToInt, Type::I32, Type::F32, flush, 1, 0, 0, 0, 0}, true);
+}
+
+TEST(InterpFp, FlagsOfComparisons) {
+    const auto compare = [](bool signaling, u64 x, u64 y, u64 want, u8 flags) {
+        check({Op::FlagsFCmp, Type::Flags, Type::F64, fcmp_aux(FpCond::Eq, signaling), x, y, 0, want, flags});
+    };
+    compare(false, f64(1), f64(2), 0b1000, 0);
+    compare(false, f64(0.0), f64(-0.0), 0b0110, 0);
+    compare(true, f64(2), f64(1), 0b0010, 0);
+    compare(false, f64(2), kQnan64, 0b0011, 0);
+    compare(true, f64(2), kQnan64, 0b0011, kInvalid);
+    compare(false, kSnan64, f64(2), 0b0011, kInvalid);
+}
+
+TEST(InterpFp, FixedPointAndNarrowFormats) {
+    const u32 arm = fp_aux(Round::Rtz, FpSem::Arm);
+    const auto fraction = [](unsigned n) { return n << 9; };
+    check({Op::FToInt, Type::I32, Type::F64, arm | fraction(8), f64(1.5), 0, 0, 0x180, 0});
+    check({Op::FToInt, Type::I64, Type::F32, arm | fraction(64) | kFpUnsigned, f32(0.5f), 0, 0, u64{1} << 63,
+           0});
+    check({Op::FToInt, Type::I32, Type::F64, arm | fraction(31), f64(1), 0, 0, 0x7fffffff, kInvalid});
+    check({Op::IntToF, Type::F64, Type::I32, arm | fraction(8), 0xfffffe80, 0, 0, f64(-1.5), 0});
+    check({Op::IntToF, Type::F32, Type::I64, arm | fraction(64) | kFpUnsigned, u64{1} << 63, 0, 0, f32(0.5f),
+           0});
+    check({Op::IntToF, Type::F16, Type::I32, arm | fraction(24), 1, 0, 0, 1, 0});
+    check({Op::FToF, Type::F32, Type::F64, fp_aux(Round::Odd, FpSem::Arm), f64(1 + 0x1p-40), 0, 0, f32(1) + 1,
+           kInexact});
+    check({Op::FToF, Type::F16, Type::F32, arm | kFpAltHalf, f32(65536), 0, 0, 0x7c00, 0});
+    check({Op::FToF, Type::F64, Type::F16, arm | kFpAltHalf, 0x7fff, 0, 0, f64(131008), 0});
+    check({Op::FToBf16, Type::I16, Type::F32, arm, f32(1 + 0x1p-10f), 0, 0, 0x3f80, kInexact});
+    check({Op::FToBf16, Type::I16, Type::F32, fp_aux(Round::Dyn, FpSem::Arm), f32(1 + 0x1p-10f), 0, 0, 0x3f81,
+           kInexact},
+          static_cast<u8>(Round::Rup));
+}
+
+TEST(InterpFp, StepsAndEstimates) {
+    const u32 arm = fp_aux(Round::Dyn, FpSem::Arm);
+    check({Op::FMulX, Type::F64, Type::F64, arm, kInf64, f64(-0.0), 0, f64(-2), 0});
+    check({Op::FMulX, Type::F32, Type::F32, arm, f32(3), f32(-2), 0, f32(-6), 0});
+    check({Op::FRecpStep, Type::F64, Type::F64, arm, f64(3), f64(0.25), 0, f64(1.25), 0});
+    check({Op::FRsqrtStep, Type::F32, Type::F32, arm, f32(2), f32(0.25f), 0, f32(1.25f), 0});
+    check({Op::FRecpEst, Type::F32, Type::F32, arm, f32(1), 0, 0, f32(511.0f / 512), 0});
+    check({Op::FRecpEst, Type::F64, Type::F64, arm, f64(0.0), 0, 0, kInf64, kDivByZero});
+    check({Op::FRsqrtEst, Type::F64, Type::F64, arm, f64(-1), 0, 0, kQnan64, kInvalid});
+    check({Op::FRsqrtEst, Type::F16, Type::F16, arm, 0x4400, 0, 0, 0x37fc, 0});
+    check({Op::FRecpX, Type::F32, Type::F32, arm, f32(-12), 0, 0, f32(-0.25f), 0});
+    check({Op::URecpEst, Type::I32, Type::I32, 0, 0x80000000, 0, 0, 0xff800000, 0});
+    check({Op::URsqrtEst, Type::I32, Type::I32, 0, 0x40000000, 0, 0, 0xff800000, 0});
+    const u32 toward_zero = fp_aux(Round::Rtz, FpSem::Arm);
+    check({Op::FRoundInt, Type::F64, Type::F64, toward_zero, f64(-1.5), 0, 0, f64(-1), kInexact});
+    check({Op::FRoundInt, Type::F64, Type::F64, toward_zero, f64(0x1p31), 0, 0, f64(-0x1p31), kInvalid});
+    check({Op::FRoundInt, Type::F64, Type::F64, toward_zero | 1 << 9, f64(0x1p31), 0, 0, f64(0x1p31), 0});
+    check({Op::FRoundInt, Type::F32, Type::F32, toward_zero | 1 << 9, 0x7fc00000, 0, 0, f32(-0x1p63f),
+           kInvalid});
+}
+
+u64 lane_of(u128 v, unsigned w, unsigned i) { return zext(static_cast<u64>(v >> (w * i)), w); }
+
+u128 random_lanes(Type lane, sf::testing::Rng& rng) {
+    u128 v = 0;
+    for (unsigned at = 0; at < 128; at += width(lane)) {
+        const u64 x = lane == Type::F16   ? sf::testing::random_value<sf::Format::F16>(rng)
+                      : lane == Type::F32 ? sf::testing::random_value<sf::Format::F32>(rng)
+                                          : sf::testing::random_value<sf::Format::F64>(rng);
+        v |= u128{x} << at;
+    }
+    return v;
+}
+
+/// Random aux of an op: any Round and FpSem, and bits of `extra`.
+u32 random_aux(u32 extra, sf::testing::Rng& rng) {
+    const auto sem = static_cast<FpSem>(rng.below(4));
+    const bool arm = sem == FpSem::Arm || sem == FpSem::ArmDn;
+    return fp_aux(static_cast<Round>(rng.below(5)), sem,
+                  (static_cast<u32>(rng.next()) & extra) | (arm && rng.below(3) == 0 ? kFpFlush : 0));
+}
+
 TEST(InterpFp, VectorsAreTheirLanes) {
     sf::testing::Rng rng(5);
-    const std::pair<Op, Op> pairs[] = {
-        {Op::VFAdd, Op::FAdd}, {Op::VFSub, Op::FSub}, {Op::VFMul, Op::FMul}, {Op::VFDiv, Op::FDiv}};
-    for (unsigned i = 0; i < 2000; ++i) {
-        const Type lane = i & 1 ? Type::F32 : Type::F64;
+    struct Pair {
+        Op vector, scalar;
+        u32 aux = 0;
+    };
+    constexpr u32 kFixed = kFpUnsigned | 63 << 9;
+    const Pair pairs[] = {{Op::VFAdd, Op::FAdd},
+                          {Op::VFSub, Op::FSub},
+                          {Op::VFMul, Op::FMul},
+                          {Op::VFDiv, Op::FDiv},
+                          {Op::VFSqrt, Op::FSqrt},
+                          {Op::VFma, Op::Fma, kFmaNegProduct | kFmaNegAddend},
+                          {Op::VFMinNum, Op::FMinNum},
+                          {Op::VFMaxNum, Op::FMaxNum},
+                          {Op::VFMin, Op::FMin},
+                          {Op::VFMax, Op::FMax},
+                          {Op::VFRound, Op::FRound, kFpExact},
+                          {Op::VFToInt, Op::FToInt, kFixed},
+                          {Op::VIntToF, Op::IntToF, kFixed},
+                          {Op::VFMulX, Op::FMulX},
+                          {Op::VFRecpStep, Op::FRecpStep},
+                          {Op::VFRsqrtStep, Op::FRsqrtStep}};
+    const auto int_of = [](Type t) {
+        return t == Type::F16 ? Type::I16 : t == Type::F32 ? Type::I32 : Type::I64;
+    };
+    for (unsigned i = 0; i < 3000; ++i) {
+        const Type lane = i % 3 == 0 ? Type::F16 : i % 3 == 1 ? Type::F32 : Type::F64;
         const unsigned bits = width(lane);
-        const u32 aux = fp_aux(static_cast<Round>(i / 2 % 5), static_cast<FpSem>(i % 3));
-        u128 x = 0, y = 0;
-        for (unsigned at = 0; at < 128; at += bits) {
-            x |= u128{bits == 32 ? sf::testing::random_value<sf::Format::F32>(rng)
-                                 : sf::testing::random_value<sf::Format::F64>(rng)}
-                 << at;
-            y |= u128{bits == 32 ? sf::testing::random_value<sf::Format::F32>(rng)
-                                 : sf::testing::random_value<sf::Format::F64>(rng)}
-                 << at;
-        }
-        for (const auto& [vector, scalar] : pairs) {
+        const u128 x = random_lanes(lane, rng), y = random_lanes(lane, rng), z = random_lanes(lane, rng);
+        for (const Pair& p : pairs) {
+            const u32 aux = random_aux(p.aux, rng);
+            const Type to = p.vector == Op::VFToInt ? int_of(lane) : lane,
+                       from = p.vector == Op::VIntToF ? int_of(lane) : lane;
             FpEnv fp, lane_fp;
-            const u128 got = run(fp, vector, Type::V128, Type::V128, aux, x, y, 0, lane);
+            const u128 got = run(fp, p.vector, Type::V128, Type::V128, aux, x, y, z, lane);
             u8 flags = 0;
-            for (unsigned at = 0; at < 128; at += bits) {
-                const u64 want = static_cast<u64>(run(lane_fp, scalar, lane, lane, aux,
-                                                      zext(static_cast<u64>(x >> at), bits),
-                                                      zext(static_cast<u64>(y >> at), bits)));
+            for (unsigned n = 0; n < 128 / bits; ++n) {
+                const u64 want = static_cast<u64>(run(lane_fp, p.scalar, to, from, aux, lane_of(x, bits, n),
+                                                      lane_of(y, bits, n), lane_of(z, bits, n)));
                 flags |= lane_fp.flags;
-                EXPECT_EQ(zext(static_cast<u64>(got >> at), bits), want)
-                    << info(vector).text << " lane at " << at;
+                EXPECT_EQ(lane_of(got, bits, n), want) << info(p.vector).text << " lane " << n;
             }
-            EXPECT_EQ(fp.flags, flags);
+            EXPECT_EQ(fp.flags, flags) << info(p.vector).text;
+            EXPECT_EQ(fp.input_denormal, lane_fp.input_denormal) << info(p.vector).text;
+        }
+        const u32 aux = fcmp_aux(static_cast<FpCond>(rng.below(4)), rng.below(2));
+        FpEnv fp, lane_fp;
+        const u128 got = run(fp, Op::VFCmp, Type::V128, Type::V128, aux, x, y, z, lane);
+        for (unsigned n = 0; n < 128 / bits; ++n) {
+            const u128 truth =
+                run(lane_fp, Op::FCmp, Type::I1, lane, aux, lane_of(x, bits, n), lane_of(y, bits, n));
+            EXPECT_EQ(lane_of(got, bits, n), zext(truth ? ~u64{0} : 0, bits));
         }
     }
+}
+
+TEST(InterpFp, VectorConversionsOfWidth) {
+    sf::testing::Rng rng(6);
+    for (unsigned i = 0; i < 2000; ++i) {
+        const Type narrow = i & 1 ? Type::F16 : Type::F32, wide = i & 1 ? Type::F32 : Type::F64;
+        const unsigned n = width(narrow), count = 128 / width(wide);
+        const u32 aux = random_aux(kFpAltHalf, rng);
+        const u128 x = random_lanes(narrow, rng), y = random_lanes(wide, rng);
+        FpEnv fp, lane_fp;
+        const u128 low = run(fp, Op::VFWiden, Type::V128, Type::V128, aux, x, 0, 0, narrow),
+                   high = run(fp, Op::VFWiden, Type::V128, Type::V128, aux | kVFHigh, x, 0, 0, narrow),
+                   down = run(fp, Op::VFNarrow, Type::V128, Type::V128, aux, y, 0, 0, narrow);
+        for (unsigned k = 0; k < count; ++k) {
+            const auto widened = [&](unsigned at) {
+                return static_cast<u64>(run(lane_fp, Op::FToF, wide, narrow, aux, lane_of(x, n, at)));
+            };
+            EXPECT_EQ(lane_of(low, 2 * n, k), widened(k));
+            EXPECT_EQ(lane_of(high, 2 * n, k), widened(count + k));
+            EXPECT_EQ(lane_of(down, n, k),
+                      static_cast<u64>(run(lane_fp, Op::FToF, narrow, wide, aux, lane_of(y, 2 * n, k))));
+        }
+        EXPECT_EQ(static_cast<u64>(down >> 64), 0u);
+    }
+}
+
+TEST(InterpFp, ProductsOfNarrowLanes) {
+    const auto f32s = [](float a, float b, float c, float d) {
+        return u128{f32(d) << 32 | f32(c)} << 64 | f32(b) << 32 | f32(a);
+    };
+    FpEnv fp;
+    // f16 1, 2, 3, 4, 0.5, 0.25, -1, 8 from lane 0 on
+    const u128 h = u128{0x4800bc0034003800} << 64 | 0x4400420040003c00;
+    const u128 x = f32s(10, 20, 30, 40);
+    const u32 arm = fp_aux(Round::Dyn, FpSem::Arm);
+    const auto wide = [&](u32 extra) {
+        return run(fp, Op::VFmaWide, Type::V128, Type::V128, arm | extra, x, h, h, Type::F16);
+    };
+    EXPECT_TRUE(wide(0) == f32s(11, 24, 39, 56));
+    EXPECT_TRUE(wide(kFmaNegProduct) == f32s(9, 16, 21, 24));
+    EXPECT_TRUE(wide(kVFmaHigh) == f32s(10.25, 20.0625, 31, 104));
+    const u128 tiny = 1, one = 0x3c00;  // f16 subnormal: flushed only where bit 7 says so
+    const auto product = [&](u32 extra) {
+        return run(fp, Op::VFmaWide, Type::V128, Type::V128, arm | extra, 0, tiny, one, Type::F16);
+    };
+    EXPECT_TRUE(product(kFpFlush) == f32(0x1p-24f));
+    EXPECT_TRUE(product(kVFmaFlushHalf) == 0);
+    EXPECT_EQ(fp.flags | fp.input_denormal, 0);
+    // bfloat16 pairs: (1, 2), (3, 4), (5, 6), (7, 8)
+    const auto pair = [&](float a, float b) { return f32(b) >> 16 << 16 | f32(a) >> 16; };
+    const u128 p = u128{pair(7, 8) << 32 | pair(5, 6)} << 64 | pair(3, 4) << 32 | pair(1, 2);
+    EXPECT_TRUE(run(fp, Op::VBfDot, Type::V128, Type::V128, 0, x, p, p, Type::F32) == f32s(15, 45, 91, 153));
+    EXPECT_TRUE(run(fp, Op::VBfMatMul, Type::V128, Type::V128, 0, x, p, p, Type::F32) ==
+                f32s(10 + 30, 20 + 70, 30 + 70, 40 + 174));
+    EXPECT_EQ(fp.flags | fp.input_denormal, 0);
 }
 
 /// Whatever the operands, types and aux: the result fits its type and no flag outside the five appears.

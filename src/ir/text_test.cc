@@ -97,6 +97,37 @@ TEST(Text, LooksAsDocumented) {
     EXPECT_EQ(block->insts[10].aux, fp_aux(Round::Dyn, FpSem::RiscV, kFmaNegProduct));
 }
 
+TEST(Text, FieldsOfVectorAndFloatOpsAreWords) {
+    constexpr std::string_view text =
+        "block 0x0 bytes=0 insns=0\n"
+        "  %0 = get v128 $v0\n"
+        "  %1 = get f64 $f0\n"
+        "  %2 = get i64 $x0\n"
+        "  %3 = vshifts v128 %0, %0, mem=i32, rounded, saturated\n"
+        "  %4 = vshiftu v128 %0, %0, mem=i8, overflow\n"
+        "  %5 = vmulwideu v128 %0, %0, mem=i16, high\n"
+        "  %6 = vdot v128 %0, %0, %0, mem=i8, signed-z\n"
+        "  %7 = vext v128 %0, %0, 0x0, mem=i8\n"
+        "  %8 = vfma v128 %0, %0, %0, mem=f32, dyn, armdn, flush, negp\n"
+        "  %9 = vfmawide v128 %0, %0, %0, mem=f16, dyn, arm, flush16, high\n"
+        "  %10 = vfwiden v128 %0, mem=f16, dyn, arm, althalf, high\n"
+        "  %11 = vfcmp v128 %0, %0, mem=f64, le, signaling, flush\n"
+        "  %12 = ftoi i32 %1, rtz, arm, unsigned, fraction=64\n"
+        "  %13 = ftof f32 %1, odd, arm\n"
+        "  %14 = froundint f64 %1, rtz, arm, i64\n"
+        "  %15 = flags.fcmp flags %1, %1, eq, signaling\n"
+        "  %16 = vaesmc v128 %0\n"
+        "  set $nzcv, %15\n"
+        "  goto 0x0\n";
+    const auto block = parse(text, kLayout);
+    ASSERT_TRUE(block) << block.error().message;
+    EXPECT_TRUE(verify(*block, kLayout));
+    EXPECT_EQ(print(*block, kLayout), text);
+    EXPECT_EQ(block->insts[3].aux, kVRound | kVSaturate);
+    EXPECT_EQ(block->insts[9].aux, fp_aux(Round::Dyn, FpSem::Arm, kVFmaFlushHalf | kVFmaHigh));
+    EXPECT_EQ(fp_fraction_bits(block->insts[12].aux), 64u);
+}
+
 TEST(Text, LabelsMayBeAnyNumbersAndCommentsAreSkipped) {
     const auto block = parse(
         "; a comment\n%7 = get i64 $x0 # here too\n\n  %3 = add i64 %7,%7\nset $x0 %3\ngoto 16", kLayout);
@@ -122,6 +153,8 @@ TEST(Text, ErrorsNameTheLineAndWhatWasExpected) {
         {"%0 = const i64 0\n%1 = icmp i1 %0, %0, bigger", "'bigger' means nothing to 'icmp'"},
         {"%0 = const i64 0\n%1 = load i64 %0, mem=i33", "expected a type, found 'i33'"},
         {"goto 0x10, colour=3", "found 'colour='"},
+        {"%0 = const f64 0\n%1 = ftoi i64 %0, fraction=128", "found 'fraction='"},
+        {"%0 = const f64 0\n%1 = fsqrt f64 %0, fraction=1", "found 'fraction='"},
         {"goto 0xzz", "'0xzz' means nothing to 'goto'"},
         {"insn 0x10, len=four", "expected len=NUMBER"},
         {"block 0x1000 bytes=x", "expected a number"},

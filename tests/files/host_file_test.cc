@@ -1,9 +1,9 @@
-// files/host/*.ir: IR in, expected host code out, for a guest with the registers of A64: x0…x30, flags, v0…v31. Host
-// code is made for fixed host features, so it does not depend on the machine that runs the test.
+// files/host/*.ir: IR in, expected host code out, over the registers of A64. Host code is made for fixed host
+// features, so it does not depend on the machine that runs the test.
 #include <gtest/gtest.h>
 
 #include "backend/x86_64/x86_64.h"
-#include "base/format.h"
+#include "frontend/arm64/state.h"
 #include "host_options.h"
 #include "host_text.h"
 #include "ir/passes/passes.h"
@@ -16,28 +16,12 @@ namespace {
 namespace x64 = backend::x86_64;
 std::string folder() { return VM_TEST_FILES "/host"; }
 
-/// x0…x7, x19 and x20 are pinned, v0…v7 and v16…v19 as well.
-ir::StateLayout a64_registers() {
-    ir::StateLayout l;
-    const auto add = [&](std::string name, ir::Type t, unsigned bytes) {
-        l.slots.push_back({std::move(name), t, l.size});
-        l.size = static_cast<u16>(l.size + bytes);
-    };
-    for (unsigned n = 0; n < 32; n++) add("v" + std::to_string(n), ir::Type::V128, 16);
-    for (unsigned n = 0; n < 31; n++) add("x" + std::to_string(n), ir::Type::I64, 8);
-    add("nzcv", ir::Type::Flags, 8);
-    for (u16 n : {0, 1, 2, 3, 4, 5, 6, 7, 19, 20}) l.pin_int.push_back(static_cast<u16>(32 + n));
-    for (u16 n : {0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19}) l.pin_vector.push_back(n);
-    l.pc_alignment = 4;
-    return l;
-}
-
 class HostFileTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(HostFileTest, Compiles) {
     TestFile file(folder() + "/" + GetParam() + ".ir");
     ASSERT_EQ(file.error(), "");
-    const ir::StateLayout layout = a64_registers();
+    const ir::StateLayout& layout = frontend::arm64::kLayout;
     auto block = ir::parse(file.section("in"), layout);
     ASSERT_TRUE(block.has_value()) << block.error().message;
     const auto verified = ir::verify(*block, layout);

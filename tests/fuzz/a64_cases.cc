@@ -36,7 +36,10 @@ constexpr Trap kTraps[] = {
 constexpr u32 kBrk = 0xd4200000;
 
 /// Bits of a logical immediate: rotate and width of ones that a field of 13 bits describes (N:immr:imms).
-constexpr u32 kAndFpcr = 0x92400000 | 42u << 16 | 4u << 10;  // AND Xd, Xn, #0x07c00000
+constexpr u32 kAndFpcr = 0x92400000 | 42u << 16 | 4u << 10;   // AND Xd, Xn, #0x07c00000
+constexpr u32 kAndLow32 = 0x92400000 | 0u << 16 | 31u << 10;  // AND Xd, Xn, #0xffffffff
+constexpr u32 kPacia = 0xdac10000, kPaciza = 0xdac123e0, kPacdza = 0xdac12be0, kXpaci = 0xdac143e0,
+              kXpacd = 0xdac147e0;
 constexpr u32 kAndFpsr = 0x92400000 | 0u << 16 | 27u << 10;  // AND Xd, Xn, #0x0fffffff
 
 u64 replicate(u64 v, unsigned bytes) {
@@ -213,7 +216,9 @@ bool CaseMaker::shape(u32* w, Drawn* d) {
         *w = with_offset(*w, 4 * static_cast<i64>(below(48)));
         return true;
     }
-    return t.address != Address::Other && (t.prefetch || shape_memory(w, d));
+    // Any address will do for a prefetch, but VIXL wants SP to be aligned for it too.
+    if (t.prefetch) return field_rn(*w) != kSp || bit(reserved_, kSp);
+    return t.address != Address::Other && shape_memory(w, d);
 }
 
 bool CaseMaker::shape_memory(u32* w, Drawn* d) {
@@ -275,7 +280,12 @@ bool CaseMaker::fits(const Drawn& d) const {
     if (t.flow == Flow::Leaves || !t.predictable || (t.writes & reserved_) != 0) return false;
     const bool writes_back = t.address == Address::Pre || t.address == Address::Post;
     if (d.base != nullptr && d.base->reg == kSp && writes_back && t.offset % 16 != 0) return false;
-    if (t.flow == Flow::Indirect) return field_rn(d.word) != 31 && !bit(reserved_, field_rn(d.word));
+    if (t.flow == Flow::Indirect) return t.target != 31 && !bit(reserved_, t.target);
+    if (t.signature == Signature::Sign || t.signature == Signature::Authenticate) {
+        const unsigned r = signed_register(d.word);
+        if (r == 31 || r == modifier_register(d.word)) return false;
+    }
+    if (t.signature == Signature::Load && d.base->reg == kSp) return false;
     // A masked copy of the value is made in the register itself.
     if (t.system_write) return field_rd(d.word) == 31 || !bit(reserved_, field_rd(d.word));
     return true;
@@ -337,6 +347,11 @@ void CaseMaker::trap(unsigned n) {
     code_.word(word);
 }
 
+void CaseMaker::list(unsigned n, const Drawn& d) const {
+    const std::string text = arm64::disassemble(arm64::decode(d.word, ~u64{0}), code_.pc());
+    std::printf("%3u  %-12s %08x  %s\n", n, std::string(info(d.id).name).c_str(), d.word, text.c_str());
+}
+
 void CaseMaker::emit(const Drawn& d) {
     const Traits& t = d.traits;
     if (!d.allocated) return code_.word(d.word);
@@ -346,20 +361,58 @@ void CaseMaker::emit(const Drawn& d) {
         if (system_register(d.word) == kFpcr) code_.word(kAndFpcr | r << 5 | r);
         if (system_register(d.word) == kFpsr) code_.word(kAndFpsr | r << 5 | r);
     }
-    if (t.flow != Flow::Next) {
-        const unsigned skip = static_cast<unsigned>(below(3));
-        const bool indirect = t.flow == Flow::Indirect;
-        if (indirect) code_.word(0x10000000 | field_rn(d.word));  // ADR Rn, to be patched
-        pending_.push_back({code_.bytes.size() - (indirect ? 4 : 0),
-                            indirect ? 0x10000000 | field_rn(d.word) : d.word, unit_ + skip, indirect});
-        count(d);
-        code_.word(d.word);
-        shadow_ = std::max(shadow_, skip + 1);  // this unit's own end takes one off
-        return;
-    }
+    if (t.flow != Flow::Next) return emit_branch(d);
+    if (t.signature == Signature::Load) return emit_authenticated_load(d);
+    if (t.signature != Signature::None) return emit_signature(d);
     count(d);
     code_.word(d.word);
     if (t.exclusive == Exclusive::Load) emit_exclusive_store(d);
+}
+
+void CaseMaker::emit_branch(const Drawn& d) {
+    const Traits& t = d.traits;
+    if (t.signature == Signature::Branch) return emit_authenticated_branch(d);
+    const unsigned skip = static_cast<unsigned>(below(3));
+    const bool indirect = t.flow == Flow::Indirect;
+    const u32 adr = 0x10000000 | t.target;  // ADR target, to be patched
+    pending_.push_back({code_.bytes.size(), indirect ? adr : d.word, unit_ + skip});
+    if (indirect) code_.word(adr);
+    count(d);
+    code_.word(d.word);
+    shadow_ = std::max(shadow_, skip + 1);  // this unit's own end takes one off
+}
+
+/// Over one word that is not executed, to where the code is taken off the register again.
+void CaseMaker::emit_authenticated_branch(const Drawn& d) {
+    const u32 key = d.word >> 10 & 1, r = d.traits.target;
+    const bool returns = (d.word >> 21 & 15) == 2, modified = returns || (d.word >> 24 & 1) != 0;
+    const u32 modifier = returns ? 31 : field_rd(d.word);
+    code_.word(with_offset(0x10000000 | r, 16));
+    code_.word(modified ? kPacia | key << 10 | modifier << 5 | r : kPaciza | key << 10 | r);
+    count(d);
+    code_.word(d.word);
+    code_.word(0);
+    code_.word(kXpaci | r);
+}
+
+/// Makes the pointer canonical and lets a signature and its authentication meet. Where codes differ between
+/// runs, a signature does not stand alone.
+void CaseMaker::emit_signature(const Drawn& d) {
+    const unsigned r = signed_register(d.word);
+    code_.word(kAndLow32 | r << 5 | r);
+    const bool authenticates = d.traits.signature == Signature::Authenticate;
+    if (authenticates) code_.word(with_signature(d.word, Signature::Sign));
+    count(d);
+    code_.word(d.word);
+    if (!authenticates && !limits_.signatures) code_.word(with_signature(d.word, Signature::Authenticate));
+}
+
+void CaseMaker::emit_authenticated_load(const Drawn& d) {
+    const u32 key = d.word >> 23 & 1, r = d.base->reg;
+    code_.word(kPacdza | key << 10 | r);
+    count(d);
+    code_.word(d.word);
+    code_.word(kXpacd | r);  // without writeback, or after a fault
 }
 
 /// The store that belongs to an exclusive load follows at once: anything between may lose the monitor.
@@ -372,8 +425,7 @@ void CaseMaker::emit_exclusive_store(const Drawn& load) {
         Drawn d{w, arm64::decode(w, ~u64{0}).id, traits(w), nullptr, true};
         if (d.id == Insn::Invalid || !allocated(w) || d.traits.exclusive != Exclusive::Store || !fits(d))
             continue;
-        if (o_.list)
-            std::printf("     %s\n", arm64::disassemble(arm64::decode(w, ~u64{0}), code_.pc()).c_str());
+        if (o_.list) list(unit_ - 1, d);
         count(d);
         code_.word(w);
         return;
@@ -395,9 +447,7 @@ void CaseMaker::body() {
             if (trapping) {
                 trap(n);
             } else {
-                if (o_.list)
-                    std::printf("%3u  %s\n", n,
-                                arm64::disassemble(arm64::decode(d.word, ~u64{0}), code_.pc()).c_str());
+                if (o_.list) list(n, d);
                 emit(d);
             }
         }

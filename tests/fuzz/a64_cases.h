@@ -31,9 +31,10 @@ inline constexpr u64 kFpcrBits = 0x07c80000, kFpsrBits = 0x0800009f;
 
 /// Who runs the cases, as far as that limits what they may do.
 struct Limits {
-    u64 fpcr = kFpcrBits;  ///< bits that may be set
-    bool fpsr = true;      ///< FPSR is what the manual says
-    bool tpidr = true;     ///< TPIDR_EL0 can be written and starts as 0
+    u64 fpcr = kFpcrBits;     ///< bits that may be set
+    bool fpsr = true;         ///< FPSR is what the manual says
+    bool tpidr = true;        ///< TPIDR_EL0 can be written and starts as 0
+    bool signatures = false;  ///< authentication codes are the same everywhere; else they must not be seen
 };
 
 /// Does the front end know this word? What it does not, traps: it stands in programs with --faults only,
@@ -63,7 +64,6 @@ class CaseMaker {
         size_t at;
         u32 word;
         unsigned to;  ///< unit
-        bool indirect;
     };
     struct Drawn {
         u32 word;
@@ -89,8 +89,13 @@ class CaseMaker {
     u32 limited_offset(u32 w, const Traits& t);
 
     void trap(unsigned n);
+    void list(unsigned n, const Drawn& d) const;
     void emit(const Drawn& d);
     void emit_exclusive_store(const Drawn& load);
+    void emit_branch(const Drawn& d);
+    void emit_authenticated_branch(const Drawn& d);
+    void emit_signature(const Drawn& d);
+    void emit_authenticated_load(const Drawn& d);
     void place(Pointer* p);
     void access(const Drawn& d);
     void count(const Drawn& d);

@@ -6,31 +6,56 @@
 
 namespace vm::fuzz::a64 {
 
-using frontend::arm64::Ext;
 using frontend::arm64::Insn;
 
 namespace {
 
+using Reasons = std::map<std::string_view, const char*>;
+
+constexpr const char* kAbsent = "VIXL 5.1 does not have it";
+constexpr const char* kSigned = "VIXL 5.1 sign-extends bytes and halfwords";
+constexpr const char* kMonitor = "VIXL fails exclusive stores at random";
+
 /// Not drawn: they stand in fixed places of a program.
 const std::set<std::string_view> kPlaced{"SVC", "BRK"};
 
-const std::map<std::string_view, const char*> kNotInQemu{
+const Reasons kNotInPrograms{{"PACGA", "keys are random in each process"}};
+
+const Reasons kNotInQemu{
     {"DC_ZVA", "QEMU's user mode has blocks of 512 bytes"},
     {"DC_CVAP", "QEMU's user mode does not have it"},
     {"DC_CVADP", "QEMU's user mode does not have it"},
+    {"PACGA", "keys are random in each process"},
 };
+
+// clang-format off
+const Reasons kNotInVixl{
+    {"LDTR", kAbsent}, {"LDTRS", kAbsent}, {"STTR", kAbsent},
+    {"LDXR", kMonitor}, {"LDXP", kMonitor}, {"STXR", kMonitor}, {"STXP", kMonitor}, {"CLREX", kMonitor},
+    {"PACGA", "VIXL's algorithm is another"},
+    {"DC_ZVA", "VIXL 5.1 does nothing"},
+    {"RET_auth", "VIXL 5.1 takes 0 as the modifier, not SP"},
+    {"LDSMAX", kSigned}, {"LDSMIN", kSigned},
+    {"MOVK", "VIXL 5.1 sign-extends the 32-bit form"},
+};
+// clang-format on
+
+const Reasons& reasons(Oracle oracle) {
+    static const Reasons none;
+    switch (oracle) {
+        case Oracle::Programs: return kNotInPrograms;
+        case Oracle::Qemu: return kNotInQemu;
+        case Oracle::Vixl: return kNotInVixl;
+        default: return none;
+    }
+}
 
 }  // namespace
 
 std::string excluded(Insn id, Oracle oracle) {
-    if (oracle == Oracle::None) return "";
-    const auto name = info(id).name;
-    if (info(id).ext == Ext::PAuth) return "keys are random in each process";
-    if (oracle == Oracle::Qemu) {
-        const auto it = kNotInQemu.find(name);
-        return it == kNotInQemu.end() ? "" : it->second;
-    }
-    return "";
+    const Reasons& r = reasons(oracle);
+    const auto it = r.find(info(id).name);
+    return it == r.end() ? "" : it->second;
 }
 
 std::vector<Insn> pool(Oracle oracle) {

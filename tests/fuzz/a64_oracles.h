@@ -8,9 +8,11 @@
 
 namespace vm::fuzz::a64 {
 
-enum class Oracle { None, Qemu, Vixl };
+/// Who runs the cases besides our tiers. Tiers: nobody, all in one process; Programs: nobody, each in its
+/// own.
+enum class Oracle { Tiers, Programs, Qemu, Vixl };
 
-/// Why `id` is not compared with `oracle`, or empty. Oracle::None: why it is not drawn at all.
+/// Why `id` is not drawn in cases for `oracle`, or empty.
 std::string excluded(frontend::arm64::Insn id, Oracle oracle);
 /// The encodings that cases for an oracle draw from.
 std::vector<frontend::arm64::Insn> pool(Oracle oracle);

@@ -17,7 +17,16 @@ void immediate(u32 w, Traits* t) {
         t->writes = with_sp(field_rd(w));  // ADDG, SUBG
 }
 
+/// PACIA … AUTDZB: bits 12 and 7 tell authentication from signing in these two groups.
+constexpr bool is_pac(u32 w) { return matches(w, 0xffffc000, 0xdac10000); }  // opcode below 16
+constexpr bool is_pac_hint(u32 w) {
+    const u32 op = w >> 5 & 127;
+    return matches(w, 0xfffff01f, 0xd503201f) && (op == 8 || op == 10 || op == 12 || op == 14 || op >= 24) &&
+           op < 32;
+}
+
 void data_processing(u32 w, Traits* t) {
+    if (is_pac(w)) t->signature = w >> 12 & 1 ? Signature::Authenticate : Signature::Sign;
     if (matches(w, 0x1fe00000, 0x1a400000)) return;                         // CCMP, CCMN
     if (matches(w, 0x1fe00000, 0x1a000000) && (w >> 10 & 63) != 0) return;  // RMIF, SETF
     const bool extended = matches(w, 0x1f200000, 0x0b200000);
@@ -45,11 +54,20 @@ void branch(u32 w, Traits* t) {
         const unsigned opc = w >> 21 & 15;
         t->flow = (opc & 7) <= 2 ? Flow::Indirect : Flow::Leaves;
         t->writes = (opc & 7) == 1 ? general(30) : 0;
+        t->target = field_rn(w);
+        if ((w >> 11 & 31) == 1) {
+            t->signature = Signature::Branch;
+            if (opc == 2) t->target = 30;  // RETAA, RETAB
+            t->predictable = !(opc & 8) || field_rd(w) != t->target;
+        }
     } else if (matches(w, 0xffc00000, 0xd5000000)) {
         const bool read = w >> 21 & 1;
         t->system_read = read && (w >> 20 & 1), t->system_write = !read && (w >> 20 & 1);
         t->writes = read ? general(field_rd(w)) : 0;
-        if (matches(w, 0xfff80000, 0xd5080000)) {  // SYS: what takes an address
+        if (is_pac_hint(w)) t->signature = w >> 7 & 1 ? Signature::Authenticate : Signature::Sign;
+        if (is_pac_hint(w)) t->writes = general(signed_register(w));
+        if (w == 0xd50320ff) t->writes = general(30);  // XPACLRI
+        if (matches(w, 0xfff80000, 0xd5080000)) {      // SYS: what takes an address
             t->address = Address::Offset;
             t->base_in_rt = true;
             t->size = 64;
@@ -134,8 +152,14 @@ void single(u32 w, Traits* t) {
             t->address = vector ? Address::Other : Address::Offset;
             t->load = true, t->prefetch = false;
             t->alignment = t->size;
-        } else {
-            t->address = kind == 2 ? Address::Register : Address::Other;  // else with pointer authentication
+        } else if (kind == 2) {
+            t->address = Address::Register;
+        } else {  // LDRAA, LDRAB
+            t->signature = Signature::Load;
+            t->address = w >> 11 & 1 ? Address::Pre : Address::Offset;
+            t->offset = sext(bits(w, 22, 22) << 9 | bits(w, 20, 12), 10) * 8;
+            t->load = true, t->prefetch = false;
+            t->predictable = !same(rt, rn);
         }
     } else {
         static constexpr Address kModes[] = {Address::Offset, Address::Post, Address::Offset, Address::Pre};
@@ -200,6 +224,19 @@ Traits traits(u32 w) {
     else
         t.flow = Flow::Leaves;
     return t;
+}
+
+unsigned signed_register(u32 w) {
+    if (is_pac(w)) return field_rd(w);
+    return (w >> 5 & 127) < 16 ? 17 : 30;
+}
+unsigned modifier_register(u32 w) {
+    if (is_pac(w)) return field_rn(w);
+    return (w >> 5 & 127) < 16 ? 16 : 31;
+}
+u32 with_signature(u32 w, Signature s) {
+    const u32 mark = is_pac(w) ? 1u << 12 : 1u << 7;
+    return s == Signature::Authenticate ? w | mark : w & ~mark;
 }
 
 u32 with_offset(u32 w, i64 offset) {

@@ -29,10 +29,21 @@ enum class Address : u8 {
 
 enum class Exclusive : u8 { None, Load, Store };
 
+/// What an instruction does with a pointer's authentication code.
+enum class Signature : u8 {
+    None,
+    Sign,
+    Authenticate,
+    Branch,  ///< authenticates the address that it goes to
+    Load,    ///< authenticates its base register
+};
+
 struct Traits {
     Flow flow = Flow::Next;
     Address address = Address::None;
     Exclusive exclusive = Exclusive::None;
+    Signature signature = Signature::None;
+    unsigned target = 0;  ///< register of Flow::Indirect
     bool load = false;
     bool prefetch = false;    ///< never accesses: any address will do
     bool base_in_rt = false;  ///< of the address: SYS
@@ -51,6 +62,12 @@ constexpr unsigned field_rn(u32 w) { return w >> 5 & 31; }
 constexpr unsigned field_rm(u32 w) { return w >> 16 & 31; }
 constexpr u32 with_rn(u32 w, unsigned r) { return (w & ~(31u << 5)) | r << 5; }
 constexpr u32 with_rm(u32 w, unsigned r) { return (w & ~(31u << 16)) | r << 16; }
+/// Of Sign and Authenticate: the register with the pointer, and the one with the modifier (31: SP or none).
+unsigned signed_register(u32 w);
+unsigned modifier_register(u32 w);
+/// The instruction that signs what `w`, of Signature::Authenticate, authenticates, or the other way round.
+u32 with_signature(u32 w, Signature s);
+
 /// `w`, a direct branch or a literal load, with its offset in bytes replaced.
 u32 with_offset(u32 w, i64 offset);
 

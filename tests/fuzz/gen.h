@@ -28,6 +28,9 @@ struct Options {
     std::string out = "fuzz.elf", coverage, counted;
 };
 
+/// False: they make no sense.
+bool parse_options(int argc, char** argv, Options* o);
+
 /// Addresses of a program.
 inline constexpr u64 kText = 0x100000, kScratch = 0x40000000;
 inline constexpr u64 kForbidden = 0x50000000;  ///< never mapped, nor the MiB around it

@@ -151,6 +151,44 @@ Value Analysis::difference(const ir::Block& block, u32 i) const {
     return equality && (t == Type::I32 || t == Type::I64) ? repeated(block, i, Op::Sub) : ir::kNone;
 }
 
+// The flags whose C, perhaps `inverted`, truth value v is.
+Value Analysis::carry_source(const ir::Block& block, Value v, bool* inverted) const {
+    *inverted = false;
+    if (block.insts[v].type != Type::I1) return ir::kNone;
+    while (block.insts[v].op == Op::Not) {
+        *inverted = !*inverted;
+        v = rep(block.insts[v].args[0]);
+    }
+    const Inst& in = block.insts[v];
+    if (in.op != Op::FlagsTest) return ir::kNone;
+    const auto c = static_cast<ir::FlagCond>(in.aux);
+    if (c != ir::FlagCond::Cs && c != ir::FlagCond::Cc) return ir::kNone;
+    if (c == ir::FlagCond::Cc) *inverted = !*inverted;
+    return rep(in.args[0]);
+}
+
+void Analysis::find_instead(const ir::Block& block, u32 i) {
+    const Inst& in = block.insts[i];
+    ValueInfo& me = info[i];
+    const auto carry = [&](u8 k) {
+        if (me.instead != ir::kNone) return;
+        me.instead = carry_source(block, rep(in.args[k]), &me.carry_inverted);
+        if (me.instead != ir::kNone) me.carry_arg = k;
+    };
+    switch (in.op) {
+        case Op::Icmp: me.instead = difference(block, i); break;
+        case Op::Add:
+        case Op::Sub:
+            if (in.type != Type::I32 && in.type != Type::I64) break;
+            carry(1);
+            if (in.op == Op::Add) carry(0);
+            break;
+        case Op::FlagsAdd:
+        case Op::FlagsSub: carry(2); break;
+        default: break;
+    }
+}
+
 void Analysis::forward(const ir::Block& block) {
     const u32 n = static_cast<u32>(block.insts.size());
     total_.assign(n, 0);
@@ -177,12 +215,13 @@ void Analysis::forward(const ir::Block& block) {
         }
         const unsigned nargs = raw_args(in.op) ? 0 : ir::arg_count(in.op);
         info[i].clean = makes_clean(in, nargs ? block.insts[in.args[0]].type : Type::Void);
-        if (in.op == Op::Icmp && flags && on(JitOpt::FuseCompare)) info[i].difference = difference(block, i);
-        if (info[i].difference != ir::kNone) {
-            total_[info[i].difference]++;
-            continue;
+        if (flags && on(JitOpt::FuseCompare)) {
+            find_instead(block, i);
+            if (info[i].instead != ir::kNone) total_[info[i].instead]++;
+            if (info[i].instead != ir::kNone && in.op == Op::Icmp) continue;
         }
-        for (unsigned k = 0; k < nargs; k++) total_[info[in.args[k]].rep]++;
+        for (unsigned k = 0; k < nargs; k++)
+            if (k != info[i].carry_arg) total_[info[in.args[k]].rep]++;
         if (in.op == Op::SetState) slot_[in.imm] = info[in.args[0]].rep;
     }
 }
@@ -263,8 +302,10 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     const Value v = info[in.args[arg]].rep;
     const Inst& def = block.insts[v];
     const bool wide_compare = def.op == Op::Icmp && ir::width(block.insts[def.args[0]].type) > 64;
-    bool defer = total_[v] == 1 && !wide_compare && may_defer(in, arg, def) &&
-                 block.insts[in.args[arg]].type == def.type;
+    const bool inner = at != consumer && (block.insts[at].op == Op::Add || block.insts[at].op == Op::Sub);
+    const bool fits = info[consumer].carry_arg == kNoReg ? !inner && may_defer(in, arg, def)
+                                                         : def.op == in.op && info[v].instead == ir::kNone;
+    bool defer = total_[v] == 1 && !wide_compare && fits && block.insts[in.args[arg]].type == def.type;
     if (defer && in.op == Op::Icmp) {  // test x,y; jz
         const Inst& zero = block.insts[info[in.args[1]].rep];
         const auto c = static_cast<ir::Cond>(in.aux);
@@ -295,9 +336,11 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
 }
 
 void Analysis::operands(const ir::Block& block, u32 at, u32 consumer) {
-    if (info[consumer].difference != ir::kNone) return use(info[consumer].difference, at);
+    const ValueInfo& me = info[consumer];
     const Op op = block.insts[consumer].op;
-    for (unsigned k = raw_args(op) ? 0 : ir::arg_count(op); k-- > 0;) operand(block, at, consumer, k);
+    if (me.instead != ir::kNone && op == Op::Icmp) return use(me.instead, at);
+    for (unsigned k = raw_args(op) ? 0 : ir::arg_count(op); k-- > 0;)
+        k == me.carry_arg ? use(me.instead, at) : operand(block, at, consumer, k);
 }
 
 void Analysis::visit(const ir::Block& block, u32 i) {
@@ -327,12 +370,16 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     }
     if (barrier) barrier_++;
     operands(block, i, i);
-    const unsigned nargs = raw_args(in.op) || me.difference != ir::kNone ? 0 : ir::arg_count(in.op);
+    const unsigned nargs = raw_args(in.op) || me.instead != ir::kNone ? 0 : ir::arg_count(in.op);
     // What becomes the first operand may as well be computed in the same register.
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;
-        const bool same_class = is_gpr_type(block.insts[x].type) == (me.hint < kXmm0);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class)
+        const Type type = block.insts[x].type;
+        const bool same_class = is_gpr_type(type) == (me.hint < kXmm0);
+        // Around a call of C++ a pinned register keeps what its slot has, not more.
+        const unsigned slot = static_cast<unsigned>(pins_.slot_of[me.hint]);
+        const bool fits = ir::width(type) <= ir::width(layout_.slots[slot].type);
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits)
             hint(x, me.hint, me.hint_gen);
     }
 }

@@ -29,9 +29,13 @@ struct ValueInfo {
     u32 uses = 0;               ///< by live instructions; the emission counts down
     u32 next = kNever;          ///< instruction of the next use
     u32 hint_gen = 0;
-    ir::Value unboxed = ir::kNone;     ///< forward: the NanUnbox of this value
-    ir::Value difference = ir::kNone;  ///< equality of x and y: x - y, which is to be compared with zero
-    u8 hint = kNoReg;                  ///< pinned host register in which it should be computed
+    ir::Value unboxed = ir::kNone;  ///< forward: the NanUnbox of this value
+    /// Read in place of an operand. Equality of x and y: x - y, which is to be compared with zero. Operand
+    /// `carry_arg` of a sum or of its flags: the flags whose C (or the opposite) it is.
+    ir::Value instead = ir::kNone;
+    u8 carry_arg = kNoReg;
+    bool carry_inverted = false;
+    u8 hint = kNoReg;  ///< pinned host register in which it should be computed
     bool hint_ok = false;
     bool live = false;
     bool deferred = false;     ///< emitted by its only consumer
@@ -69,6 +73,8 @@ class Analysis {
     void operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg);
     void operands(const ir::Block& block, u32 at, u32 consumer);
     ir::Value repeated(const ir::Block& block, u32 i, ir::Op op) const;
+    void find_instead(const ir::Block& block, u32 i);
+    ir::Value carry_source(const ir::Block& block, ir::Value v, bool* inverted) const;
     ir::Value difference(const ir::Block& block, u32 i) const;
     void hint(ir::Value v, u8 reg, u32 gen);
     u32 slot_gen(unsigned slot) const { return barrier_ + reads_[slot]; }

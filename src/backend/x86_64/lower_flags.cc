@@ -83,11 +83,11 @@ Lowering::FlagsOp Lowering::prepare_flags(Value f) {
     }
     // These write their first operand.
     o.y = use_src(y, bits);
-    if (!no_carry_in(in)) o.carry = use_gpr(arg(in, 2));
+    if (!no_carry_in(in)) o.carry = carry_in(f, 2);
     const u8 t = alloc_gpr();
     load_gpr(t, x);
     o.x = gpr(t, bits);
-    const bool carry = o.carry != kNoReg;
+    const bool carry = !no_carry_in(in);
     o.id = in.op == Op::FlagsAdd ? (carry ? HInst::kIdAdc : HInst::kIdAdd) : HInst::kIdSbb;
     return o;
 }
@@ -107,8 +107,24 @@ Lowering::FlagsOp Lowering::prepare_logic(Value x, unsigned bits) {
 }
 
 void Lowering::emit_flags(const FlagsOp& o) {
-    if (o.carry != kNoReg) a.bt(r32(o.carry), 0);
+    set_carry(o.carry);
     a.emit(o.id, o.x, o.y);
+}
+
+// Operand k of v, an addend of 0 or 1, made available.
+Lowering::CarryIn Lowering::carry_in(Value v, unsigned k) {
+    const ValueInfo& info = an_.info[v];
+    if (info.carry_arg != k) return {.source = r32(use_gpr(arg(inst(v), k)))};
+    const Value flags = info.instead;
+    const Operand word = in_gpr(flags) == kNoReg && in_memory(flags) ? Operand(memory_of(flags, 2))
+                                                                     : Operand(r32(use_gpr(flags)));
+    return {.source = word, .bit = std::countr_zero(kWordC), .inverted = info.carry_inverted};
+}
+
+void Lowering::set_carry(const CarryIn& c) {
+    if (c.source.isNone()) return;
+    a.emit(HInst::kIdBt, c.source, asmjit::Imm(c.bit));
+    if (c.inverted) a.cmc();
 }
 
 // The host's flags as a word in rax, which take(kRax) has emptied; registers `keep` stay as they are.
@@ -236,11 +252,64 @@ void Lowering::arithmetic_with_flags(u32 i, Value value, Value flags) {
     defined(flags, kRax);
 }
 
+// A sum or difference one of whose operands is the C of flags: with the carry of the host, and together with
+// the flags of the same sum. Mostly it is (x + y) + C, the inner sum left to us; else the other operand is x,
+// and y 0.
+bool Lowering::sum_with_carry(u32 i) {
+    const Inst& in = inst(i);
+    const ValueInfo& info = an_.info[i];
+    if (info.carry_arg == kNoReg) return false;
+    const unsigned bits = op_bits(in.type);
+    const Value rest = arg(in, 1u - info.carry_arg);
+    const bool both = an_.info[rest].deferred;
+    const Value x = both ? arg(inst(rest), 0) : rest, y = both ? arg(inst(rest), 1) : kNone;
+    const Value f = soon_after(i, [&](const Inst& v) { return same_sum_with_carry(i, x, y, v); });
+    if (f != kNone) count_uses_now(f);
+    const Operand src = both ? use_src(y, bits) : Operand(asmjit::Imm(0));
+    const CarryIn c = carry_in(i, info.carry_arg);
+    if (in_gpr(x) == kNoReg && uses_left(x) > 1 && x != y) use_gpr(x);
+    const u8 xreg = in_gpr(x);
+    if (xreg != kNoReg) locked_ |= mask_of(xreg);
+    consume();
+    const u32 read = (src.isReg() ? mask_of(src.id()) : 0) | (c.source.isReg() ? mask_of(c.source.id()) : 0);
+    const u8 d = define_gpr(i, mask_of(xreg), (f != kNone ? mask_of(kRax) : 0) | (read & ~mask_of(xreg)));
+    locked_ |= mask_of(d);
+    if (xreg == kNoReg) {
+        load_gpr(d, x);
+    } else if (d != xreg) {
+        a.mov(gpr(d, bits), gpr(xreg, bits));
+    }
+    if (f != kNone) take(kRax);
+    set_carry(c);
+    a.emit(in.op == Op::Add ? HInst::kIdAdc : HInst::kIdSbb, gpr(d, bits),
+           src.isReg() && src.id() == xreg ? Operand(gpr(d, bits)) : src);
+    if (f != kNone) {
+        flags_to_word(inst(f).op == Op::FlagsSub && is_not_borrow(inst(f)), mask_of(d));
+        defined(f, kRax);
+    }
+    defined(i, d);
+    return true;
+}
+
+// Whether `flags` are those of sum i, which is x and y (kNone: 0) with a carry.
+bool Lowering::same_sum_with_carry(u32 i, Value x, Value y, const Inst& flags) const {
+    const Op wanted = inst(i).op == Op::Add ? Op::FlagsAdd : Op::FlagsSub;
+    if (flags.op != wanted || arg_type(flags, 0) != inst(i).type) return false;
+    const ValueInfo& sum = an_.info[i];
+    const ValueInfo& other = an_.info[static_cast<u32>(&flags - block_->insts.data())];
+    if (other.instead != sum.instead || other.carry_inverted != sum.carry_inverted) return false;
+    const Value p = arg(flags, 0), q = arg(flags, 1);
+    if (y == kNone) return p == x && is_const(q) && const_value(q) == 0;
+    return (p == x && q == y) || (wanted == Op::FlagsAdd && p == y && q == x);
+}
+
 // Instruction j is made now: what it reads is read.
 void Lowering::count_uses_now(Value j) {
     const Inst& in = inst(j);
-    an_.info[j].made = true;
-    for (unsigned k = 0; k < ir::arg_count(in.op); k++) an_.info[arg(in, k)].uses--;
+    ValueInfo& info = an_.info[j];
+    info.made = true;
+    for (unsigned k = 0; k < ir::arg_count(in.op); k++)
+        an_.info[k == info.carry_arg ? info.instead : arg(in, k)].uses--;
 }
 
 // Instruction i was made together with an earlier one.

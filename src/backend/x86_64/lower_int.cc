@@ -98,7 +98,7 @@ void Lowering::alu(u32 i, u32 id, bool commutative) {
 void Lowering::add(u32 i) {
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
-    if (value_with_flags(i) || lea_shift(i)) return;
+    if (sum_with_carry(i) || value_with_flags(i) || lea_shift(i)) return;
     Value x = arg(in, 0), y = arg(in, 1);
     if (is_const(x)) std::swap(x, y);
     const u8 xreg = in_gpr(x);
@@ -174,7 +174,7 @@ void Lowering::and_(u32 i) {
 }
 
 void Lowering::sub(u32 i) {
-    if (value_with_flags(i)) return;
+    if (sum_with_carry(i) || value_with_flags(i)) return;
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
     const Value x = arg(in, 0), y = arg(in, 1);
@@ -371,7 +371,7 @@ Cc Lowering::compare(Value cmp, u32* start) {
     const Inst& in = inst(cmp);
     const auto c = static_cast<ir::Cond>(in.aux);
     const unsigned width = ir::width(arg_type(in, 0));
-    if (const Value d = an_.info[cmp].difference; d != kNone) {
+    if (const Value d = an_.info[cmp].instead; d != kNone) {
         const u8 r = use_gpr(d);
         *start = a.pos();
         a.test(gpr(r, width), gpr(r, width));
@@ -461,7 +461,7 @@ void Lowering::icmp(u32 i) {
     const ValueInfo& info = an_.info[i];
     u8 d = kNoReg;
     if (info.hint_ok && reg_val_[info.hint] != arg(in, 0) && reg_val_[info.hint] != arg(in, 1) &&
-        !an_.info[arg(in, 0)].deferred && info.difference == kNone &&
+        !an_.info[arg(in, 0)].deferred && info.instead == kNone &&
         (reg_val_[info.hint] == kNone || uses_left(reg_val_[info.hint]) == 0)) {
         d = info.hint;
         drop_reg(d);
@@ -492,7 +492,9 @@ void Lowering::select(u32 i) {
     Value y = arg(in, 1), z = arg(in, 2);
     bool inverted = false;
     // What sits in a register that dies, or where the result is wanted, is better kept than moved.
-    const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
+    const ValueInfo& info =
+        an_.info[i];  // of an f16, the hint may be the vector register of what it goes into
+    const u8 want = info.hint_ok && info.hint < kXmm0 ? info.hint : kNoReg;
     if ((want != kNoReg && (loc_[y].regs & mask_of(want))) || (is_const(y) && !is_const(z))) {
         std::swap(y, z);
         inverted = true;

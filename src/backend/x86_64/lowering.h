@@ -197,11 +197,17 @@ class Lowering final : public Compiler {
     Cc condition(Value cond, u32* start);
 
     // --- lower_flags.cc
+    /// Where the host's carry comes from before an adc or sbb: a bit of a register or of a word in memory.
+    struct CarryIn {
+        Operand source{};
+        int bit = 0;
+        bool inverted = false;
+    };
     /// A host instruction that makes flags; its carry is C or, `inverted`, the opposite.
     struct FlagsOp {
         u32 id = 0;
         Operand x{}, y{};
-        u8 carry = kNoReg;  ///< i1 to put into the host's carry first
+        CarryIn carry{};
         bool inverted = false;
     };
     bool lower_flags(u32 i);
@@ -217,6 +223,10 @@ class Lowering final : public Compiler {
     Value value_of_flags(u32 i) const;
     bool value_with_flags(u32 i);
     void arithmetic_with_flags(u32 i, Value value, Value flags);
+    CarryIn carry_in(Value v, unsigned k);
+    void set_carry(const CarryIn& c);
+    bool sum_with_carry(u32 i);
+    bool same_sum_with_carry(u32 i, Value x, Value y, const Inst& flags) const;
     void count_uses_now(Value j);
     void skip_made(u32 i);
     void flags_fcmp(u32 i);

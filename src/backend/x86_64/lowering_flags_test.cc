@@ -133,6 +133,38 @@ TEST(LoweringFlags, WithValue) {
                             }
 }
 
+// Sums with the C of flags, alone and together with their flags.
+TEST(LoweringFlags, Carry) {
+    const u16 nzcv = static_cast<u16>(layout(true).slots.size() - 1);
+    ASSERT_EQ(layout(true).slots[nzcv].type, Type::Flags);
+    for (const Machine& s : machines())
+        for (Type t : {Type::I64, Type::I32})
+            for (bool minus : {false, true})
+                for (unsigned shape = 0; shape < 32; shape++)
+                    for (u64 x : kInts)
+                        for (u64 y : {u64{0}, u64{1}, x, ~x, u64{0x7fffffff}, ~u64{0}}) {
+                            Maker m(s);
+                            const Value p = m.operand(0, t, x), q = m.operand(6, t, y);
+                            const Value before = (shape & 1) != 0 ? m.b.get(nzcv)
+                                                                  : emit(m, Op::FlagsAdd, Type::Flags,
+                                                                         {p, p, m.b.constant(Type::I1, 0)});
+                            Value c =
+                                test(m, before, static_cast<u32>((shape & 2) ? FlagCond::Cs : FlagCond::Cc));
+                            if (shape & 4) c = emit(m, Op::Not, Type::I1, {c, kNone, kNone});
+                            const bool plain = shape & 8;
+                            const Op op = minus ? Op::Sub : Op::Add;
+                            const Value inner = plain ? p : emit(m, op, t, {p, q, kNone});
+                            const Value carry = emit(m, Op::Zext, t, {c, kNone, kNone});
+                            const Value sum = emit(m, op, t, {inner, carry, kNone});
+                            m.b.set(3, t == Type::I64 ? sum : m.b.zext(Type::I64, sum));
+                            if (shape & 16)
+                                m.b.set(nzcv, emit(m, minus ? Op::FlagsSub : Op::FlagsAdd, Type::Flags,
+                                                   {p, plain ? m.b.constant(t, 0) : q, c},
+                                                   minus ? static_cast<u32>(x & 1) : 0));
+                            ASSERT_EQ(m.finish(), "");
+                        }
+}
+
 TEST(LoweringFlags, PackSelectUnpack) {
     for (const Machine& s : machines())
         for (u64 x = 0; x < 16; x++)

@@ -176,6 +176,19 @@ class Translator : private Walk {
     u32 fp(Type t, ir::Round rounding = ir::Round::Dyn, u32 extra = 0) const;
 
     // --- shapes shared by scalar floating-point handlers (translate_fp*.cc)
+    bool fp_unary(const Decoded& d, Op op, ir::Round rounding, u32 extra = 0);
+    Value fp_binary(const Decoded& d, Op op);
+    bool fp_fma(const Decoded& d, u32 signs);
+    bool fp_to_int(const Decoded& d, ir::Round rounding, bool is_unsigned, unsigned fraction_bits);
+    bool int_to_fp(const Decoded& d, bool is_unsigned, unsigned fraction_bits);
+    Value fp_flags(Type t, Value p, Value q, bool signaling);
+    bool fp_compare(const Decoded& d, bool signaling, bool with_zero);
+    bool fp_conditional_compare(const Decoded& d, bool signaling);
+    static Type vector_mem_type(unsigned size);
+    Value vector_data(unsigned size, unsigned r);
+    void store_vector(unsigned size, Value at, i64 disp, Value data);
+    Value load_vector(unsigned size, Value at, i64 disp);
+    bool set_loaded(unsigned size, unsigned r, Value loaded);
 
     // --- shapes shared by Advanced SIMD handlers (translate_simd*.cc)
 };
