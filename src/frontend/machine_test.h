@@ -20,7 +20,7 @@ inline constexpr u64 kUnmapped = 0x40000;
 
 class GuestMachine : public ir::Memory {
   public:
-    explicit GuestMachine(const GuestIsa& isa) : isa_(isa) {}
+    explicit GuestMachine(const GuestIsa& isa) : isa_(&isa) {}
 
     std::array<u8, ir::kMaxGuestState> guest{};
     ir::FpEnv fp;
@@ -39,9 +39,9 @@ class GuestMachine : public ir::Memory {
     void translate() {
         request.fetch = fetch;
         request.fetch_ctx = this;
-        request.mode = isa_.mode_of(guest.data(), fp);
-        isa_.translate(request, block);
-        const auto ok = ir::verify(block, *isa_.layout);
+        request.mode = isa_->mode_of(guest.data(), fp);
+        isa_->translate(request, block);
+        const auto ok = ir::verify(block, *isa_->layout);
         EXPECT_TRUE(ok) << ok.error().message << "\n" << text();
     }
     ir::InterpResult interpret() {
@@ -51,9 +51,9 @@ class GuestMachine : public ir::Memory {
                                   .icount = &icount,
                                   .memory = this,
                                   .read_time = [](u32 which) -> u64 { return 1000 + which; }};
-        return ir::interpret(block, *isa_.layout, context);
+        return ir::interpret(block, *isa_->layout, context);
     }
-    std::string text() const { return ir::print(block, *isa_.layout); }
+    std::string text() const { return ir::print(block, *isa_->layout); }
     unsigned count(ir::Op op) const {
         unsigned n = 0;
         for (const ir::Inst& i : block.insts) n += i.op == op;
@@ -117,7 +117,7 @@ class GuestMachine : public ir::Memory {
         return n;
     }
 
-    const GuestIsa& isa_;
+    const GuestIsa* isa_;
 };
 
 }  // namespace vm::frontend::test

@@ -225,7 +225,7 @@ bool CaseMaker::shape_memory(u32* w, Drawn* d) {
     Pointer& p = pointers_[below(pointers_.size())];
     d->base = &p;
     if (d->traits.base_in_rt) {
-        if (p.reg == kSp) return false;
+        if (p.reg == kSp || (p.forbidden && o_.qemu)) return false;  // QEMU's never fault
         *w = (*w & ~31u) | p.reg;
         return true;
     }

@@ -33,6 +33,7 @@ const Reasons kNotInVixl{
     {"LDTR", kAbsent}, {"LDTRS", kAbsent}, {"STTR", kAbsent},
     {"LDXR", kMonitor}, {"LDXP", kMonitor}, {"STXR", kMonitor}, {"STXP", kMonitor}, {"CLREX", kMonitor},
     {"PACGA", "VIXL's algorithm is another"},
+    {"BFCVT", "VIXL 5.1 takes it for another instruction"},
     {"DC_ZVA", "VIXL 5.1 does nothing"},
     {"RET_auth", "VIXL 5.1 takes 0 as the modifier, not SP"},
     {"LDSMAX", kSigned}, {"LDSMIN", kSigned},

@@ -20,6 +20,7 @@ bool makes_clean(const Inst& in, Type operand) {
         case Op::StoreCond:
         case Op::FlagsTest:
         case Op::FlagsUnpack: return true;
+        case Op::VExtract: return is_gpr_type(in.type);
         case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
         case Op::Zext: return true;
         case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
@@ -69,9 +70,18 @@ void Analysis::run(const ir::Block& block) {
     use_count.assign(block.insts.size(), 0);
     uses.clear();
     boxes = counts = flags = false;
+    boxes_known_ = -1;
     v256 = ir::kNone;
     forward(block);
     backward(block);
+}
+
+bool Analysis::boxes_any(const ir::Block& block) {
+    if (boxes_known_ < 0) {
+        boxes_known_ = 0;
+        for (const Inst& in : block.insts) boxes_known_ |= in.op == Op::NanBox || in.op == Op::NanUnbox;
+    }
+    return boxes_known_ != 0;
 }
 
 // The earlier value that instruction i is the same as, or i.
@@ -118,6 +128,10 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             if (block.insts[x].type == Type::F32) return x;
             if (info[x].unboxed != ir::kNone) return info[x].unboxed;
             return info[x].unboxed = i;
+        }
+        case Op::VExtract: {  // a scalar is the low part of its register
+            const bool low = in.imm == 0 && (in.type == Type::F64 || in.type == Type::F32);
+            return low && !boxes_any(block) ? arg(0) : i;
         }
         case Op::Add:
         case Op::Sub: {  // conditions on flags compute again what the flags are of
