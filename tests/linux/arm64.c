@@ -61,6 +61,13 @@ static uint64_t autia(uint64_t p, uint64_t m) { __asm__ volatile(".arch_extensio
 static void jump_to(uint64_t at) { __asm__ volatile("br %0" ::"r"(at)); }
 static void use_sp(void) { __asm__ volatile("mov x9, sp\nsub sp, sp, 8\nldr x10, [sp]\nmov sp, x9" ::: "x9", "x10", "memory"); }
 static void exclusive(void *at) { uint64_t v; __asm__ volatile("ldxr %0, [%1]" : "=r"(v) : "r"(at) : "memory"); }
+static const char *slurp(const char *name) {
+    static char text[8192];
+    int fd = open(name, O_RDONLY), n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    return text;
+}
 static const char *cpuinfo(const char *key) {
     static char line[512];
     FILE *f = fopen("/proc/cpuinfo", "r");
@@ -96,6 +103,7 @@ int main(void) {
     check(strstr(cpuinfo("Features"), " fp asimd ") != NULL);
     check((strstr(cpuinfo("Features"), " atomics") != NULL) == (getauxval(AT_HWCAP) >> 8 & 1));
     check(strcmp(cpuinfo("CPU architecture"), "CPU architecture: 8\n") == 0);
+    check(strstr(slurp("/proc/self/status"), "untag_mask:\t0xffffffffffffff\n") != NULL || !strstr(slurp("/proc/self/status"), "untag_mask"));
     // the top byte of an address
     check((*m = 7, *(uint64_t *)WITH_TAG(m) == 7));
     check((*(uint64_t *)WITH_TAG(m) = 8, *m == 8));
