@@ -204,6 +204,7 @@ class RandomBlock {
     Value chain_step(Value x);
     void chain();
     void repeat();
+    void keep(Value v);
     void instruction();
 
     Rng rng_;
@@ -609,6 +610,19 @@ inline void RandomBlock::repeat() {
     if (in.type == T::I64) op(Op::SetState, T::Void, {v, kNone, kNone}, 0, rng_.below(8));
 }
 
+/// Writes a value that few other operations read to a slot of its type, if there is one.
+inline void RandomBlock::keep(Value v) {
+    const Type t = b_.insts[v].type;
+    if (t == T::F16 || t == T::F32) v = op(Op::NanBox, T::F64, {v, kNone, kNone});
+    const u64 first = rng_.below(layout_.slots.size());
+    for (u64 n = 0; n < layout_.slots.size(); ++n) {
+        const u64 slot = (first + n) % layout_.slots.size();
+        if (layout_.slots[slot].type != b_.insts[v].type) continue;
+        op(Op::SetState, T::Void, {v, kNone, kNone}, 0, slot);
+        return;
+    }
+}
+
 /// Guest instructions of one to four random operations, most of which end in a state write.
 inline void RandomBlock::instruction() {
     control(Op::Insn);
@@ -621,7 +635,9 @@ inline void RandomBlock::instruction() {
         if (kind == 3) o = rng_.one_in(2) ? Op::Load : Op::Store;
         if (kind == 4) o = Op::GetState;
         if (kind == 5 && rng_.one_in(4)) o = rng_.one_in(2) ? Op::ExitIf : Op::TrapIf;
-        add(o);
+        const Value v = add(o);
+        const Type t = v == kNone ? T::Void : b_.insts[v].type;
+        if ((is_vector(t) || is_float(t) || t == T::Flags) && rng_.one_in(2)) keep(v);
         if (rng_.one_in(4)) repeat();
     }
     if (!rng_.one_in(4)) add(Op::SetState);

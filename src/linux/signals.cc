@@ -470,7 +470,7 @@ void raise_sync(Thread& t, const engine::Exit& e) {
         default: break;
     }
     t.vcpu().set_pc(e.pc);
-    if (t.abi().note_fault) t.abi().note_fault(t, e);
+    if (t.abi().note_fault) t.abi().note_fault(t, e, &code);
     const SigInfo info = make_info(sig, code, addr);
     if (tracing(t)) strace_signal(t, sig, info);
     const SigAction a = take_action(t, sig);

@@ -229,6 +229,7 @@ void Lowering::load_gpr(u8 r, Value v, bool keep_flags) {
     const Inst& def = inst(v);
     if (const u8 from = in_gpr(v); from != kNoReg) return copy(r, from);
     if (def.op == Op::Const) return load_const(r, const_bits(v), keep_flags);
+    if (def.op == Op::Const128 && !in_memory(v)) return load_const(r, def.imm, keep_flags);
     if (def.op == Op::GuestAddr) return load_guest_addr(r, def.imm);
     if (is_const_flags(v)) return load_const(r, const_flags(v), keep_flags);
     if (const u8 from = in_xmm(v); from != kNoReg) {
@@ -267,7 +268,7 @@ void Lowering::load_xmm(u8 r, Value v) {
         cpu_.avx ? a.vmovq(xr(r), r64(from)) : a.movq(xr(r), r64(from));
         return;
     }
-    if (def.op == Op::Const128) wide_in_memory(v);
+    if (def.op == Op::Const128 && !in_memory(v)) return load_const128(r, v);
     if (!in_memory(v)) {
         error_ = {ErrorKind::Internal, "x86-64 back end lost a value"};
         failed_ = true;
@@ -287,7 +288,7 @@ u8 Lowering::use_gpr(Value v, u32 avoid) {
     if (r == kNoReg || (mask_of(r) & avoid)) {
         r = alloc_gpr(avoid);
         load_gpr(r, v);
-        set_reg(v, r);
+        if (!is_wide(v)) set_reg(v, r);  // of a vector that is only its low part
     }
     locked_ |= mask_of(r);
     return r;

@@ -20,6 +20,7 @@ bool makes_clean(const Inst& in, Type operand) {
         case Op::StoreCond:
         case Op::FlagsTest:
         case Op::FlagsUnpack: return true;
+        case Op::VExtract: return is_gpr_type(in.type);
         case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
         case Op::Zext: return true;
         case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
@@ -69,9 +70,18 @@ void Analysis::run(const ir::Block& block) {
     use_count.assign(block.insts.size(), 0);
     uses.clear();
     boxes = counts = flags = false;
+    boxes_known_ = -1;
     v256 = ir::kNone;
     forward(block);
     backward(block);
+}
+
+bool Analysis::boxes_any(const ir::Block& block) {
+    if (boxes_known_ < 0) {
+        boxes_known_ = 0;
+        for (const Inst& in : block.insts) boxes_known_ |= in.op == Op::NanBox || in.op == Op::NanUnbox;
+    }
+    return boxes_known_ != 0;
 }
 
 // The earlier value that instruction i is the same as, or i.
@@ -118,6 +128,10 @@ Value Analysis::same_as(const ir::Block& block, u32 i) {
             if (block.insts[x].type == Type::F32) return x;
             if (info[x].unboxed != ir::kNone) return info[x].unboxed;
             return info[x].unboxed = i;
+        }
+        case Op::VExtract: {  // a scalar is the low part of its register
+            const bool low = in.imm == 0 && (in.type == Type::F64 || in.type == Type::F32);
+            return low && !boxes_any(block) ? arg(0) : i;
         }
         case Op::Add:
         case Op::Sub: {  // conditions on flags compute again what the flags are of
@@ -374,8 +388,12 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     // What becomes the first operand may as well be computed in the same register.
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;
-        const bool same_class = is_gpr_type(block.insts[x].type) == (me.hint < kXmm0);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class)
+        const Type type = block.insts[x].type;
+        const bool same_class = is_gpr_type(type) == (me.hint < kXmm0);
+        // Around a call of C++ a pinned register keeps what its slot has, not more.
+        const unsigned slot = static_cast<unsigned>(pins_.slot_of[me.hint]);
+        const bool fits = ir::width(type) <= ir::width(layout_.slots[slot].type);
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits)
             hint(x, me.hint, me.hint_gen);
     }
 }

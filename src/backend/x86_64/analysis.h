@@ -41,6 +41,7 @@ struct ValueInfo {
     bool deferred = false;     ///< emitted by its only consumer
     bool known_false = false;  ///< an earlier exit or trap was not taken because of it
     bool clean = false;        ///< as I1..I32: bits up to 64 of its register are zero
+    u8 zero_from = 0;          ///< emission: bits of its vector registers from there on are 0; 0 if unknown
     bool made = false;         ///< emission: made together with an earlier instruction
 };
 
@@ -68,6 +69,7 @@ class Analysis {
     void backward(const ir::Block& block);
     void visit(const ir::Block& block, u32 i);
     void use(ir::Value v, u32 at);
+    bool boxes_any(const ir::Block& block);
     bool quiet_until(const ir::Block& block, ir::Value v, u32 at) const;
     bool may_defer(const ir::Inst& consumer, unsigned arg, const ir::Inst& def) const;
     void operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg);
@@ -87,6 +89,7 @@ class Analysis {
     PodVector<u32> reads_;       // backward: reads of the slot's home, times 2^20 … see slot_gen
     PodVector<u32> dead_gen_;    // backward: slot_gen at the next write of the slot
     u32 barrier_ = 0;
+    i8 boxes_known_ = -1;  // boxes_any(), where it was asked
 };
 
 /// Instructions that may fault or leave the block: guest state must be exact before them.

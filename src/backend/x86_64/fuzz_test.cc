@@ -184,6 +184,54 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         for (const auto& [what, n] : unsupported) std::printf("%5u %s\n", n, what.c_str());
 }
 
+/// Writes value v to a slot that shows all of it.
+void show(ir::Block& b, ir::Value v) {
+    using ir::Op;
+    using ir::Type;
+    const auto push = [&](ir::Inst in) {
+        b.insts.push_back(in);
+        return static_cast<ir::Value>(b.insts.size() - 1);
+    };
+    const auto convert = [&](Op op, Type to) {
+        v = push({.op = op, .type = to, .args = {v, ir::kNone, ir::kNone}});
+    };
+    u64 slot = 3;
+    const Type t = b.insts[v].type;
+    if (t == Type::I128) convert(Op::Bitcast, Type::V128);
+    if (t == Type::F16 || t == Type::F32) convert(Op::NanBox, Type::F64);
+    if (ir::is_int(t) && t < Type::I64) convert(Op::Zext, Type::I64);
+    if (b.insts[v].type == Type::V128) slot = 13;
+    if (b.insts[v].type == Type::F64) slot = 11;
+    if (t == Type::Flags) slot = 16;
+    push({.op = Op::SetState, .args = {v, ir::kNone, ir::kNone}, .imm = slot});
+}
+
+/// Every op by itself, with and without what the host has, and none of them refused.
+TEST(Fuzz, EveryOp) {
+    for (u16 n = 0; n < static_cast<u16>(ir::Op::Count_); n++) {
+        const auto op = static_cast<ir::Op>(n);
+        if (op == ir::Op::ReadIcount) continue;  // may be the host's cycle counter
+        for (u64 seed = 1; seed <= 24; seed++) {
+            RandomBlock random(seed, ir::testing::test_layout(), {});
+            random.block().start_pc = 0x1000;
+            random.add(ir::Op::Insn);
+            const ir::Value v = random.add(op);
+            if (v == ir::kNone) continue;
+            if (ir::info(op).result != 'V') show(random.block(), v);
+            random.block().insts.push_back(
+                {.op = ir::Op::Exit, .aux = static_cast<u32>(ir::ExitReason::Syscall)});
+            Config c;
+            c.layout = static_cast<unsigned>(seed % 4);
+            c.state_seed = seed;
+            c.features = seed % 3 == 0 ? HostFeatures::baseline() : HostFeatures::detect();
+            std::string unsupported;
+            ASSERT_EQ(check(random.block(), c, &unsupported), "")
+                << ir::print(random.block(), layout_variant(c.layout));
+            ASSERT_EQ(unsupported, "") << ir::print(random.block(), layout_variant(c.layout));
+        }
+    }
+}
+
 unsigned rounds(unsigned standard) {
     const char* n = std::getenv("VM_FUZZ_ROUNDS");
     return n ? static_cast<unsigned>(std::atoi(n)) : standard;

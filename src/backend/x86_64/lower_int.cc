@@ -492,7 +492,9 @@ void Lowering::select(u32 i) {
     Value y = arg(in, 1), z = arg(in, 2);
     bool inverted = false;
     // What sits in a register that dies, or where the result is wanted, is better kept than moved.
-    const u8 want = an_.info[i].hint_ok ? an_.info[i].hint : kNoReg;
+    const ValueInfo& info =
+        an_.info[i];  // of an f16, the hint may be the vector register of what it goes into
+    const u8 want = info.hint_ok && info.hint < kXmm0 ? info.hint : kNoReg;
     if ((want != kNoReg && (loc_[y].regs & mask_of(want))) || (is_const(y) && !is_const(z))) {
         std::swap(y, z);
         inverted = true;

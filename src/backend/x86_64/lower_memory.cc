@@ -119,8 +119,10 @@ void Lowering::load(u32 i) {
         cpu_.avx ? a.vmovups(xr(d), sized(m, 16)) : a.movups(xr(d), sized(m, 16));
     } else if (mem_bytes(in.mtype) == 8) {
         cpu_.avx ? a.vmovq(xr(d), sized(m, 8)) : a.movq(xr(d), sized(m, 8));
+        set_zero_from(i, 64);
     } else if (mem_bytes(in.mtype) == 4) {
         cpu_.avx ? a.vmovd(xr(d), sized(m, 4)) : a.movd(xr(d), sized(m, 4));
+        if (!an_.boxes) set_zero_from(i, 32);
         if (in.type == Type::F32) box(d);
     } else {
         return unsupported(in, "memory type");

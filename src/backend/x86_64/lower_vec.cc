@@ -144,8 +144,9 @@ void Lowering::wide_helper(u32 i) {
 
 bool Lowering::lower_vec(u32 i) {
     const Inst& in = inst(i);
+    if (lower_vec_scalar(i)) return true;
     switch (in.op) {
-        case Op::Make128: in.type == Type::I128 ? make128(i) : make_v128(i); return true;
+        case Op::Make128: make128(i); return true;
         case Op::Lo128:
         case Op::Hi128: half128(i); return true;
         case Op::Nop: return true;
@@ -160,18 +161,6 @@ bool Lowering::lower_vec(u32 i) {
         if (ir::width(arg_type(in, k)) > 128) return false;
     wide_helper(i);
     return true;
-}
-
-void Lowering::make_v128(u32 i) {
-    const Inst& in = inst(i);
-    const u8 lo = use_gpr(arg(in, 0)), hi = use_gpr(arg(in, 1));
-    consume();
-    const u8 t = alloc_xmm();
-    const u8 d = define_xmm(i);
-    a.movq(xr(d), r64(lo));
-    a.movq(xr(t), r64(hi));
-    a.punpcklqdq(xr(d), xr(t));
-    defined(i, d);
 }
 
 }  // namespace vm::backend::x86_64

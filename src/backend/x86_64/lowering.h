@@ -339,9 +339,26 @@ class Lowering final : public Compiler {
     // --- lower_vec.cc
     bool lower_vec(u32 i);
     void make128(u32 i);
-    void make_v128(u32 i);
     void wide_helper(u32 i);
     void half128(u32 i);
+
+    // --- lower_vec_scalar.cc
+    bool lower_vec_scalar(u32 i);
+    void vec_scalar(u32 i);
+    void low_part(u32 i, Value x, unsigned bits);
+    void vec_low64(u32 i);
+    void vec_extract(u32 i);
+    void extract_int(u32 i, Type lane, unsigned index);
+    void extract_float(u32 i, Type lane, unsigned index);
+    void insert_float(u32 i);
+    bool insert_int(u32 i);
+    void make_v128(u32 i);
+    void load_const128(u8 r, Value v);
+    void gpr_to_xmm(u8 d, u8 from, unsigned bits);
+    x86::Mem lane_memory(Value x, unsigned bytes, unsigned index) const;
+    /// Bits of v's registers from there on are 0; 0: nothing is known.
+    unsigned zero_from(Value v) const { return an_.info[v].zero_from; }
+    void set_zero_from(Value v, unsigned bits) { an_.info[v].zero_from = static_cast<u8>(bits); }
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);

@@ -45,6 +45,9 @@ inline std::vector<Machine> machines() {
     HostFeatures no_fma = HostFeatures::detect();
     no_fma.fma = false;
     v.push_back({.features = no_fma});
+    HostFeatures sse = HostFeatures::detect();
+    sse.drop_avx();
+    v.push_back({.features = sse});
     v.push_back({.disabled = ~u64{0}});
     v.push_back({.disabled = opt_bit(JitOpt::LazyNan)});
     return v;

@@ -48,11 +48,11 @@ constexpr bool has_tag(u64 address) { return (address & ~kAddressMask) != 0 && !
 
 /// Mode bits of a block key.
 enum Mode : u32 {
-    kModeFz = 1,      ///< FPCR.FZ
-    kModeDn = 2,      ///< FPCR.DN
-    kModeFz16 = 4,    ///< FPCR.FZ16
-    kModeAhp = 8,     ///< FPCR.AHP
-    kModeTagged = 16,  ///< addresses may have a top byte
+    kModeFz = 1,        ///< FPCR.FZ
+    kModeDn = 2,        ///< FPCR.DN
+    kModeFz16 = 4,      ///< FPCR.FZ16
+    kModeAhp = 8,       ///< FPCR.AHP
+    kModeTagged = 16,   ///< addresses may have a top byte
     kModeKeysOff = 32,  ///< times 1 << Key: that key is switched off
 };
 

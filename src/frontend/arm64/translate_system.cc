@@ -12,12 +12,17 @@ using ir::FenceKind;
 // --- hints. Unallocated ones do nothing.
 bool Translator::HINT(const Decoded&) { return true; }
 bool Translator::BTI(const Decoded&) { return true; }
+// In spin loops, where an exit would cost more than it saves.
 bool Translator::YIELD(const Decoded&) {
+    b.fence(FenceKind::Compiler);
+    return true;
+}
+// They may end at any time.
+bool Translator::WFE(const Decoded&) {
     b.exit(ExitReason::Wait, next());
     return true;
 }
-bool Translator::WFE(const Decoded& d) { return YIELD(d); }
-bool Translator::WFI(const Decoded& d) { return YIELD(d); }
+bool Translator::WFI(const Decoded& d) { return WFE(d); }
 
 // --- barriers
 bool Translator::CLREX(const Decoded&) {
