@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ class GuestMachine : public ir::Memory {
     ir::Block block;
 
     void put_bytes(u32 w, unsigned size) {
-        const auto* p = reinterpret_cast<const u8*>(&w);
-        code.insert(code.end(), p, p + size);
+        const size_t at = code.size();
+        code.resize(at + size);
+        std::memcpy(&code[at], &w, size);
     }
     /// Translates what stands at request.pc. The block must verify.
     void translate() {

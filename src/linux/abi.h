@@ -2,6 +2,7 @@
 // is not the ISA itself. Linux handlers are written once against this.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,9 +23,10 @@ class Thread;
 struct PrctlOption;
 struct SigInfo;
 
-/// AT_HWCAP and AT_HWCAP2.
+/// AT_HWCAP and AT_HWCAP2, which not every architecture has.
 struct HwCaps {
-    u64 hwcap = 0, hwcap2 = 0;
+    u64 hwcap = 0;
+    std::optional<u64> hwcap2 = {};
 };
 
 /// One note of a core file beside the general registers.

@@ -274,6 +274,8 @@ TEST(Control, OtherRegisters) {
     EXPECT_EQ(u64{4} << (m.x(4) & 15), kCacheLine);        // DCZID_EL0.BS
     EXPECT_EQ(m.x(5), 1000u);
     EXPECT_EQ(m.x(6), kCounterFrequency);
+    m.run({word("MSR_SSBS"), word("MRS") | reg(sysreg(3, 3, 4, 2, 6)) | rt(2)});
+    EXPECT_EQ(m.x(2), kSsbsBit);                                         // stores may always be bypassed
     EXPECT_TRUE(m.undefined(word("MRS") | reg(sysreg(3, 0, 1, 0, 0))));  // SCTLR_EL1
     EXPECT_TRUE(m.undefined(word("MSR") | reg(sysreg(3, 0, 0, 0, 0))));  // MIDR_EL1 cannot be written
     EXPECT_TRUE(m.undefined(word("MRS") | reg(sysreg(3, 3, 4, 2, 1))));  // DAIF

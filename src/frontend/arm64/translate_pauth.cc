@@ -43,9 +43,10 @@ Value Translator::authenticate(Value pointer, Value modifier, unsigned key) {
     return plain;
 }
 
+/// In the upper half of the address space, where no top byte is ignored, the field has bits 63..56 too.
 Value Translator::strip(Value pointer) {
     const Value half = b.ashr(b.shl(pointer, b.c64(8)), b.c64(63));
-    return b.or_(b.and_(pointer, b.c64(~kPacField)), b.and_(half, b.c64(kPacField)));
+    return b.or_(b.and_(pointer, b.c64(~kPacField)), b.and_(half, b.c64(~u64{0} << kPacAt)));
 }
 
 /// opt of the tables: KeyKind bits. A key's number: 0 IA, 1 IB, 2 DA, 3 DB.

@@ -106,10 +106,14 @@ void put_lsh(std::string& out, const Decoded& d, u64) { put_number(out, d.imm - 
 void put_esize(std::string& out, const Decoded& d, u64) { put_number(out, 8 << d.size); }
 void put_k(std::string& out, const Decoded& d, u64) { put_number(out, d.amount); }
 
-/// {v1.16b}, {v1.16b-v3.16b}
+/// {v1.16b}, {v1.16b, v2.16b}, {v1.16b-v3.16b}; one by one also where the numbers begin again at 0.
 void put_table(std::string& out, const Decoded& d, u64) {
+    const unsigned last = d.rn + d.amount;
     out += fmt::format("{{v{}.16b", d.rn);
-    if (d.amount) out += fmt::format("-v{}.16b", (d.rn + d.amount) % 32);
+    if (d.amount > 1 && last < 32)
+        out += fmt::format("-v{}.16b", last);
+    else
+        for (unsigned r = d.rn + 1u; r <= last; ++r) out += fmt::format(", v{}.16b", r % 32);
     out += '}';
 }
 
