@@ -238,8 +238,14 @@ bool Translator::pairwise(const Decoded& d, Op op) {
     if (reserved(d)) return false;
     const Type t = mem_type(d.size);
     Value n = v(d.rn), m = v(d.rm);
-    if (!d.q) n = m = vec(Op::VZip1, Type::I64, n, m);
-    return put(d, t, vec(op, t, vec(Op::VUzp1, t, n, m), vec(Op::VUzp2, t, n, m)));
+    if (d.size >= 2 && d.q) return put(d, t, vec(op, t, vec(Op::VUzp1, t, n, m), vec(Op::VUzp2, t, n, m)));
+    // Each even lane with the odd one above it, which leaves nothing of use in the odd lanes.
+    const auto pairs = [&](Value x) {
+        return vec(op, t, x, vec(Op::VLshrImm, wide_type(d.size), x, ir::kNone, 0, ir::width(t)));
+    };
+    if (!d.q) return put(d, t, vec(Op::VUzp1, t, pairs(vec(Op::VZip1, Type::I64, n, m)), zero_vector()));
+    const Value first = pairs(n);
+    return put(d, t, vec(Op::VUzp1, t, first, d.rn == d.rm ? first : pairs(m)));
 }
 bool Translator::ADDP_v(const Decoded& d) { return pairwise(d, Op::VAdd); }
 bool Translator::SMAXP_v(const Decoded& d) { return pairwise(d, Op::VMaxS); }
