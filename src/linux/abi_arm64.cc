@@ -69,9 +69,9 @@ bool has(const frontend::GuestIsa& isa, u64 features, const Capability& c) {
 }
 
 HwCaps hwcap(const frontend::GuestIsa& isa, u64 features) {
-    HwCaps caps;
+    HwCaps caps{0, 0};
     for (const Capability& c : kCapabilities)
-        if (has(isa, features, c)) (c.word == 1 ? caps.hwcap : caps.hwcap2) |= u64{1} << c.bit;
+        if (has(isa, features, c)) (c.word == 1 ? caps.hwcap : *caps.hwcap2) |= u64{1} << c.bit;
     return caps;
 }
 

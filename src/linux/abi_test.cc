@@ -26,7 +26,8 @@ TEST_P(AbiTest, ANewProgramFindsItsStackAndAuxiliaryVector) {
     for (size_t i = 0; i + 1 < v.size(); i += 2) aux[v[i]] = v[i + 1];
     const HwCaps caps = g.abi().hwcap(*kTestGuests[GetParam() == &kArm64Abi].isa, ~u64{0});
     EXPECT_EQ(aux[16], caps.hwcap);   // AT_HWCAP
-    EXPECT_EQ(aux[26], caps.hwcap2);  // AT_HWCAP2
+    EXPECT_EQ(aux.contains(26), caps.hwcap2.has_value());  // AT_HWCAP2
+    EXPECT_EQ(aux[26], caps.hwcap2.value_or(0));
     EXPECT_EQ(aux[51], g.abi().at_minsigstksz);
     EXPECT_EQ(aux[33], (*g).vdso_base);
     EXPECT_EQ(aux.contains(15), !g.abi().platform.empty());

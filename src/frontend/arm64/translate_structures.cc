@@ -19,9 +19,8 @@ constexpr bool reserved_structures(const Decoded& d) { return d.size == 3 && !d.
 }  // namespace
 
 /// Write-back of the post-indexed forms.
-void Translator::after_structures(const Decoded& d, unsigned bytes) {
-    if (d.mode == 0) return;
-    b.set(x_slot(d.rn), b.add(base(d.rn), d.rm == 31 ? b.c64(bytes) : x(d.rm)));
+void Translator::after_structures(const Decoded& d, Value from, unsigned bytes) {
+    if (d.mode) set_reg_sp(d.rn, b.add(from, d.rm == 31 ? b.c64(bytes) : x(d.rm)));
 }
 
 bool Translator::load_structures(const Decoded& d, Rearrange parts_to_registers) {
@@ -35,7 +34,7 @@ bool Translator::load_structures(const Decoded& d, Rearrange parts_to_registers)
                                           : b.vscalar(load(Type::F64, Type::F64, from, at, false));
     const Quad registers = (this->*parts_to_registers)(d, parts);
 
-    after_structures(d, bytes);
+    after_structures(d, from, bytes);
     for (unsigned n = 0; n < d.amount; ++n) set_v(next_register(d.rt, n), registers[n]);
     return true;
 }
@@ -54,7 +53,7 @@ bool Translator::store_structures(const Decoded& d, Rearrange registers_to_parts
         const Value part = parts[at / 16];
         store(whole ? Type::V128 : Type::F64, to, at, whole ? part : b.vextract(Type::F64, part, 0));
     }
-    after_structures(d, bytes);
+    after_structures(d, to, bytes);
     return true;
 }
 
@@ -183,7 +182,7 @@ bool Translator::LDn_lane_b(const Decoded& d) {
     Quad loaded{};
     for (unsigned n = 0; n < d.amount; ++n) loaded[n] = load(lane, lane, from, i64{n} << d.size, false);
 
-    after_structures(d, u32{d.amount} << d.size);
+    after_structures(d, from, u32{d.amount} << d.size);
     for (unsigned n = 0; n < d.amount; ++n) {
         const unsigned r = next_register(d.rt, n);
         set_v(r, vec(Op::VInsert, lane, v(r), loaded[n], 0, static_cast<u64>(d.imm)));
@@ -199,7 +198,7 @@ bool Translator::STn_lane_b(const Decoded& d) {
         store(lane, to, i64{n} << d.size,
               b.vextract(lane, v(next_register(d.rt, n)), static_cast<unsigned>(d.imm)));
 
-    after_structures(d, u32{d.amount} << d.size);
+    after_structures(d, to, u32{d.amount} << d.size);
     return true;
 }
 
@@ -210,7 +209,7 @@ bool Translator::LDnR(const Decoded& d) {
     Quad loaded{};
     for (unsigned n = 0; n < d.amount; ++n) loaded[n] = load(lane, lane, from, i64{n} << d.size, false);
 
-    after_structures(d, u32{d.amount} << d.size);
+    after_structures(d, from, u32{d.amount} << d.size);
     for (unsigned n = 0; n < d.amount; ++n) set_vq(d.q, next_register(d.rt, n), b.vsplat(lane, loaded[n]));
     return true;
 }
