@@ -50,7 +50,7 @@ bool Translator::fp_multiply_add_long(const Decoded& d, Value m) {
     if (request_.mode & kModeFz16) aux |= ir::kVFmaFlushHalf;
     if (d.q) {
         if (d.mode) aux |= ir::kVFmaHigh;
-        return set_v(d.rd, b.vector3(Op::VFmaWide, Type::F16, v(d.rn), m, v(d.rd), aux));
+        return set_v(d.rd, b.vector3(Op::VFmaWide, Type::F16, v(d.rd), v(d.rn), m, aux));
     }
     // Two lanes of each, and zeros above.
     const auto pair = [&](Value x) {
