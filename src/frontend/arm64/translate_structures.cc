@@ -14,8 +14,6 @@ namespace {
 /// Bytes of a register that take part.
 constexpr unsigned register_bytes(const Decoded& d) { return 8u << d.q; }
 constexpr unsigned next_register(unsigned r, unsigned n) { return (r + n) & 31; }
-/// Elements are lanes of 64 bits, of which a register has one.
-constexpr bool reserved_structures(const Decoded& d) { return d.size == 3 && !d.q && d.amount > 1; }
 }  // namespace
 
 /// Write-back of the post-indexed forms.
@@ -24,7 +22,6 @@ void Translator::after_structures(const Decoded& d, Value from, unsigned bytes) 
 }
 
 bool Translator::load_structures(const Decoded& d, Rearrange parts_to_registers) {
-    if (reserved_structures(d)) return false;
     const unsigned bytes = register_bytes(d) * d.amount;
     const Value from = base(d.rn);
 
@@ -40,7 +37,6 @@ bool Translator::load_structures(const Decoded& d, Rearrange parts_to_registers)
 }
 
 bool Translator::store_structures(const Decoded& d, Rearrange registers_to_parts) {
-    if (reserved_structures(d)) return false;
     const unsigned bytes = register_bytes(d) * d.amount;
     const Value to = base(d.rn);
 
@@ -57,14 +53,27 @@ bool Translator::store_structures(const Decoded& d, Rearrange registers_to_parts
     return true;
 }
 
+// Structures of 64-bit lanes need q.
 bool Translator::LD1_x1(const Decoded& d) { return load_structures(d, &Translator::separate1); }
-bool Translator::LD2(const Decoded& d) { return load_structures(d, &Translator::separate2); }
-bool Translator::LD3(const Decoded& d) { return load_structures(d, &Translator::separate3); }
-bool Translator::LD4(const Decoded& d) { return load_structures(d, &Translator::separate4); }
+bool Translator::LD2(const Decoded& d) {
+    return lanes_valid(d) && load_structures(d, &Translator::separate2);
+}
+bool Translator::LD3(const Decoded& d) {
+    return lanes_valid(d) && load_structures(d, &Translator::separate3);
+}
+bool Translator::LD4(const Decoded& d) {
+    return lanes_valid(d) && load_structures(d, &Translator::separate4);
+}
 bool Translator::ST1_x1(const Decoded& d) { return store_structures(d, &Translator::interleave1); }
-bool Translator::ST2(const Decoded& d) { return store_structures(d, &Translator::interleave2); }
-bool Translator::ST3(const Decoded& d) { return store_structures(d, &Translator::interleave3); }
-bool Translator::ST4(const Decoded& d) { return store_structures(d, &Translator::interleave4); }
+bool Translator::ST2(const Decoded& d) {
+    return lanes_valid(d) && store_structures(d, &Translator::interleave2);
+}
+bool Translator::ST3(const Decoded& d) {
+    return lanes_valid(d) && store_structures(d, &Translator::interleave3);
+}
+bool Translator::ST4(const Decoded& d) {
+    return lanes_valid(d) && store_structures(d, &Translator::interleave4);
+}
 
 /// `count` parts, riffled once.
 Translator::Quad Translator::riffle(Type lane, unsigned count, const Quad& parts) {
