@@ -10,8 +10,7 @@ namespace vm::frontend::arm64::test {
 namespace {
 
 struct Arrangement {
-    unsigned size, width, count;
-    bool q;
+    unsigned width, count;  ///< of the lanes
 };
 using Lanes = std::vector<u64>;
 Lanes lanes_of(const Vector& v, unsigned width, unsigned count) {
@@ -138,7 +137,7 @@ void run_moves(std::span<const MoveCase> cases, bool across) {
                     continue;
                 }
                 const unsigned width = 8u << size;
-                const Arrangement a{size, width, (q ? 128 : 64) / width, q};
+                const Arrangement a{width, (q ? 128 : 64) / width};
                 compare(random, {c.name, w, free_bit(c.name, 16) ? 2u : 1u, width}, [&](const Operands& in) {
                     const auto lanes = [&](const Vector& v) { return lanes_of(v, width, a.count); };
                     return Outcome{vector_of(c.f({lanes(in.d), lanes(in.n), lanes(in.m)}, a), width)};

@@ -157,8 +157,8 @@ TEST(SimdLanes, ByElement) {
     });
 }
 
-// Sizes of polynomials that do not exist: 16 and 32 bits.
-TEST(SimdLanes, PolynomialSizes) {
+// Next to encodings whose size is fixed.
+TEST(SimdLanes, ReservedSizes) {
     for (const u32 q : {u32{0}, kQ})
         for (const unsigned size : {1, 2}) expect_undefined("PMULL_v", word("PMULL_v") | lane_size(size) | q);
     for (const u32 q : {u32{0}, kQ}) {
