@@ -47,7 +47,8 @@ std::string stub_name(u32 target) {
                                                    {Stub::ExitReason, "ExitReason"},
                                                    {Stub::IndirectMiss, "IndirectMiss"},
                                                    {Stub::Safepoint, "Safepoint"},
-                                                   {Stub::ReturnMiss, "ReturnMiss"}};
+                                                   {Stub::ReturnMiss, "ReturnMiss"},
+                                                   {Stub::KeepingWideOp, "KeepingWideOp"}};
     static const std::map<backend::HelperId, const char*> helpers{
         {backend::HelperId::LookupIndirect, "LookupIndirect"},
         {backend::HelperId::ReadTime, "ReadTime"},

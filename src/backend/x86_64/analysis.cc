@@ -62,6 +62,11 @@ bool loose(const ir::Block& block, const Inst& in) {
     return (in.aux & ir::kLooseUpper) && is_gpr_type(in.type) && block.insts[in.args[0]].type != Type::I1;
 }
 
+// The result never goes to an operand's register: the cold path may want that.
+bool keeps_operands(const Inst& in) {
+    return (ir::effects(in.op) & ir::kEffectFP) && ir::fp_sem(in.aux) == ir::FpSem::Arm;
+}
+
 bool raw_args(Op op) { return op == Op::Const128; }
 
 }  // namespace
@@ -395,7 +400,8 @@ void Analysis::visit(const ir::Block& block, u32 i) {
         // Around a call of C++ a pinned register keeps what its slot has, not more.
         const unsigned slot = static_cast<unsigned>(pins_.slot_of[me.hint]);
         const bool fits = ir::width(type) <= ir::width(layout_.slots[slot].type);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits)
+        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits &&
+            !keeps_operands(in))
             hint(x, me.hint, me.hint_gen);
     }
 }

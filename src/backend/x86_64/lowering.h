@@ -194,6 +194,8 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
+    bool select_by_mask(u32 i);
+    unsigned zero_from_both(Value y, Value z) const;
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
