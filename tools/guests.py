@@ -20,8 +20,9 @@ class Guest:
     qemu_cpu: str   # with every extension that QEMU knows
     machine: bytes  # e_machine of its ELF files
     packages: str
-    torture: str
-    crypto: str
+    torture: str    # levels of optimization, as -O0,-O2
+    classes: str    # classes of bench/'s kernels for which it has instructions of its own
+    crypto: str     # flags for those instructions
 
     @property
     def cc(self):

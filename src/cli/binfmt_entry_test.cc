@@ -50,6 +50,8 @@ TEST(Binfmt, KnowsWhomAnEntryTakes) {
         "mask ffffffffffffff00fffffffffffffffffeffffff\n");
     ASSERT_TRUE(arm);
     EXPECT_FALSE(takes(*arm, riscv64()));
+    EXPECT_TRUE(takes(*arm, *find_guest_kind("arm64")));
+    EXPECT_EQ(arm->pattern, elf_pattern(*find_guest_kind("aarch64")));
 }
 
 TEST(Binfmt, RefusesWhatItCannotRead) {

@@ -139,7 +139,9 @@ Result<std::string> who_runs(const GuestKind& isa) {
     if (::read(report_read.get(), &e, sizeof e) == sizeof e) {  // else closed by a successful execve
         ::waitpid(pid, &status, 0);
         return fail(ErrorKind::Unsupported,
-                    fmt::format("a {} program cannot be executed: {}", isa.name(), errno_text(e)), e);
+                    fmt::format("{} program cannot be executed: {}",
+                                linux::with_article(std::string(isa.name())), errno_text(e)),
+                    e);
     }
     const std::string by = executable_of(pid);
     (void)!::write(input_write.get(), "x", 1);
@@ -149,10 +151,11 @@ Result<std::string> who_runs(const GuestKind& isa) {
     if (pidfd.get() >= 0 && ::poll(&p, 1, kPatienceMs) == 0) ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == kProbeStatus) return by;
-    return fail(ErrorKind::Io,
-                fmt::format("a {} program that {} runs ended with {} {} instead of {}", isa.name(), by,
-                            WIFEXITED(status) ? "status" : "signal",
-                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), kProbeStatus));
+    return fail(
+        ErrorKind::Io,
+        fmt::format("{} program that {} runs ended with {} {} instead of {}",
+                    linux::with_article(std::string(isa.name())), by, WIFEXITED(status) ? "status" : "signal",
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), kProbeStatus));
 }
 
 }  // namespace vm::cli

@@ -23,15 +23,20 @@ std::optional<u32> FeatureTable::find(std::string_view lower_name) const {
     return std::nullopt;
 }
 
+// Some features need each other: what is there (gone) already is not looked at again.
 u64 FeatureTable::with(u64 features, u32 feature) const {
+    const u64 old = features;
     features |= u64{1} << feature;
+    if (features == old) return features;
     for (const Need& n : needs)
         if (n.feature == feature) features = with(features, n.needs);
     return features;
 }
 
 u64 FeatureTable::without(u64 features, u32 feature) const {
+    const u64 old = features;
     features &= ~(u64{1} << feature);
+    if (features == old) return features;
     for (const Need& n : needs)
         if (n.needs == feature) features = without(features, n.feature);
     return features;

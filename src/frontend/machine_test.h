@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ inline constexpr u64 kUnmapped = 0x40000;
 
 class GuestMachine : public ir::Memory {
   public:
-    explicit GuestMachine(const GuestIsa& isa) : isa_(isa) {}
+    explicit GuestMachine(const GuestIsa& isa) : isa_(&isa) {}
 
     std::array<u8, ir::kMaxGuestState> guest{};
     ir::FpEnv fp;
@@ -32,16 +33,17 @@ class GuestMachine : public ir::Memory {
     ir::Block block;
 
     void put_bytes(u32 w, unsigned size) {
-        const auto* p = reinterpret_cast<const u8*>(&w);
-        code.insert(code.end(), p, p + size);
+        const size_t at = code.size();
+        code.resize(at + size);
+        std::memcpy(&code[at], &w, size);
     }
     /// Translates what stands at request.pc. The block must verify.
     void translate() {
         request.fetch = fetch;
         request.fetch_ctx = this;
-        request.mode = isa_.mode_of(guest.data(), fp);
-        isa_.translate(request, block);
-        const auto ok = ir::verify(block, *isa_.layout);
+        request.mode = isa_->mode_of(guest.data(), fp);
+        isa_->translate(request, block);
+        const auto ok = ir::verify(block, *isa_->layout);
         EXPECT_TRUE(ok) << ok.error().message << "\n" << text();
     }
     ir::InterpResult interpret() {
@@ -51,9 +53,9 @@ class GuestMachine : public ir::Memory {
                                   .icount = &icount,
                                   .memory = this,
                                   .read_time = [](u32 which) -> u64 { return 1000 + which; }};
-        return ir::interpret(block, *isa_.layout, context);
+        return ir::interpret(block, *isa_->layout, context);
     }
-    std::string text() const { return ir::print(block, *isa_.layout); }
+    std::string text() const { return ir::print(block, *isa_->layout); }
     unsigned count(ir::Op op) const {
         unsigned n = 0;
         for (const ir::Inst& i : block.insts) n += i.op == op;
@@ -117,7 +119,7 @@ class GuestMachine : public ir::Memory {
         return n;
     }
 
-    const GuestIsa& isa_;
+    const GuestIsa* isa_;
 };
 
 }  // namespace vm::frontend::test

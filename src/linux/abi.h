@@ -2,6 +2,7 @@
 // is not the ISA itself. Linux handlers are written once against this.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,9 +23,10 @@ class Thread;
 struct PrctlOption;
 struct SigInfo;
 
-/// AT_HWCAP and AT_HWCAP2.
+/// AT_HWCAP and AT_HWCAP2, which not every architecture has.
 struct HwCaps {
-    u64 hwcap = 0, hwcap2 = 0;
+    u64 hwcap = 0;
+    std::optional<u64> hwcap2 = {};
 };
 
 /// One note of a core file beside the general registers.
@@ -58,8 +60,10 @@ struct Abi {
                               u64 old_mask);
     /// rt_sigreturn: restores registers and `*mask` from the frame. False: bad frame.
     bool (*pop_signal_frame)(Thread& t, u64* mask);
-    /// Keeps what frames tell of a fault, in Thread::fault_address and fault_code. Null: they tell nothing.
-    void (*note_fault)(Thread& t, const engine::Exit& e) = nullptr;
+    /// Keeps what frames tell of a fault, in Thread::fault_address and fault_code, and corrects its address
+    /// where the engine does not know better. The signal's si_code where that is not the usual one. Null:
+    /// nothing of that.
+    std::optional<i32> (*note_fault)(Thread& t, engine::Exit& e) = nullptr;
     u64 min_signal_stack = 2048;  ///< MINSIGSTKSZ, which sigaltstack checks
     u64 at_minsigstksz = 2048;    ///< AT_MINSIGSTKSZ
     const VdsoDescription* vdso;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/format.h"
+#include "frontend/arm64/id_registers.h"
 #include "frontend/arm64/state.h"
 #include "linux/address_space.h"
 #include "linux/process.h"
@@ -27,14 +28,14 @@ struct Capability {
 /// In the order of /proc/cpuinfo. "evtstrm": waiting for an event ends by itself; "cpuid": the system answers
 /// for the identification registers.
 constexpr Capability kCapabilities[] = {
-    {1, 0, "fp", ""},
-    {1, 1, "asimd", ""},
+    {1, 0, "fp", "fp"},
+    {1, 1, "asimd", "simd"},
     {1, 2, "evtstrm", ""},
     {1, 3, "aes", "aes"},
-    {1, 4, "pmull", "aes"},
-    {1, 5, "sha1", "sha2"},
-    {1, 6, "sha2", "sha2"},
-    {1, 7, "crc32", "crc"},
+    {1, 4, "pmull", "pmull"},
+    {1, 5, "sha1", "sha1"},
+    {1, 6, "sha2", "sha256"},
+    {1, 7, "crc32", "crc32"},
     {1, 8, "atomics", "lse"},
     {1, 9, "fphp", "fp16"},
     {1, 10, "asimdhp", "fp16"},
@@ -42,17 +43,14 @@ constexpr Capability kCapabilities[] = {
     {1, 12, "asimdrdm", "rdm"},
     {1, 13, "jscvt", "jscvt"},
     {1, 14, "fcma", "fcma"},
-    {1, 15, "lrcpc", "rcpc"},
+    {1, 15, "lrcpc", "lrcpc"},
     {1, 16, "dcpop", "dpb"},
     {1, 17, "sha3", "sha3"},
-    {1, 18, "sm3", "sm4"},
-    {1, 19, "sm4", "sm4"},
     {1, 20, "asimddp", "dotprod"},
-    {1, 21, "sha512", "sha3"},
-    {1, 23, "asimdfhm", "fp16fml"},
-    {1, 24, "dit", "dit"},
+    {1, 21, "sha512", "sha512"},
+    {1, 23, "asimdfhm", "fhm"},
     {1, 25, "uscat", "lse2"},
-    {1, 26, "ilrcpc", "rcpc2"},
+    {1, 26, "ilrcpc", "lrcpc2"},
     {1, 27, "flagm", "flagm"},
     {1, 28, "ssbs", "ssbs"},
     {1, 29, "sb", "sb"},
@@ -63,11 +61,7 @@ constexpr Capability kCapabilities[] = {
     {2, 8, "frint", "frintts"},
     {2, 13, "i8mm", "i8mm"},
     {2, 14, "bf16", "bf16"},
-    {2, 16, "rng", "rng"},
     {2, 17, "bti", "bti"},
-    {2, 31, "wfxt", "wfxt"},
-    {2, 34, "cssc", "cssc"},
-    {2, 43, "mops", "mops"},
 };
 
 bool has(const frontend::GuestIsa& isa, u64 features, const Capability& c) {
@@ -75,9 +69,9 @@ bool has(const frontend::GuestIsa& isa, u64 features, const Capability& c) {
 }
 
 HwCaps hwcap(const frontend::GuestIsa& isa, u64 features) {
-    HwCaps caps;
+    HwCaps caps{0, 0};
     for (const Capability& c : kCapabilities)
-        if (has(isa, features, c)) (c.word == 1 ? caps.hwcap : caps.hwcap2) |= u64{1} << c.bit;
+        if (has(isa, features, c)) (c.word == 1 ? caps.hwcap : *caps.hwcap2) |= u64{1} << c.bit;
     return caps;
 }
 
@@ -92,18 +86,20 @@ u32 prot_bits(const frontend::GuestIsa& isa, u64 features) {
     return arm64_has(isa, features, "bti") ? kProtBti : 0;
 }
 
-/// As c_show of arch/arm64/kernel/cpuinfo.c. The processor: see kMidr.
+/// As c_show of arch/arm64/kernel/cpuinfo.c. The processor: MIDR_EL1.
 std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) {
-    constexpr u64 kMidr = frontend::arm64::kMidr;
+    using frontend::arm64::kMidr;
+    constexpr u64 kBogoMips = frontend::arm64::kCounterFrequency / 5000;  // in hundredths
     std::string names;
     for (const Capability& c : kCapabilities)
         if (has(isa, features, c)) names += fmt::format(" {}", c.name);
     std::string out;
     for (unsigned i = 0; i < cpus; i++)
         out += fmt::format(
-            "processor\t: {}\nBogoMIPS\t: 2000.00\nFeatures\t:{}\nCPU implementer\t: {:#04x}\n"
+            "processor\t: {}\nBogoMIPS\t: {}.{:02}\nFeatures\t:{}\nCPU implementer\t: {:#04x}\n"
             "CPU architecture: 8\nCPU variant\t: {:#x}\nCPU part\t: {:#05x}\nCPU revision\t: {}\n\n",
-            i, names, bits(kMidr, 31, 24), bits(kMidr, 23, 20), bits(kMidr, 15, 4), bits(kMidr, 3, 0));
+            i, kBogoMips / 100, kBogoMips % 100, names, bits(kMidr, 31, 24), bits(kMidr, 23, 20),
+            bits(kMidr, 15, 4), bits(kMidr, 3, 0));
     return out;
 }
 
@@ -112,8 +108,8 @@ std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) 
 bool arm64_has(const frontend::GuestIsa& isa, u64 features, std::string_view extension) {
     u64 base = 0, with = 0;
     std::string error;
-    if (!isa.parse_cpu("armv8-a", &base, &error)) return false;
-    if (!isa.parse_cpu(fmt::format("armv8-a,+{}", extension), &with, &error)) return false;
+    if (!isa.parse_cpu("armv8,-simd", &base, &error)) return false;
+    if (!isa.parse_cpu(fmt::format("armv8,-simd,+{}", extension), &with, &error)) return false;
     return ((with & ~base) & ~features) == 0;
 }
 

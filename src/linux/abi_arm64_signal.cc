@@ -161,7 +161,8 @@ bool find_fpsimd(Thread& t, u64 frame, FpsimdContext* fp) {
 // ---- faults
 
 // Arm ARM, ESR_EL1: exception class, instruction length, fault status.
-constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcDataAbort = 0x24, kEcSpAlignment = 0x26;
+constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcPacFail = 0x1c, kEcDataAbort = 0x24,
+              kEcSpAlignment = 0x26;
 constexpr u64 kIl = 1 << 25, kWnr = 1 << 6;
 constexpr u64 kTranslation0 = 4, kTranslation3 = 7, kPermission3 = 15, kAlignment = 33;
 constexpr u64 syndrome(u64 exception_class, u64 iss) { return exception_class << 26 | kIl | iss; }
@@ -175,7 +176,9 @@ u64 fault_status(Thread& t, u64 addr) {
 
 }  // namespace
 
-void arm64_note_fault(Thread& t, const engine::Exit& e) {
+std::optional<i32> arm64_note_fault(Thread& t, engine::Exit& e) {
+    // Code for tagged addresses clears the top byte of the upper half's, too.
+    if ((e.value >> 55 & 1) && t.vcpu().reg(a64::kTaggedOffset)) e.value |= ~a64::kAddressMask;
     const u64 addr = t.abi().untagged(e.value);
     switch (e.reason) {
         case ir::ExitReason::MemoryFault:
@@ -199,9 +202,14 @@ void arm64_note_fault(Thread& t, const engine::Exit& e) {
             }
             break;
         case ir::ExitReason::Illegal:
+            t.fault_address = t.fault_code = 0;
+            if (e.value != a64::kFailedAuthentication) break;
+            t.fault_code = syndrome(kEcPacFail, 0);
+            return ILL_ILLOPN;
         case ir::ExitReason::Unsupported: t.fault_address = t.fault_code = 0; break;
         default: break;  // a breakpoint leaves what was there
     }
+    return std::nullopt;
 }
 
 bool arm64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags,

@@ -28,7 +28,7 @@ HwCaps hwcap(const frontend::GuestIsa& isa, u64 features) {
     u64 v = u64{1} << ('i' - 'a');
     for (const char c : {'m', 'a', 'f', 'd', 'c'})
         if (has(isa, features, std::string_view(&c, 1))) v |= u64{1} << (c - 'a');
-    return {v, 0};
+    return {v};
 }
 
 /// asm-generic's numbers without renameat.

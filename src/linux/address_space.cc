@@ -743,7 +743,7 @@ void AddressSpace::note_code(u64 begin, u64 end) {
     }
 }
 
-/// RISC-V guests announce changed code (fence.i), so nothing is ever write-protected behind the guest's back
+/// Guests announce changed code (fence.i, IC IVAU), so nothing is ever write-protected behind the guest's back
 /// and every fault is the guest's own.
 bool AddressSpace::handle_host_fault(u64, bool) { return false; }
 

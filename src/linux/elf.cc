@@ -226,7 +226,8 @@ bool parse_shebang(std::string_view head, std::string* interpreter, std::string*
 }
 
 std::string with_article(const std::string& noun) {
-    return (std::string_view("aeio").find(noun[0]) == std::string_view::npos ? "a " : "an ") + noun;
+    const bool vowel = std::string_view("aeiox").find(noun[0]) != std::string_view::npos;  // as it is spoken
+    return (vowel || noun.starts_with("s390") ? "an " : "a ") + noun;
 }
 
 std::string machine_name(u16 machine, bool is_64) {

@@ -1,5 +1,6 @@
 #include "linux/elf.h"
 
+#include "base/format.h"
 #include "linux/abi.h"
 
 #include <fcntl.h>
@@ -167,6 +168,33 @@ TEST(Elf, RandomBytesAreRefused) {
         if (bytes.size() > 7) std::memcpy(bytes.data(), Image{}.bytes.data(), 7);
         EXPECT_FALSE(parse(bytes));
     }
+}
+
+TEST(Elf, OneOfSeveralTargets) {
+    const ElfTarget both[] = {kRiscv64Abi.elf, kArm64Abi.elf};
+    const auto parse_for = [&](u16 machine, auto... change) {
+        Image i;
+        i.put<u16>(18, machine);
+        i.put<u32>(48, 0);
+        (change(i), ...);
+        const int fd = ::memfd_create("elf", MFD_CLOEXEC);
+        EXPECT_EQ(::write(fd, i.bytes.data(), i.bytes.size()), static_cast<ssize_t>(i.bytes.size()));
+        auto r = parse_elf(fd, "prog", both);
+        ::close(fd);
+        return r ? fmt::format("{}", r->machine) : r.error().message;
+    };
+    EXPECT_EQ(parse_for(kEmRiscv), "243");
+    EXPECT_EQ(parse_for(kEmAarch64), "183");
+    EXPECT_EQ(parse_for(22), "prog: is an s390x program; this version runs riscv64 and aarch64 programs");
+    EXPECT_EQ(parse_for(kEmRiscv, [](Image& i) { i.bytes[4] = 1; }),
+              "prog: is a 32-bit riscv32 program; only 64-bit riscv64 and aarch64 programs can be run");
+    // What is too high for one fits into the other's address space; flags mean something to one of them.
+    const auto high = [](Image& i) { i.put<u64>(64 + 56 * 2 + 16, u64{1} << 40); };
+    EXPECT_EQ(parse_for(kEmAarch64, high), "183");
+    EXPECT_NE(parse_for(kEmRiscv, high).find("does not fit into the address space"), std::string::npos);
+    const auto flags = [](Image& i) { i.put<u32>(48, 8); };
+    EXPECT_EQ(parse_for(kEmAarch64, flags), "183");
+    EXPECT_NE(parse_for(kEmRiscv, flags).find("RV64E"), std::string::npos);
 }
 
 TEST(Elf, Shebang) {

@@ -181,8 +181,8 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
               {kAtGid, ::getgid()},
               {kAtEgid, ::getegid()},
               {kAtSecure, ::getauxval(AT_SECURE) ? 1u : 0u},
-              {kAtHwcap2, caps.hwcap2},
               {kAtMinsigstksz, p.abi().at_minsigstksz}};
+    if (caps.hwcap2) r.auxv.emplace_back(kAtHwcap2, *caps.hwcap2);
     auto s = build_stack(mm, r);
     if (!s) return std::unexpected(s.error());
     p.stack_top = r.top;

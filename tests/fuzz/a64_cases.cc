@@ -225,7 +225,7 @@ bool CaseMaker::shape_memory(u32* w, Drawn* d) {
     Pointer& p = pointers_[below(pointers_.size())];
     d->base = &p;
     if (d->traits.base_in_rt) {
-        if (p.reg == kSp) return false;
+        if (p.reg == kSp || (p.forbidden && o_.qemu)) return false;  // QEMU's never fault
         *w = (*w & ~31u) | p.reg;
         return true;
     }
@@ -285,7 +285,8 @@ bool CaseMaker::fits(const Drawn& d) const {
         const unsigned r = signed_register(d.word);
         if (r == 31 || r == modifier_register(d.word)) return false;
     }
-    if (t.signature == Signature::Load && d.base->reg == kSp) return false;
+    // A handler would see the code of a base register whose access faults.
+    if (t.signature == Signature::Load && (d.base->reg == kSp || d.base->forbidden)) return false;
     // A masked copy of the value is made in the register itself.
     if (t.system_write) return field_rd(d.word) == 31 || !bit(reserved_, field_rd(d.word));
     return true;

@@ -23,7 +23,8 @@ constexpr u32 kUcRegisters = 184, kUcPc = 440, kUcFpsr = 472, kUcVectors = 480;
 class A64Generator : public fuzz::Generator {
   public:
     explicit A64Generator(const Options& o)
-        : pool_(pool(o.qemu ? Oracle::Qemu : Oracle::Programs)), cases_(code, coverage, o, limits_, pool_) {}
+        : pool_(pool(o.qemu ? Oracle::Qemu : Oracle::Programs, o.only)),
+          cases_(code, coverage, o, limits_, pool_) {}
 
     std::string_view isa() const override { return "arm64"; }
     unsigned encodings() const override { return static_cast<unsigned>(arm64::Insn::Count_); }

@@ -1,6 +1,7 @@
 // What an oracle for AArch64 is not asked about, with the reason.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@ enum class Oracle { Tiers, Programs, Qemu, Vixl };
 
 /// Why `id` is not drawn in cases for `oracle`, or empty.
 std::string excluded(frontend::arm64::Insn id, Oracle oracle);
-/// The encodings that cases for an oracle draw from.
-std::vector<frontend::arm64::Insn> pool(Oracle oracle);
+/// The encodings that cases for an oracle draw from, of those in `only` if there are any.
+std::vector<frontend::arm64::Insn> pool(Oracle oracle, const std::set<std::string, std::less<>>& only);
 
 }  // namespace vm::fuzz::a64

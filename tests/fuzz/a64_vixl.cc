@@ -108,7 +108,7 @@ class Fuzzer {
           with_vixl_(!a.tiers_only),
           limits_(with_vixl_ ? Limits{.fpcr = u64{1} << 25, .fpsr = false, .tpidr = false}
                              : Limits{.signatures = true}),
-          pool_(pool(with_vixl_ ? Oracle::Vixl : Oracle::Tiers)) {
+          pool_(pool(with_vixl_ ? Oracle::Vixl : Oracle::Tiers, options_.only)) {
         u64 s = options_.seed;
         memory_.resize(kMap.data_bytes);
         for (u64 i = 0; i < memory_.size(); i += 8) store_raw(&memory_[i], fuzz::next_random(&s));
@@ -237,11 +237,11 @@ bool parse(int argc, char** argv, Arguments* a) {
 int main(int argc, char** argv) {
     Arguments a;
     if (!parse(argc, argv, &a)) {
-        std::fprintf(
-            stderr,
-            "usage: %s [--tiers] [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--list] "
-            "[--coverage FILE]\n       %s --excluded\n",
-            argv[0], argv[0]);
+        std::fprintf(stderr,
+                     "usage: %s [--tiers] [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] "
+                     "[--only NAME,…] [--list] "
+                     "[--coverage FILE]\n       %s --excluded\n",
+                     argv[0], argv[0]);
         return 2;
     }
     if (a.excluded) return print_excluded(), 0;

@@ -69,11 +69,11 @@ int generate(int argc, char** argv, Generator* (*make)(const Options&)) {
     Options o;
     const bool description = argc == 2 && std::string_view(argv[1]) == "--describe";
     if (!description && !parse_options(argc, argv, &o)) {
-        std::fprintf(
-            stderr,
-            "usage: %s [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] [--faults] "
-            "[--list] [--out FILE] [--coverage FILE] [--counted FILE]\n       %s --describe\n",
-            argv[0], argv[0]);
+        std::fprintf(stderr,
+                     "usage: %s [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--only "
+                     "NAME,…] [--qemu] [--faults] "
+                     "[--list] [--out FILE] [--coverage FILE] [--counted FILE]\n       %s --describe\n",
+                     argv[0], argv[0]);
         return 2;
     }
     const std::unique_ptr<Generator> g(make(o));

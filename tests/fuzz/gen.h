@@ -22,8 +22,9 @@ struct Options {
     u64 seed = 1;
     unsigned cases = 100, length = 24;
     int only_case = -1;
-    std::set<unsigned> drop;  ///< body instructions of the only case that are left out
-    bool qemu = false;        ///< only what QEMU can be asked about
+    std::set<unsigned> drop;                  ///< body instructions of the only case that are left out
+    std::set<std::string, std::less<>> only;  ///< names of the encodings to draw from, if any
+    bool qemu = false;                        ///< only what QEMU can be asked about
     bool list = false, faults = false;
     std::string out = "fuzz.elf", coverage, counted;
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "gen.h"
@@ -15,6 +16,16 @@ std::set<unsigned> numbers(const std::string& list) {
     return out;
 }
 
+std::set<std::string, std::less<>> words(const std::string& list) {
+    std::set<std::string, std::less<>> out;
+    for (size_t at = 0; at < list.size();) {
+        const size_t comma = std::min(list.find(',', at), list.size());
+        out.insert(list.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return out;
+}
+
 bool set_value(Options* o, const std::string& name, const std::string& v) {
     if (name == "--seed")
         o->seed = std::stoull(v);
@@ -26,6 +37,8 @@ bool set_value(Options* o, const std::string& name, const std::string& v) {
         o->only_case = std::stoi(v);
     else if (name == "--drop")
         o->drop = numbers(v);
+    else if (name == "--only")
+        o->only = words(v);
     else if (name == "--out")
         o->out = v;
     else if (name == "--coverage")

@@ -380,7 +380,8 @@ class Rv64Generator : public fuzz::Generator {
   public:
     explicit Rv64Generator(const Options& o) : a_(code), writer_(a_, o, pool_, coverage) {
         for (unsigned i = 1; i < encodings(); i++)
-            if (!kNotDrawn.contains(static_cast<Insn>(i)) && !(o.qemu && !not_in_qemu(i).empty()))
+            if (!kNotDrawn.contains(static_cast<Insn>(i)) && !(o.qemu && !not_in_qemu(i).empty()) &&
+                (o.only.empty() || o.only.contains(name(i))))
                 pool_.push_back(static_cast<Insn>(i));
     }
     std::string_view isa() const override { return "riscv64"; }

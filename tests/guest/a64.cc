@@ -30,7 +30,8 @@ void get(engine::Vcpu& cpu, std::span<RegisterValue> out) {
     out[kNzcv] = {nzcv_of_word(load_raw<u16>(cpu.guest() + a64::kNzcvOffset)), 0};
     out[kFpcr] = {cpu.reg(a64::kFpcrOffset), 0};
     const bool saturated = (cpu.reg(a64::kQcOffset) | cpu.reg(a64::kQcOffset + 8)) != 0;
-    out[kFpsr] = {a64::fpsr_of_flags(cpu.fp().flags) | (saturated ? a64::kFpsrQc : 0), 0};
+    out[kFpsr] = {
+        a64::fpsr_of_flags(cpu.fp().flags | cpu.fp().input_denormal) | (saturated ? a64::kFpsrQc : 0), 0};
     out[kTpidr] = {cpu.reg(a64::kTpidrOffset), 0};
 }
 
@@ -45,8 +46,10 @@ void set(engine::Vcpu& cpu, std::span<const RegisterValue> values) {
     store_raw(cpu.guest() + a64::kNzcvOffset, word_of_nzcv(values[kNzcv][0]));
     const u64 fpcr = values[kFpcr][0], fpsr = values[kFpsr][0];
     cpu.set_reg(a64::kFpcrOffset, fpcr);
-    cpu.fp() = {.flags = a64::flags_of_fpsr(static_cast<u32>(fpsr)),
-                .rounding = static_cast<u8>(a64::round_of_fpcr(fpcr))};
+    const u8 flags = a64::flags_of_fpsr(static_cast<u32>(fpsr));
+    cpu.fp() = {.flags = static_cast<u8>(flags & ~ir::kInputDenormal),
+                .rounding = static_cast<u8>(a64::round_of_fpcr(fpcr)),
+                .input_denormal = static_cast<u8>(flags & ir::kInputDenormal)};
     cpu.set_reg(a64::kQcOffset, (fpsr & a64::kFpsrQc) != 0);
     cpu.set_reg(a64::kQcOffset + 8, 0);
     cpu.set_reg(a64::kTpidrOffset, values[kTpidr][0]);

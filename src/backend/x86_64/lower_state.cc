@@ -210,12 +210,18 @@ void Lowering::misc_state(u32 i) {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
-            a.mov(r32(t), r32(v));
-            a.and_(r32(t), ir::kInputDenormal);
-            a.mov(input_denormal, r8(t));
-            a.mov(r32(t), r32(v));
-            a.and_(r32(t), 0x1f);
-            a.movzx(r32(t), table_byte(Const::HostFlags, t));
+            const Inst& x = inst(arg(in, 0));
+            const bool masked = x.op == Op::And && is_const(arg(x, 1)) && const_value(arg(x, 1)) < 32;
+            if (masked) {
+                a.mov(input_denormal, 0);
+            } else {
+                a.mov(r32(t), r32(v));
+                a.and_(r32(t), ir::kInputDenormal);
+                a.mov(input_denormal, r8(t));
+                a.mov(r32(t), r32(v));
+                a.and_(r32(t), 0x1f);
+            }
+            a.movzx(r32(t), table_byte(Const::HostFlags, masked ? v : t));
             a.stmxcsr(mxcsr);
             a.mov(r32(u), mxcsr);
             a.xor_(r32(t), r32(u));

@@ -70,8 +70,11 @@ bool parse_cpu(std::string_view text, u64* features, std::string* error) {
 
 std::string isa_string(u64 features) {
     std::string out;
-    for (u32 e = 0; e < ExtCount_; ++e)
-        if (bit(features, e)) out += (out.empty() ? "" : " ") + to_lower(ext_name(static_cast<Ext>(e)));
+    for (u32 e = 0; e < ExtCount_; ++e) {
+        if (!bit(features, e)) continue;
+        if (!out.empty()) out += ' ';
+        out += to_lower(ext_name(static_cast<Ext>(e)));
+    }
     return out;
 }
 

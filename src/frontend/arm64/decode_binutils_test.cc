@@ -31,10 +31,17 @@ std::string normal(std::string text) {
     return text;
 }
 
+/// Advanced SIMD: data processing, and loads and stores of structures.
+bool is_simd(u32 w) {
+    const bool data = (w >> 25 & 7) == 7 && ((w >> 30 & 1) || !(w >> 28 & 1));
+    return data || (w & 0xbe000000) == 0x0c000000;
+}
+
 /// What objdump knows and this processor does not have; null: it should.
 const char* missing(u32 w, const std::string& theirs) {
     const std::string name = mnemonic(theirs);
     const unsigned group = w >> 25 & 15;
+    if (is_simd(w)) return "whether Advanced SIMD is complete is not asked here";
     if (group == 2) return "FEAT_SVE";
     if (group == 0 || starts_with_any(name, {"smstart", "smstop"})) return "FEAT_SME";
     if (is_any(name, {"hvc", "smc", "dcps1", "dcps2", "dcps3", "eret", "eretaa", "eretab", "drps", "hlt"}))
@@ -42,7 +49,8 @@ const char* missing(u32 w, const std::string& theirs) {
     if (is_any(name, {"irg", "gmi", "addg", "subg", "subp", "subps", "ldg", "stg", "st2g", "stzg", "stz2g",
                       "stgp", "ldgm", "stgm", "stzgm"}))
         return "FEAT_MTE";
-    if (is_any(name, {"abs", "cnt", "ctz", "smax", "smin", "umax", "umin"})) return "FEAT_CSSC";
+    const bool general = (w >> 25 & 7) == 5 || (w >> 26 & 7) == 4;  // data processing, not of vectors
+    if (general && is_any(name, {"abs", "cnt", "ctz", "smax", "smin", "umax", "umin"})) return "FEAT_CSSC";
     if (starts_with_any(name, {"cpyf", "cpyp", "cpym", "cpye", "setp", "setm", "sete", "setg"}))
         return "FEAT_MOPS";
     if (starts_with_any(theirs, {"dc g", "dc cg", "dc cig"})) return "FEAT_MTE";
@@ -64,7 +72,8 @@ const char* known_difference(u32 w, const std::string& ours, const std::string& 
     const bool pair_loads = is_any(name, {"ldp", "ldpsw", "ldnp"});
     if (theirs == "-" && pair_loads && (w & 31) == (w >> 10 & 31))
         return "both halves of a pair in one register: unpredictable, but not undefined";
-    if (theirs == "-" && pair_loads && (w >> 23 & 1) && (w >> 5 & 31) != 31)
+    const unsigned base = w >> 5 & 31;
+    if (theirs == "-" && pair_loads && (w >> 23 & 1) && (base == (w & 31) || base == (w >> 10 & 31)))
         return "write-back of a loaded base: unpredictable, but not undefined";
     if (starts_with_any(ours, {"mrs", "msr"}) && ours.find(" s") != std::string::npos &&
         name == mnemonic(theirs))
@@ -108,12 +117,6 @@ class A64Binutils : public frontend::test::Binutils {
     Machine machine_;
 };
 
-/// Advanced SIMD: data processing, and loads and stores of structures.
-bool is_simd(u32 w) {
-    const bool data = (w >> 25 & 7) == 7 && ((w >> 30 & 1) || !(w >> 28 & 1));
-    return data || (w & 0xbe000000) == 0x0c000000;
-}
-
 TEST_F(A64Binutils, EveryEncoding) {
     std::vector<u32> words;
     u64 state = 42;
@@ -123,7 +126,6 @@ TEST_F(A64Binutils, EveryEncoding) {
             words.push_back(w);
             words.push_back(w ^ (u32{1} << (state >> 40 & 31)));
         }
-    std::erase_if(words, is_simd);
     compare(words);
 }
 
@@ -133,8 +135,7 @@ TEST_F(A64Binutils, AnyWord) {
     while (words.size() < 400'000) {
         state = state * 6364136223846793005 + 1442695040888963407;
         const u32 w = static_cast<u32>(state >> 32);
-        const unsigned group = w >> 25 & 15;
-        if (group >= 4 && !is_simd(w)) words.push_back(w);  // below: SME, reserved, SVE
+        if ((w >> 25 & 15) >= 4) words.push_back(w);  // below: SME, reserved, SVE
     }
     compare(words);
 }

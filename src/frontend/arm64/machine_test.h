@@ -87,12 +87,13 @@ class Machine : public frontend::test::GuestMachine {
     }
 
     void put(u32 w) { put_bytes(w, 4); }
-    /// Translates and interprets exactly these instructions from kCode on.
+    /// Translates and interprets exactly these instructions from kCode on. They must be defined.
     ir::InterpResult run(const std::vector<u32>& words) {
         code.clear();
         for (u32 w : words) put(w);
         request.max_insns = static_cast<u32>(words.size());
         translate();
+        EXPECT_FALSE(ends_undefined()) << text();
         return interpret();
     }
     /// No encoding has this word, or its handler finds the fields unallocated.

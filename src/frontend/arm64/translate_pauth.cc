@@ -43,9 +43,10 @@ Value Translator::authenticate(Value pointer, Value modifier, unsigned key) {
     return plain;
 }
 
+/// In the upper half of the address space, where no top byte is ignored, the field has bits 63..56 too.
 Value Translator::strip(Value pointer) {
     const Value half = b.ashr(b.shl(pointer, b.c64(8)), b.c64(63));
-    return b.or_(b.and_(pointer, b.c64(~kPacField)), b.and_(half, b.c64(kPacField)));
+    return b.or_(b.and_(pointer, b.c64(~kPacField)), b.and_(half, b.c64(~u64{0} << kPacAt)));
 }
 
 /// opt of the tables: KeyKind bits. A key's number: 0 IA, 1 IB, 2 DA, 3 DB.
@@ -86,7 +87,7 @@ bool Translator::RET_auth(const Decoded& d) {
 bool Translator::LDRA(const Decoded& d) {
     const Value at = authenticate(base(d.rn), b.c64(0), 2 + d.opt);
     const Value loaded = load(Type::I64, Type::I64, at, d.imm, false);
-    if (d.mode) b.set(x_slot(d.rn), b.add(at, b.c64(static_cast<u64>(d.imm))));
+    if (d.mode) set_reg_sp(d.rn, b.add(at, b.c64(static_cast<u64>(d.imm))));
     return set_reg(d.rt, loaded);
 }
 

@@ -49,6 +49,8 @@ class Translator : private Walk {
     /// v becomes x`r`: an i32 zero-extended; with 31 it is discarded.
     bool set_reg(unsigned r, Value v);
     bool set_reg_sp(unsigned r, Value v);
+    bool keeps_alignment(Value sp) const;
+    Value sp_misaligned();
     Value constant(unsigned sf, u64 v) { return b.constant(int_type(sf), v); }
 
     // --- flags
@@ -96,10 +98,11 @@ class Translator : private Walk {
     /// The address as the memory system sees it: without its top byte in blocks of kModeTagged.
     Value untagged(Value address);
     /// Base register of a load or store: 31 is the stack pointer.
-    Value base(unsigned r) { return b.get(x_slot(r)); }
+    Value base(unsigned r);
     Value load(Type result, Type mem, Value address, i64 disp, bool sign,
                ir::MemOrder o = ir::MemOrder::Plain) {
-        return b.load(result, mem, untagged_at(address, &disp), disp, sign, o);
+        const Value at = untagged_at(address, &disp);
+        return b.load(result, mem, at, disp, sign, o);
     }
     void store(Type mem, Value address, i64 disp, Value v, ir::MemOrder o = ir::MemOrder::Plain) {
         const Value at = untagged_at(address, &disp);
@@ -117,7 +120,7 @@ class Translator : private Walk {
     /// Extended register offset of a register form; nothing where the option is unallocated.
     Value register_address(const Decoded& d, unsigned scale);
     void write_back(const Decoded& d, const Address& a) {
-        if (a.writeback != ir::kNone) b.set(x_slot(d.rn), a.writeback);
+        if (a.writeback != ir::kNone) set_reg_sp(d.rn, a.writeback);
     }
     static Type mem_type(unsigned size) {
         constexpr Type t[] = {Type::I8, Type::I16, Type::I32, Type::I64};
@@ -191,6 +194,60 @@ class Translator : private Walk {
     bool set_loaded(unsigned size, unsigned r, Value loaded);
 
     // --- shapes shared by Advanced SIMD handlers (translate_simd*.cc)
+    /// What a lane operation makes of whole registers, put where the instruction wants it: lane 0 of type t
+    /// alone (mode 1, scalar forms), the low half (q = 0), or all of it.
+    Value kept(const Decoded& d, Type t, Value r);
+    bool put(const Decoded& d, Type t, Value r) { return set_v(d.rd, kept(d, t, r)); }
+    /// put, and FPSR.QC if `difference` is not 0 in what is kept.
+    bool put_saturated(const Decoded& d, Type t, Value r, Value difference);
+    /// 64-bit lanes need q, but for scalars.
+    static bool reserved(const Decoded& d) { return d.size == 3 && !d.q && !d.mode; }
+    static Type wide_type(unsigned size) { return mem_type(size + 1); }
+    Value vec(Op op, Type t, Value n, Value m = ir::kNone, u32 aux = 0, u64 imm = 0) {
+        return b.vector(op, t, n, m, aux, imm);
+    }
+    Value bit_select(Value mask, Value ones, Value zeros) {
+        return b.emit(
+            {.op = Op::VSelect, .type = Type::V128, .mtype = Type::I8, .args = {mask, ones, zeros}});
+    }
+    /// Every lane of type t is v.
+    Value lanes(Type t, u64 v);
+    Value element(const Decoded& d);
+    bool lanewise(const Decoded& d, Op op);
+    bool compare_lanes(const Decoded& d, Op op, Value n, Value m, bool inverted);
+    bool halving(const Decoded& d, bool is_signed, bool subtract);
+    bool saturating(const Decoded& d, Op op, Op wrapping);
+    bool register_shift(const Decoded& d, Op op, u32 how);
+    Value difference(Type t, bool is_signed, Value n, Value m);
+    bool multiply_add(const Decoded& d, Value m, bool subtract);
+    bool doubling_high(const Decoded& d, Value m, bool rounded);
+    bool doubling_high_add(const Decoded& d, Value m, bool subtract);
+    bool pairwise(const Decoded& d, Op op);
+    Value fold_lanes(Op op, Type t, Value v);
+    bool across(const Decoded& d, Op op);
+    bool across_long(const Decoded& d, Op widen);
+    bool add_long(const Decoded& d, Op widen, Op op, bool wide_n);
+    bool add_narrow(const Decoded& d, Op op, bool rounded);
+    bool difference_long(const Decoded& d, bool is_signed, bool accumulate);
+    enum class Accumulate { None, Add, Subtract };
+    bool multiply_wide(const Decoded& d, Value m, Op op, Accumulate how);
+    bool doubling_wide(const Decoded& d, Value m, Accumulate how);
+    bool put_narrow(const Decoded& d, Value narrow);
+    bool narrow_saturated(const Decoded& d, Type t, Value wide, Op narrow, Op widen);
+    bool add_pairs_long(const Decoded& d, bool is_signed, bool accumulate);
+    Value shifted_right(Type t, Value n, unsigned by, bool is_signed, bool rounded);
+    bool shift_right(const Decoded& d, bool is_signed, bool rounded, bool accumulate);
+    bool shift_saturated(const Decoded& d, Op op);
+    bool shift_narrow(const Decoded& d, bool rounded);
+    bool shift_narrow_saturated(const Decoded& d, bool is_signed, bool rounded, Op narrow, Op widen);
+    bool shift_long(const Decoded& d, Op widen);
+    bool shuffle(const Decoded& d, Op op);
+    Value table_lookup(const Decoded& d, Value index);
+    Value narrow_reg(unsigned size, unsigned r);
+    Value rotated_lanes(Value n, unsigned right);
+    bool crypto(const Decoded& d, Op op, Value p, Value q = ir::kNone, Value r = ir::kNone);
+
+    bool sp_moved_ = false;  ///< the current instruction gave SP a value that may be misaligned
 };
 
 }  // namespace vm::frontend::arm64

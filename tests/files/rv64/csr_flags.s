@@ -33,18 +33,14 @@ entry:
     mov $a0.32, dword ptr state[scratch+0x10]
     and $a0.32, 0x3f
     movzx $a0.32, byte ptr state[$a0 + consts+0x180]
-    or $a0.8, byte ptr state[fp.rounding+0x1]
+    or $a0.8, byte ptr state[fp.input_denormal]
 ; 100004 fadd.d fa0,fa1,fa2
     vaddsd $fa0, $fa1, $fa2
 ; 100008 csrrw zero,fflags,a0
     mov eax, $a0.32
     and eax, 0x1f
-    mov ecx, eax
-    and ecx, 0x20
-    mov byte ptr state[fp.rounding+0x1], cl
-    mov ecx, eax
-    and ecx, 0x1f
-    movzx ecx, byte ptr state[rcx + consts+0x1c0]
+    mov byte ptr state[fp.input_denormal], 0
+    movzx ecx, byte ptr state[rax + consts+0x1c0]
     stmxcsr dword ptr state[scratch+0x10]
     mov edx, dword ptr state[scratch+0x10]
     xor ecx, edx
