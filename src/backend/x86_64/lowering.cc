@@ -91,6 +91,7 @@ void Lowering::reset() {
     spill_used_.fill(0);
     spill_dying_.fill(0);
     locked_ = 0;
+    renamed_ = false;
     early_.clear();
     keyed_.clear();
     cold_.clear();

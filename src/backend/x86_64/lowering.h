@@ -125,6 +125,9 @@ class Lowering final : public Compiler {
     void drop_reg(u8 r);
     void release(Value v);
     void save(Value v, u8 r);
+    bool has_twin(Value v) const;
+    void keep(Value v, u8 r);
+    void rename(Value v, Value to);
     void free_reg(u8 r);
     u8 alloc(bool vec, u32 avoid = 0);
     u8 alloc_gpr(u32 avoid = 0) { return alloc(false, avoid); }
@@ -195,6 +198,8 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
+    bool select_by_mask(u32 i);
+    unsigned zero_from_both(Value y, Value z) const;
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
@@ -387,6 +392,7 @@ class Lowering final : public Compiler {
     bool lower_vec_scalar(u32 i);
     void vec_scalar(u32 i);
     void low_part(u32 i, Value x, unsigned bits);
+    bool take_over(u32 i, Value x);
     void vec_low64(u32 i);
     void vec_extract(u32 i);
     void extract_int(u32 i, Type lane, unsigned index);
@@ -531,6 +537,7 @@ class Lowering final : public Compiler {
     std::array<Use, 12> cur_uses_{};
     unsigned cur_count_ = 0;
     bool consumed_ = false;
+    bool renamed_ = false;  ///< some value's uses are another's now
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
     bool spill_dies_ = false;  ///< some spill_dying_ is set
     u64 pc_ = 0;               ///< of the current guest instruction

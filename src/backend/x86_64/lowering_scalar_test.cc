@@ -179,27 +179,20 @@ TEST(LoweringScalar, Chains) {
                     }
 }
 
-// An operand with zeros from a low bit on, times one without: the product has zeros from its own width on.
-TEST(LoweringScalar, ProductsOfNarrowerScalars) {
+// Half precision is in general registers, also where its vector's register is known in advance.
+TEST(LoweringScalar, HalfSelect) {
     for (const Machine& s : machines())
-        for (Type narrow : {Type::I8, Type::I16, Type::F16, Type::F32})
-            for (const u32 aux :
-                 {ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV), ir::fp_aux(ir::Round::Dyn, ir::FpSem::Arm)}) {
+        for (bool taken : {false, true})
+            for (u16 to : {kV, static_cast<u16>(kV + 1)}) {
                 Maker m(s);
-                const auto times = [&](Type t, Value x, Value y) {
-                    const Value p = vec(m, Op::VExtract, t, t, {x, kNone, kNone}),
-                                q = vec(m, Op::VExtract, t, t, {y, kNone, kNone});
-                    const Value r = m.b.emit({.op = Op::FMul, .type = t, .args = {p, q, kNone}, .aux = aux});
-                    return vec(m, Op::VScalar, Type::V128, t, {r, kNone, kNone});
-                };
-                const Value wide = vector_operand(m, kV, kHalves[2], true);
-                const Value lane = vec(m, Op::VExtract, narrow, narrow, {wide, kNone, kNone});
-                const Value low = vec(m, Op::VScalar, Type::V128, narrow, {lane, kNone, kNone});
-                constexpr u64 kLarge[2] = {0x7fe0000000000000,
-                                           1};  // makes a subnormal operand a normal result
-                const Value product = times(Type::F64, vector_operand(m, kV + 1, kLarge, true), low);
-                m.b.set(kV, product);
-                m.b.set(kV + 1, times(Type::F32, wide, product));
+                const Value x = vector_operand(m, kV, kHalves[2], false),
+                            y = vector_operand(m, kV + 1, kHalves[3], false);
+                const Value p = vec(m, Op::VExtract, Type::F16, Type::F16, {x, kNone, kNone}),
+                            q = vec(m, Op::VExtract, Type::F16, Type::F16, {y, kNone, kNone}, 1);
+                Value c = m.never();
+                if (taken) c = m.b.emit({.op = Op::Not, .type = Type::I1, .args = {c, kNone, kNone}});
+                const Value chosen = m.b.emit({.op = Op::Select, .type = Type::F16, .args = {c, p, q}});
+                m.b.set(to, vec(m, Op::VScalar, Type::V128, Type::F16, {chosen, kNone, kNone}));
                 ASSERT_EQ(m.finish(), "");
             }
 }
