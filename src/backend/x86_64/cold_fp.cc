@@ -11,6 +11,7 @@ void Lowering::cold_fp(const Cold& c) {
         case ColdKind::FToInt: return cold_to_int(c);
         case ColdKind::U64ToF: return cold_u64_to_f(c);
         case ColdKind::IntToF: return cold_int_to_f(c);
+        case ColdKind::Soft: return cold_soft_emit(c);
         case ColdKind::Unbox: xmov(c.r[0], constant(Const::CanonF32, 8), 8); return jump_back(c);
         default: return;
     }

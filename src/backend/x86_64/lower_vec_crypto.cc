@@ -196,10 +196,10 @@ void Lowering::vec_sha256(u32 i) {
     consume();
     take(kXmm0);
     const u8 abef = alloc_xmm(), cdgh = alloc_xmm();
-    vload(abef, efgh);
-    copy(cdgh, abef);
-    v2(hop::shufps, abef, abef, abcd, 0x11);
-    v2(hop::shufps, cdgh, cdgh, abcd, 0xbb);
+    if (efgh.isMem()) vload(abef, efgh);
+    const u8 from = efgh.isMem() ? abef : reg_of(efgh);
+    v2(hop::shufps, cdgh, from, abcd, 0xbb);
+    v2(hop::shufps, abef, from, abcd, 0x11);
     vload(kXmm0, z);
     a.sha256rnds2(xr(cdgh), xr(abef), x86::xmm0);
     v1(hop::pshufd, kXmm0, x86::xmm0, 0xee);
@@ -232,9 +232,7 @@ void Lowering::vec_sha256_su1(u32 i) {
     v2(hop::palignr, t, z, y, 4);
     v2(hop::paddd, t, t, x);
     a.sha256msg2(xr(t), xr(z));
-    const u8 d = define_xmm(i, mask_of(t));
-    copy(d, t);
-    defined(i, d);
+    vec_move_result(i, t);
 }
 
 // --- SHA-512: the schedule in both lanes at once, the rounds, each of which needs the one before, in general

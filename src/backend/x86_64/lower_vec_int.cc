@@ -91,7 +91,7 @@ bool Lowering::lower_vec_int(u32 i) {
         case Op::VSelect: vec_select(i); return true;
         default: break;
     }
-    if (in.op < Op::VAdd || in.op > Op::VAvgU) return false;
+    if (in.op < Op::VAdd || in.op > Op::VAvgU || in.op == Op::VTable) return false;
     const unsigned lane = lane_index(in);
     const HostOp o = (cpu_.avx512 ? kTable512 : kTable)[static_cast<unsigned>(in.op) - kFirst][lane];
     if (o.vex != 0) {
@@ -170,10 +170,7 @@ void Lowering::vec_minmax64(u32 i) {
     } else {
         v2(hop::pcmpgtq, greater, x, y);
     }
-    const u8 r = max ? vec_mask_select(greater, x, y) : vec_mask_select(greater, y, x),
-             d = define_xmm(i, mask_of(r));
-    copy(d, r);
-    defined(i, d);
+    vec_move_result(i, max ? vec_mask_select(greater, x, y) : vec_mask_select(greater, y, x));
 }
 
 void Lowering::vec_abs64(u32 i) {

@@ -46,9 +46,7 @@ void Lowering::vec_shift_imm(u32 i, Op op, unsigned n) {
     const u8 x = use_xmm(arg(inst(i), 0));
     consume();
     if (n == 0) {
-        const u8 d = define_xmm(i, mask_of(x));
-        copy(d, x);
-        return defined(i, d);
+        return vec_move_result(i, x);
     }
     if (op == Op::VAshrImm && lane == 3 && !cpu_.avx512) return vec_ashr64(i, x, n);
     vresult_shift(i, op == Op::VShlImm ? kShl[lane] : op == Op::VLshrImm ? kLshr[lane] : kAshr[lane], x, n);
@@ -97,7 +95,7 @@ bool Lowering::vec_shift_const(u32 i) {
     const i64 n = static_cast<i8>((*amounts)[0]);
     for (unsigned at = bits; at < 128; at += bits)
         if (static_cast<i8>((*amounts)[at / 64] >> at % 64) != n) return false;
-    if ((in.aux & ir::kVSaturate) && n > 0) return false;
+    if ((in.aux & (ir::kVSaturate | ir::kVOverflowMask)) && n > 0) return false;
     const bool is_signed = in.op == Op::VShiftS, round = (in.aux & ir::kVRound) && n < 0;
     const unsigned right = static_cast<unsigned>(-n);
     const bool zero = (in.aux & ir::kVOverflowMask) || n >= bits ||
@@ -168,9 +166,7 @@ bool Lowering::vec_shift_var(u32 i) {
     const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
     consume();
     const u8 r = vec_shift_lanes(x, y, lane, in.op == Op::VShiftS, in.aux & ir::kVRound);
-    const u8 d = define_xmm(i, mask_of(r));
-    copy(d, r);
-    defined(i, d);
+    vec_move_result(i, r);
     return true;
 }
 

@@ -52,7 +52,8 @@ class Lowering final : public Compiler {
         FToInt,
         IntToF,
         U64ToF,
-        Unbox
+        Unbox,
+        Soft  ///< imm = index in soft_
     };
     struct Cold {
         ColdKind kind;
@@ -281,6 +282,7 @@ class Lowering final : public Compiler {
     bool lower_vec(u32 i);
     void make128(u32 i);
     void make_v128(u32 i);
+    u32 wide_op_code(const Inst& in) const;
     void wide_helper(u32 i);
     void half128(u32 i);
     void flags_word(u8 r, bool pack);
@@ -305,6 +307,7 @@ class Lowering final : public Compiler {
     void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
     void vresult1(u32 i, HostOp o, const Operand& x);
     void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vec_move_result(u32 i, u8 r);
     void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
     void vec_binary(u32 i, HostOp o);
     void vec_unary(u32 i, HostOp o);
@@ -355,6 +358,40 @@ class Lowering final : public Compiler {
     void add_dot_words(u8 sum, const Operand& y, const Operand& z, bool y_signed, bool z_signed, u8 t, u8 u);
     void vec_dot(u32 i);
     void vec_matmul(u32 i);
+
+    // --- lower_vec_fp.cc, lower_vec_fcvt.cc, cold_vec.cc
+    /// Operands of the instruction that is being lowered, and what its host code must be checked for.
+    struct VecFp {
+        bool single = false;  ///< lanes are f32, else f64
+        ir::FpSem sem{};
+        ir::Round round{};
+        bool arm() const { return sem == ir::FpSem::Arm || sem == ir::FpSem::ArmDn; }
+    };
+    VecFp vec_fp(const Inst& in) const;
+    bool lower_vec_fp(u32 i);
+    bool vec_farith(u32 i);
+    bool vec_fsqrt(u32 i);
+    bool vec_fma(u32 i);
+    bool vec_fminmax(u32 i);
+    void vec_fcmp(u32 i);
+    bool vec_fstep(u32 i);
+    bool vec_fma_wide(u32 i);
+    void vec_fcheck(u32 i, u8 d, bool tiny, const std::array<Operand, 3>& operands);
+    void vec_funordered(u32 i, u8 d, u8 x, u8 y);
+    bool lower_vec_fcvt(u32 i);
+    bool vec_fround(u32 i);
+    u8 vec_fround_away(const Operand& x, bool single, bool exact);
+    void vec_power(u8 d, int n, bool single);
+    u8 vec_ftoi_operand(const Inst& in, const Operand& x);
+    bool vec_ftoi(u32 i);
+    void vec_ftou(u32 i, const Operand& x);
+    void vec_ftou32(u32 i, const Operand& x, u8 d, u8 v);
+    void vec_utof(u8 d, u8 x, bool single);
+    bool vec_itof(u32 i);
+    bool vec_fwiden(u32 i);
+    bool vec_fnarrow(u32 i);
+    void cold_soft(Cc c, u32 i, u8 d, const std::array<Operand, 3>& operands);
+    void cold_soft_emit(const Cold& c);
 
     // --- lower_vec_crypto.cc
     bool lower_vec_crypto(u32 i);
@@ -423,6 +460,13 @@ class Lowering final : public Compiler {
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;
     PodVector<PendingLink> links_;
+    /// Vector operations that may have to be done in C++: operands are where they were, the result goes to d.
+    struct SoftCall {
+        const Inst* inst;
+        u8 d;
+        std::array<Operand, 3> operands;
+    };
+    std::vector<SoftCall> soft_;
     std::vector<u8> canon_;  ///< lists of registers for ColdKind::CanonNan
     /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
     struct PendingNan {

@@ -5,6 +5,7 @@
 
 #include "backend/x86_64/native_harness.h"
 #include "ir/builder.h"
+#include "ir/vec_ops.h"
 
 namespace vm::backend::x86_64 {
 namespace {
@@ -310,7 +311,15 @@ std::string compare(const ir::Block& block, unsigned kind, const Host& host, con
     return {};
 }
 
-Type operand_lane(const Case& c, unsigned) { return c.lane; }
+Type operand_lane(const Case& c, unsigned k) {
+    switch (c.op) {
+        case Op::VFNarrow: return c.lane == Type::F16 ? Type::F32 : Type::F64;
+        case Op::VIntToF:
+            return c.lane == Type::F16 ? Type::I16 : c.lane == Type::F32 ? Type::I32 : Type::I64;
+        case Op::VFmaWide: return k == 0 ? Type::F32 : Type::F16;
+        default: return c.lane;
+    }
+}
 
 void check(const Case& c, unsigned inputs = 3) {
     static u64 seed = 1;
@@ -336,21 +345,171 @@ void check(const Case& c, unsigned inputs = 3) {
     }
 }
 
-constexpr Type kLanes[] = {Type::I8, Type::I16, Type::I32, Type::I64};
-
-TEST(LoweringVec, Arithmetic) {
-    for (Op op = Op::VAdd; op <= Op::VMaxU; op = static_cast<Op>(static_cast<u16>(op) + 1))
-        for (Type lane : kLanes) check({op, lane});
-}
-
 TEST(LoweringVec, Bitwise) {
     for (Op op : {Op::And, Op::Or, Op::Xor, Op::AndNot, Op::Not}) check({op});
 }
 
-TEST(LoweringVec, ShiftImmediate) {
-    for (Op op : {Op::VShlImm, Op::VLshrImm, Op::VAshrImm})
-        for (Type lane : kLanes)
-            for (u64 n = 0; n < ir::width(lane); n++) check({op, lane, 0, n}, 1);
+std::vector<Type> lanes_of(Op op) {
+    std::vector<Type> v;
+    for (u8 t = 0; t <= static_cast<u8>(Type::Flags); t++)
+        if (ir::vector_rule(op).lanes & ir::lane_set(static_cast<Type>(t))) v.push_back(static_cast<Type>(t));
+    return v;
+}
+
+/// Every subset of the bits.
+std::vector<u32> subsets(u32 bits) {
+    std::vector<u32> v{0};
+    for (u32 s = bits; s != 0; s = (s - 1) & bits) v.push_back(s);
+    return v;
+}
+
+std::vector<u64> imms_of(Op op, Type lane) {
+    std::vector<u64> v;
+    const unsigned w = ir::width(lane);
+    switch (op) {
+        case Op::VShlImm:
+        case Op::VLshrImm:
+        case Op::VAshrImm:
+            for (u64 n = 0; n < w; n++) v.push_back(n);
+            return v;
+        case Op::VInsert:
+        case Op::VDup:
+            for (u64 n = 0; n < 128 / w; n++) v.push_back(n);
+            return v;
+        case Op::VExt:
+            for (u64 n = 0; n < 16; n++) v.push_back(n);
+            return v;
+        case Op::VRev:
+            for (u64 n = 16; n <= 64; n *= 2)
+                if (n > w) v.push_back(n);
+            return v;
+        default: return {0};
+    }
+}
+
+TEST(LoweringVec, Integer) {
+    for (Op op = Op::VAdd; op <= Op::VSha512Su1; op = static_cast<Op>(static_cast<u16>(op) + 1)) {
+        if (op == Op::VExtract || op == Op::VInsert || op == Op::VScalar) continue;
+        for (Type lane : lanes_of(op))
+            for (u32 aux : subsets(ir::vector_rule(op).aux))
+                for (u64 imm : imms_of(op, lane))
+                    check({op, lane, aux, imm, op == Op::VSplat ? lane : Type::Void});
+    }
+}
+
+/// aux of a floating-point op under every semantics: the current rounding mode and others, and every subset
+/// of the bits that are the op's own.
+std::vector<u32> float_auxes(Op op, Type lane) {
+    using ir::FpSem;
+    using ir::Round;
+    const u32 bits = ir::vector_rule(op).aux;
+    if (op == Op::VFCmp) {
+        std::vector<u32> v;
+        for (u32 a = 0; a < 16; a++)
+            if ((a & 7) < 4)
+                v.push_back(a), v.push_back(a | static_cast<u32>(FpSem::Arm) << 4 | ir::kFpFlush);
+        return v;
+    }
+    if (bits == 0) return {0};
+    const bool fixed = op == Op::VFToInt || op == Op::VIntToF,
+               rounds = op == Op::VFRound || op == Op::VFToInt;
+    std::vector<u32> own = subsets(bits & ~(ir::kFpAuxBits | ir::kFractionBits));
+    if (fixed) {
+        const size_t n = own.size();
+        const unsigned w = ir::width(lane);
+        for (size_t k = 0; k < n; k++)
+            for (unsigned f : {1u, 7u, w / 2, w - 1, w}) own.push_back(own[k] | f << 9);
+    }
+    std::vector<u32> v;
+    for (FpSem sem : {FpSem::RiscV, FpSem::Arm, FpSem::X86, FpSem::ArmDn}) {
+        const bool arm = sem == FpSem::Arm || sem == FpSem::ArmDn;
+        for (u32 o : own) {
+            v.push_back(ir::fp_aux(Round::Dyn, sem, o));
+            if (arm && (o & ~ir::kFractionBits) == o)
+                v.push_back(ir::fp_aux(Round::Dyn, sem, o | ir::kFpFlush));
+            for (Round r : {Round::Rne, Round::Rtz, Round::Rdn, Round::Rup, Round::Rmm})
+                if (rounds || r == Round::Rtz) v.push_back(ir::fp_aux(r, sem, o));
+            if (op == Op::VFNarrow) v.push_back(ir::fp_aux(Round::Odd, sem, o));
+        }
+    }
+    return v;
+}
+
+TEST(LoweringVec, Floats) {
+    for (Op op = Op::VFAdd; op <= Op::VBfMatMul; op = static_cast<Op>(static_cast<u16>(op) + 1))
+        for (Type lane : lanes_of(op))
+            for (u32 aux : float_auxes(op, lane)) check({op, lane, aux}, 4);
+}
+
+/// Runs what `make` builds on every layout and host.
+template <class F>
+void check_sequence(F make, unsigned rounds = 8) {
+    static u64 seed = 1;
+    for (const Host& host : hosts()) {
+        for (unsigned kind = 0; kind < kLayouts; kind++) {
+            for (unsigned round = 0; round < rounds; round++) {
+                Rng rng(seed++);
+                const ir::StateLayout l = layout(kind);
+                ir::Block block;
+                ir::Builder b(block, l);
+                b.insn(0x1000, 4);
+                make(b, rng);
+                b.exit(ir::ExitReason::Syscall, 0x1004);
+                ASSERT_EQ(compare(block, kind, host, {Op::VAesE}, rng, 3), "");
+            }
+        }
+    }
+}
+
+Value emit(ir::Builder& b, Op op, Value x, Value y = kNone, Value z = kNone) {
+    return b.emit({.op = op, .type = Type::V128, .args = {x, y, z}});
+}
+Value get(ir::Builder& b, u16 slot) { return b.emit({.op = Op::GetState, .type = Type::V128, .imm = slot}); }
+void set(ir::Builder& b, u16 slot, Value v) {
+    b.emit({.op = Op::SetState, .args = {v, kNone, kNone}, .imm = slot});
+}
+
+// Rounds in a row, whose keys are added early where nobody looks at the state between them.
+TEST(LoweringVec, AesRounds) {
+    check_sequence([](ir::Builder& b, Rng& rng) {
+        const bool decrypt = rng.one_in(2);
+        Value s = get(b, 0), other = get(b, 3);
+        for (u64 n = 1 + rng.below(5); n > 0; n--) {
+            const u16 slot = static_cast<u16>(1 + rng.below(7));
+            const Value key = rng.one_in(8) ? b.const128(Type::V128, 0, 0) : get(b, slot);
+            for (Value* v : {&s, &other}) {
+                const bool swap = rng.one_in(4);
+                *v = emit(b, decrypt ? Op::VAesD : Op::VAesE, swap ? key : *v, swap ? *v : key);
+                if (rng.one_in(6)) set(b, static_cast<u16>(rng.below(8)), *v);
+                if (n > 1 && !rng.one_in(6)) *v = emit(b, decrypt ? Op::VAesImc : Op::VAesMc, *v);
+                if (rng.one_in(6)) set(b, static_cast<u16>(rng.below(8)), *v);
+                if (rng.one_in(8)) *v = emit(b, Op::Xor, *v, key);
+            }
+            if (rng.one_in(3)) s = emit(b, Op::VAesE, s, other);
+        }
+        set(b, 0, s);
+        set(b, 3, other);
+    });
+}
+
+TEST(LoweringVec, Sha256Rounds) {
+    check_sequence([](ir::Builder& b, Rng& rng) {
+        Value abcd = get(b, 0), efgh = get(b, 1);
+        for (u64 n = 1 + rng.below(4); n > 0; n--) {
+            const Value z = get(b, static_cast<u16>(2 + rng.below(6)));
+            const Op first = rng.one_in(3) ? Op::VSha256H2 : Op::VSha256H;
+            const Op second = first == Op::VSha256H ? Op::VSha256H2 : Op::VSha256H;
+            const bool h = first == Op::VSha256H;
+            const Value p = emit(b, first, h ? abcd : efgh, h ? efgh : abcd, z);
+            if (rng.one_in(3)) set(b, static_cast<u16>(rng.below(8)), p);
+            if (rng.one_in(3)) set(b, static_cast<u16>(rng.below(8)), emit(b, Op::Xor, z, get(b, 6)));
+            const Value q = emit(b, second, h ? efgh : abcd, h ? abcd : efgh, z);
+            abcd = h ? p : q;
+            efgh = h ? q : p;
+        }
+        set(b, 0, abcd);
+        set(b, 1, efgh);
+    });
 }
 
 }  // namespace

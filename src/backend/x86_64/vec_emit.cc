@@ -125,6 +125,13 @@ void Lowering::vresult1(u32 i, HostOp o, const Operand& x, u32 imm) {
     defined(i, d);
 }
 
+// The result is in scratch register r.
+void Lowering::vec_move_result(u32 i, u8 r) {
+    const u8 d = define_xmm(i, mask_of(r));
+    copy(d, r);
+    defined(i, d);
+}
+
 void Lowering::vresult_shift(u32 i, HostOp o, u8 x, u32 n) {
     const u8 d = define_xmm(i, mask_of(x));
     vshift(o, d, x, n);
@@ -179,7 +186,7 @@ std::optional<std::array<u64, 2>> Lowering::const128(Value v) const {
 bool Lowering::lower_vector(u32 i) {
     if (!cpu_.sse42) return false;
     return lower_vec_int(i) || lower_vec_shift(i) || lower_vec_shuffle(i) || lower_vec_wide(i) ||
-           lower_vec_crypto(i);
+           lower_vec_crypto(i) || lower_vec_fp(i);
 }
 
 }  // namespace vm::backend::x86_64
