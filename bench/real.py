@@ -11,7 +11,6 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "bench/real"
 IN = ROOT / "build/bench/real"
-TRIPLET = {"riscv64": "riscv64-linux-gnu"}
 
 
 @dataclasses.dataclass
@@ -19,7 +18,7 @@ class Program:
     """argv[0] is a path of the sysroot. host: argv is a script for the host's shell instead, in which `$RUN {root}/path` runs a program of the
     sysroot. children: it executes programs of the sysroot itself, so that QEMU needs binfmt_misc. native: the native command if it differs.
     In argv, {in} and {src} are the directories of inputs and sources, {machine} is Debian's name of the machine that the program is for,
-    {triplet} the guest's triplet, {root} the directory that holds the program's system."""
+    {triplet} and {guest} the guest's triplet and name, {root} the directory that holds the program's system."""
     name: str
     kind: str
     argv: list
@@ -51,7 +50,7 @@ PROGRAMS = [
     program("ruby", "interpreter", "/usr/bin/ruby3.3", "{src}/program.rb"),
     program("php", "interpreter", "/usr/bin/php8.4", "-n", "{src}/program.php"),
     program("cc1", "compiler", "/usr/libexec/gcc/{triplet}/14/cc1", *CC1, native=["/usr/libexec/gcc-cross/{triplet}/14/cc1", *CC1]),
-    program("as", "compiler", "/usr/bin/{triplet}-as", "-al", "{in}/long.s", "-o", "/dev/null"),
+    program("as", "compiler", "/usr/bin/{triplet}-as", "-al", "{in}/long.{guest}.s", "-o", "/dev/null"),
     program("sqlite", "database", "/usr/bin/sqlite3", ":memory:", ".read {src}/program.sql"),
     program("redis", "database", "rm -f {in}/redis.sock;"
             " $RUN {root}/usr/bin/redis-server --port 0 --unixsocket {in}/redis.sock --save '' --loglevel warning > /dev/null &"
@@ -68,10 +67,10 @@ PROGRAMS = [
 ]
 
 
-def inputs(native_root, isa):
+def inputs(native_root, guest):
     """Makes the files that the programs read, always the same, unless they are there."""
     IN.mkdir(parents=True, exist_ok=True)
-    made = IN / f"made.{isa}"
+    made = IN / f"made.{guest.name}"
     if made.exists() and made.stat().st_mtime > max(f.stat().st_mtime for f in [pathlib.Path(__file__), *SRC.iterdir()]):
         return
     rnd = random.Random(1)
@@ -95,19 +94,19 @@ def inputs(native_root, isa):
     for name, count in (("c.c", "900"), ("long.c", "15000")):
         output(name, sys.executable, SRC / "make_c.py", count)
     native = [ROOT / "tools/in-sysroot.sh", native_root]
-    output("long.s", *native, f"/usr/bin/{TRIPLET[isa]}-gcc-14", "-w", "-O1", "-S", IN / "long.c", "-o", "-")
+    output(f"long.{guest.name}.s", *native, f"/usr/bin/{guest.triple}-gcc-14", "-w", "-O1", "-S", IN / "long.c", "-o", "-")
     subprocess.run([*native, "/usr/lib/jvm/java-21-openjdk-amd64/bin/javac", "-d", IN, SRC / "Program.java"], check=True)
     made.touch()
 
 
-def commands(p, vm, qemu, isa, guest_root, native_root):
+def commands(p, vm, qemu, guest, guest_root, native_root):
     """{who: argv} of a program, for native, vm and QEMU; vm and qemu are what comes before -L SYSROOT."""
     tool = lambda name: str(ROOT / "tools" / name)
-    who = {"native": ([tool("in-sysroot.sh"), native_root], "", "amd64"), "vm": ([*vm, "-L", guest_root], guest_root, isa),
-           "qemu": ([tool("qemu-binfmt.sh"), isa, guest_root] if p.children else [qemu, "-L", guest_root], guest_root, isa)}
+    who = {"native": ([tool("in-sysroot.sh"), native_root], "", "amd64"), "vm": ([*vm, "-L", guest_root], guest_root, guest.name),
+           "qemu": ([tool("qemu-binfmt.sh"), guest.name, guest_root] if p.children else [qemu, "-L", guest_root], guest_root, guest.name)}
     made = {}
     for name, (prefix, root, machine) in who.items():
-        words = {"{in}": str(IN), "{src}": str(SRC), "{machine}": machine, "{triplet}": TRIPLET[isa], "{root}": root}
+        words = {"{in}": str(IN), "{src}": str(SRC), "{machine}": machine, "{triplet}": guest.triple, "{guest}": guest.name, "{root}": root}
         argv = list(p.native if name == "native" and p.native else p.argv)
         for k, v in words.items():
             argv = [a.replace(k, v) for a in argv]

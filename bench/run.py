@@ -21,23 +21,41 @@ import time
 import real
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 OUT = ROOT / "build" / "bench"
 FLAGS = ["-O2", "-static", "-std=gnu11", "-ffp-contract=off"]
+# `// flags: crypto` of a kernel: the guest's flags by tools/guests/, natively those of what this machine has, as /proc/cpuinfo calls it
+SPECIAL = ("simd", "crypto")  # of little interest for a guest that has no such instructions: then only by name
+HOST_CRYPTO = {"sse4_2": "-msse4.2", "aes": "-maes", "pclmulqdq": "-mpclmul", "sha_ni": "-msha"}
 
 
 def sh(*cmd):
     return subprocess.run(cmd, capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
-def compile_kernels(sources, isa):
+def host_crypto():
+    features = re.search(r"^flags\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
+    return [flag for name, flag in HOST_CRYPTO.items() if features and name in features[1].split()]
+
+
+def kernel_flags(text, guest):
+    """More flags for a kernel, by its line `// flags: …`; guest: None natively."""
+    m = re.search(r"^// flags: (.*)", text, re.M)
+    if not m or m[1] != "crypto":
+        return m[1].split() if m else []
+    return guest.crypto.split() if guest else host_crypto()
+
+
+def compile_kernels(sources, guest):
     OUT.mkdir(parents=True, exist_ok=True)
-    header = ROOT / "bench/kernels/kernel.h"
+    newest = max(p.stat().st_mtime for p in [ROOT / "bench/kernels/kernel.h", *(ROOT / "tools/guests").iterdir()])
     for src in sources:
-        for kind, cc in (("native", "gcc"), (isa, f"{isa}-linux-gnu-gcc")):
-            exe = OUT / f"{src.stem}.{kind}"
-            newest = max(src.stat().st_mtime, header.stat().st_mtime)
-            if not exe.exists() or exe.stat().st_mtime < newest:
-                subprocess.run([cc, *FLAGS, str(src), "-o", str(exe), "-lm"], check=True)
+        for name, cc, which in (("native", "gcc", None), (guest.name, guest.cc, guest)):
+            exe = OUT / f"{src.stem}.{name}"
+            if not exe.exists() or exe.stat().st_mtime < max(src.stat().st_mtime, newest):
+                subprocess.run([cc, *FLAGS, *kernel_flags(src.read_text(), which), str(src), "-o", str(exe), "-lm"], check=True)
 
 
 def timed(cmd):
@@ -63,36 +81,32 @@ def geomean(values):
     return math.exp(sum(map(math.log, values)) / len(values)) if values else float("nan")
 
 
-def sysroot(*args):
-    return subprocess.run([ROOT / "tools/sysroot.sh", *args], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def kernel_rows(a, vm, qemu):
+def kernel_rows(a, g, vm, qemu):
     """(name, class, {who: command}) of each kernel that was asked for."""
-    sources = [s for s in sorted((ROOT / "bench/kernels").glob("*.c")) if chosen(a, s.stem)]
-    compile_kernels(sources, a.isa)
-    for src in sources:
-        kind = re.search(r"// class: (\w+)", src.read_text())[1]
-        guest, scale = str(OUT / f"{src.stem}.{a.isa}"), str(a.scale)
+    sources = {s: re.search(r"// class: (\w+)", s.read_text())[1] for s in sorted((ROOT / "bench/kernels").glob("*.c")) if chosen(a, s.stem)}
+    sources = {s: kind for s, kind in sources.items() if a.names or kind not in SPECIAL or kind in g.classes.split()}
+    compile_kernels(sources, g)
+    for src, kind in sources.items():
+        guest, scale = str(OUT / f"{src.stem}.{g.name}"), str(a.scale)
         yield src.stem, kind, {"native": [str(OUT / f"{src.stem}.native"), scale], "vm": [*vm, guest, scale], "qemu": [qemu, guest, scale]}
 
 
-def real_rows(a, vm, qemu):
+def real_rows(a, g, vm, qemu):
     """The same of the real programs. Where vm keeps translations on disk, each is run without; those that measure starting, also with."""
     programs = [p for p in real.PROGRAMS if chosen(a, p.name) or chosen(a, p.name + "-cached")]
     if not programs:
         return
-    guest, native = sysroot(a.isa, "--long"), sysroot("amd64", "--long")
-    real.inputs(native, a.isa)
+    guest, native = g.sysroot("--long"), guests.sysroot("amd64", "--long")
+    real.inputs(native, g)
     home = os.environ.get("HOME", "/")
     os.environ.clear()
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C", TZ="UTC", PYTHONPYCACHEPREFIX=str(real.IN / "pycache"))
     keeps = "--no-cache" in sh(a.vm, "run", "--help-all") + sh(a.vm, "run", "--help")
     for p in programs:
         cold = [*vm, "--no-cache"] if keeps else vm
-        yield p.name, p.kind, real.commands(p, cold, qemu, a.isa, guest, native)
+        yield p.name, p.kind, real.commands(p, cold, qemu, g, guest, native)
         if keeps and p.kind == "start":
-            yield p.name + "-cached", "start-cached", real.commands(p, [*vm, "--cache", str(real.IN / "cache")], qemu, a.isa, guest, native)
+            yield p.name + "-cached", "start-cached", real.commands(p, [*vm, "--cache", str(real.IN / "cache")], qemu, g, guest, native)
 
 
 def chosen(a, name):
@@ -105,19 +119,28 @@ def main():
                     help="regular expressions on names (default: all); first `real`: programs instead of kernels")
     ap.add_argument("--runs", type=int, default=5, help="rounds (default 5)")
     ap.add_argument("--scale", type=int, default=1, help="work per run")
-    ap.add_argument("--isa", default="riscv64", choices=["riscv64"])
+    guests.add_option(ap)
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
     ap.add_argument("--vm-arg", action="append", default=[], help="extra argument to vm run, e.g. --vm-arg=--jit-opt=-avx")
-    ap.add_argument("--qemu", default=None, help="QEMU binary (default qemu-ISA)")
+    ap.add_argument("--qemu", default=None, help="QEMU binary (default: the guest's of tools/guests/)")
     ap.add_argument("--no-save", action="store_true", help="do not append to bench/results/")
     a = ap.parse_intermixed_args()
     whole = a.names[:1] == ["real"]  # programs as they are: system time counts
     a.names = a.names[whole:]
-    qemu = a.qemu or f"qemu-{a.isa}"
+    if whole:
+        guests.long_sysroots(a)
+    for guest in guests.chosen(a):
+        bench(guest, a, whole)
+
+
+def bench(guest, a, whole):
+    """Runs and prints one guest's table, and keeps its figures."""
+    qemu = a.qemu or guest.qemu
+    print(f"{guest.name}:")
     what = "program" if whole else "kernel"
     print(f"{what:16} {'native s':>9} {'vm s':>9} {'qemu s':>9} {'vm/native':>10} {'qemu/native':>12} {'qemu/vm':>8}")
     rows = []
-    for name, kind, commands in (real_rows if whole else kernel_rows)(a, [a.vm, "run", *a.vm_arg], qemu):
+    for name, kind, commands in (real_rows if whole else kernel_rows)(a, guest, [a.vm, "run", *a.vm_arg], qemu):
         if whole:
             timed(commands["vm"])  # compiled Python modules, translations on disk, the host's page cache
         rounds = []
@@ -150,7 +173,7 @@ def main():
     worst = min(rows, key=lambda r: r["qemu_over_vm"])
     print(f"slowest against QEMU: {worst[what]} {worst['qemu_over_vm']:.2f}")
     if not a.no_save:
-        out = ROOT / "bench/results" / (f"{a.isa}-real.jsonl" if whole else f"{a.isa}.jsonl")
+        out = ROOT / "bench/results" / (f"{guest.name}-real.jsonl" if whole else f"{guest.name}.jsonl")
         out.parent.mkdir(exist_ok=True)
         cpu_model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
         with out.open("a") as f:

@@ -8,7 +8,7 @@ bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
 mkdir -p "$seeds"/fuzz_{load,translate}
-cp build/guests/hello.riscv64 "$seeds/fuzz_load/"
+for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue

@@ -1,7 +1,33 @@
 # Shared by ./dev and the scripts in tools/; sourced with the project root as working directory.
+
+# ---- guests: a description each in tools/guests/, the same that tools/guests.py reads
+ALL_GUESTS=$(cd tools/guests && for f in *.conf; do echo "${f%.conf}"; done | sort -r)
+guest() { # name : sets guest and guest_… of its description
+    [ -e "tools/guests/$1.conf" ] || { echo "no guest $1; there are:" $ALL_GUESTS >&2; exit 2; }
+    guest=$1
+    # shellcheck disable=SC1090
+    . "tools/guests/$1.conf"
+}
+take_guests() { # argument… : array `guests` of those that --guest NAME names (default: all), array `args` of the other arguments
+    guests=() args=()
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --guest) guests+=("${2:?--guest needs a name}"); shift ;;
+            --guest=*) guests+=("${1#*=}") ;;
+            *) args+=("$1") ;;
+        esac
+        shift
+    done
+    # shellcheck disable=SC2206
+    [ ${#guests[@]} -gt 0 ] || guests=($ALL_GUESTS)
+    local g
+    for g in "${guests[@]}"; do (guest "$g") || exit 2; done
+}
+
+# ---- packages
 PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev
- libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev
- gcc-riscv64-linux-gnu g++-riscv64-linux-gnu libc6-dev-riscv64-cross binutils-riscv64-linux-gnu qemu-user gdb-multiarch"
+ libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev libvixl-dev
+ qemu-user gdb-multiarch $(for g in $ALL_GUESTS; do (guest "$g" && echo "$guest_packages"); done)"
 PACKAGES_CLANG="clang-19 libclang-rt-19-dev"
 
 missing() { # package… : those that are not installed

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unpacks a Debian sysroot of another architecture from Debian's packages; runs none of their code.
-#   tools/sysroot.sh ARCH [PACKAGE...]      ARCH: riscv64, arm64, amd64; default packages: what tests/programs needs
+#   tools/sysroot.sh ARCH [PACKAGE...]      ARCH: a guest of tools/guests/, or amd64; default packages: what tests/programs needs
 #   tools/sysroot.sh ARCH --long            what the long suites need (about 2.5 GB), beside the other; amd64 is their native reference
 # Prints the directory. The mirror is the one apt here is configured with; packages are checked by apt's signatures.
 set -euo pipefail
@@ -17,7 +17,7 @@ if [ "${1:-}" = --long ]; then
     name=$name-long
     packages=("${base[@]}" gawk zstd perl libpython3.13-testsuite procps iproute2 openssl gcc libc6-dev make git lua5.4 luajit ruby nodejs
         openjdk-21-jdk-headless golang-go php-cli pypy3 redis-server redis-tools postgresql mariadb-server nginx curl wget stress-ng)
-    [ "$arch" = riscv64 ] || packages+=(gcc-14-riscv64-linux-gnu)
+    [ "$arch" != amd64 ] || for g in $ALL_GUESTS; do packages+=("gcc-14-$(guest "$g" && echo "$guest_triple")"); done
 elif [ $# -gt 0 ]; then
     packages=("$@")
 else

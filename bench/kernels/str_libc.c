@@ -9,7 +9,7 @@ static u64 run(long scale) {
         size_t n = next_random(&seed) % 2000, o = seed % 64;
         memcpy(b + o, a + (seed >> 20) % 64, n);
         b[o + n] = 0;
-        sum += strlen(b + o) + (size_t)((char*)memchr(b + o, 0, n + 1) - b) + (size_t)(strcmp(b + o, a) & 1);
+        sum += strlen(b + o) + (size_t)((char*)memchr(b + o, 0, n + 1) - b) + (size_t)(strcmp(b + o, a) < 0);
         memset(a + o, (int)('a' + r % 26), n / 4);
     }
     return sum;

@@ -1,5 +1,5 @@
-// Freestanding start-up and system calls for the demo guests. Compiles for riscv64 and, to have something to
-// compare with, for the host's x86-64. No libc.
+// Freestanding start-up and system calls for the demo guests. Compiles for every guest and, to have something
+// to compare with, for the host's x86-64. No libc.
 #pragma once
 
 typedef unsigned long ulong;
@@ -15,6 +15,15 @@ static inline long sys3(long n, long a, long b, long c) {
 __asm__(
     ".globl _start\n_start:\n.option push\n.option norelax\nla gp, __global_pointer$\n.option pop\nandi sp, "
     "sp, -16\ncall start_c\n");
+#elif defined(__aarch64__)
+#define SYS_WRITE 64
+#define SYS_EXIT 93
+static inline long sys3(long n, long a, long b, long c) {
+    register long x8 __asm__("x8") = n, x0 __asm__("x0") = a, x1 __asm__("x1") = b, x2 __asm__("x2") = c;
+    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+    return x0;
+}
+__asm__(".globl _start\n_start:\nmov x29, #0\nmov x30, #0\nbl start_c\n");
 #elif defined(__x86_64__)
 #define SYS_WRITE 1
 #define SYS_EXIT 60

@@ -13,7 +13,7 @@ namespace vm::backend {
 inline constexpr unsigned kFastLookupBits = 12;
 inline constexpr u64 kFastLookupEntries = u64{1} << kFastLookupBits;
 inline constexpr unsigned kSpillSlots = 128;
-inline constexpr unsigned kFpConsts = 32;
+inline constexpr unsigned kFpConsts = 40;
 inline constexpr unsigned kVecConsts = 160;
 
 /// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod

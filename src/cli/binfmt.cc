@@ -165,7 +165,11 @@ Result<std::string> find_interpreter(const std::string& given) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail(ErrorKind::NotExecutable, fmt::format("binfmt: {}: {}", path, errno_text(errno)), errno);
-    auto elf = linux::parse_elf(fd, path, linux::host_machine(), 4096, u64{1} << 47);
+    constexpr linux::ElfTarget kHost{.machine = linux::host_machine(),
+                                     .page_size = 4096,
+                                     .task_size = u64{1} << 47,
+                                     .refused_reason = {}};
+    auto elf = linux::parse_elf(fd, path, {&kHost, 1});
     ::close(fd);
     if (!elf) return fail(elf.error().kind, fmt::format("binfmt: {}", elf.error().message));
     if (!elf->interpreter.empty())
@@ -197,7 +201,7 @@ Result<bool> unmount_ours() {
 }
 
 /// Is the entry what we want? Where it is not: the first thing that differs.
-std::string difference(const BinfmtEntry& e, const BinfmtIsa& isa, const std::string& interpreter,
+std::string difference(const BinfmtEntry& e, const GuestKind& isa, const std::string& interpreter,
                        const std::string& flags) {
     if (e.interpreter != interpreter) return fmt::format("its interpreter is {}", e.interpreter);
     if (e.flags != kernel_order(flags)) return fmt::format("its flags are '{}'", e.flags);
@@ -215,7 +219,7 @@ Result<std::optional<BinfmtEntry>> find_entry(const std::string& name) {
 }
 
 /// The entry reads as it was written, and a program is run by it.
-Result<void> verify(const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags) {
+Result<void> verify(const GuestKind& isa, const std::string& interpreter, const std::string& flags) {
     auto entry = find_entry(entry_name(isa));
     if (!entry) return std::unexpected(entry.error());
     if (!*entry)
@@ -234,7 +238,7 @@ Result<void> verify(const BinfmtIsa& isa, const std::string& interpreter, const 
     return {};
 }
 
-Result<void> install_one(const BinfmtIsa& isa, const std::string& interpreter, const std::string& flags) {
+Result<void> install_one(const GuestKind& isa, const std::string& interpreter, const std::string& flags) {
     const std::string name = entry_name(isa);
     auto existing = find_entry(name);
     if (!existing) return std::unexpected(existing.error());
@@ -242,7 +246,7 @@ Result<void> install_one(const BinfmtIsa& isa, const std::string& interpreter, c
         if (const std::string d = difference(**existing, isa, interpreter, flags); !d.empty())
             return fail(
                 ErrorKind::InvalidArgument,
-                fmt::format("binfmt: {} exists, and {}; vm binfmt remove {} first", name, d, isa.name));
+                fmt::format("binfmt: {} exists, and {}; vm binfmt remove {} first", name, d, isa.name()));
         return verify(isa, interpreter, flags);
     }
     auto line = register_line(isa, interpreter, flags);
@@ -258,7 +262,7 @@ Result<void> install_one(const BinfmtIsa& isa, const std::string& interpreter, c
 
 struct Arguments {
     std::string verb, interpreter;
-    std::vector<BinfmtIsa> isas;
+    std::vector<GuestKind> isas;
     bool json = false, setuid = false, help = false;
 };
 
@@ -298,18 +302,17 @@ Result<Arguments> parse(const std::vector<std::string>& args) {
             return fail(ErrorKind::InvalidArgument,
                         fmt::format("binfmt: unknown option '{}'; vm binfmt --help", w));
         } else {
-            const auto isas = binfmt_isas();
-            const auto it =
-                std::find_if(isas.begin(), isas.end(), [&](const BinfmtIsa& isa) { return isa.name == w; });
-            if (it == isas.end())
+            const GuestKind* kind = find_guest_kind(w);
+            if (!kind)
                 return fail(ErrorKind::Unsupported,
-                            fmt::format("binfmt: this vm does not run programs of '{}'; it runs riscv64", w));
-            a.isas.push_back(*it);
+                            fmt::format("binfmt: this vm does not run programs of '{}'; it runs {}", w,
+                                        guest_names(", ")));
+            a.isas.push_back(*kind);
         }
     }
     if (a.verb.empty())
         return fail(ErrorKind::InvalidArgument, "binfmt: install, remove or status? vm binfmt --help");
-    if (a.isas.empty()) a.isas.assign(binfmt_isas().begin(), binfmt_isas().end());
+    if (a.isas.empty()) a.isas.assign(guest_kinds().begin(), guest_kinds().end());
     return a;
 }
 
@@ -328,7 +331,7 @@ Result<void> install(const Arguments& a) {
     for (size_t i = 0; done && i < a.isas.size(); i++) {
         done = install_one(a.isas[i], *interpreter, flags);
         if (done)
-            fmt::print("{}: programs are run by {} (flags {})\n", a.isas[i].name, *interpreter,
+            fmt::print("{}: programs are run by {} (flags {})\n", a.isas[i].name(), *interpreter,
                        kernel_order(flags));
     }
     if (!done && *mounted)
@@ -338,14 +341,14 @@ Result<void> install(const Arguments& a) {
 }
 
 Result<void> remove(const Arguments& a) {
-    for (const BinfmtIsa& isa : a.isas) {
+    for (const GuestKind& isa : a.isas) {
         const std::string name = entry_name(isa);
         if (::access(in_directory(name).c_str(), F_OK) != 0) {
-            fmt::print("{}: is not installed\n", isa.name);
+            fmt::print("{}: is not installed\n", isa.name());
             continue;
         }
         if (auto ok = delete_entry(name); !ok) return ok;
-        fmt::print("{}: removed\n", isa.name);
+        fmt::print("{}: removed\n", isa.name());
     }
     auto unmounted = unmount_ours();
     if (!unmounted) return std::unexpected(unmounted.error());
@@ -353,7 +356,7 @@ Result<void> remove(const Arguments& a) {
     return {};
 }
 
-ordered_json isa_status(const BinfmtIsa& isa, const std::vector<BinfmtEntry>& entries) {
+ordered_json isa_status(const GuestKind& isa, const std::vector<BinfmtEntry>& entries) {
     ordered_json rules = ordered_json::array();
     auto by = who_runs(isa);
     ordered_json winner = nullptr;
@@ -363,7 +366,7 @@ ordered_json isa_status(const BinfmtIsa& isa, const std::vector<BinfmtEntry>& en
             {{"name", e.name}, {"enabled", e.enabled}, {"interpreter", e.interpreter}, {"flags", e.flags}});
         if (by && e.enabled && e.interpreter == *by) winner = e.name;
     }
-    ordered_json j{{"isa", isa.name},
+    ordered_json j{{"isa", isa.name()},
                    {"installed", std::any_of(entries.begin(), entries.end(),
                                              [&](const auto& e) { return e.name == entry_name(isa); })}};
     j["run_by"] = by ? ordered_json(*by) : ordered_json(nullptr);
@@ -381,7 +384,7 @@ Result<void> status(const Arguments& a) {
                    {"writable", is_writable()},
                    {"enabled", on && *on == "enabled\n"},
                    {"isas", ordered_json::array()}};
-    for (const BinfmtIsa& isa : a.isas) j["isas"].push_back(isa_status(isa, *entries));
+    for (const GuestKind& isa : a.isas) j["isas"].push_back(isa_status(isa, *entries));
     if (a.json) {
         fmt::print("{}\n", j.dump(2));
         return {};

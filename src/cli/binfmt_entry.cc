@@ -8,8 +8,6 @@
 namespace vm::cli {
 namespace {
 
-constexpr u16 kEmRiscv = 243;  // EM_RISCV, elf.h
-constexpr BinfmtIsa kIsas[] = {{"riscv64", kEmRiscv}};
 // fs/binfmt_misc.c: MAX_REGISTER_LENGTH; the interpreter is copied into a buffer of BINPRM_BUF_SIZE.
 constexpr size_t kMostLine = 1920, kMostInterpreter = 127;
 constexpr size_t kHeaderBytes = 20;  // up to e_machine
@@ -34,25 +32,23 @@ bool parse_hex(std::string_view text, std::vector<u8>* bytes) {
 
 }  // namespace
 
-std::span<const BinfmtIsa> binfmt_isas() { return kIsas; }
-
-Pattern elf_pattern(const BinfmtIsa& isa) {
+Pattern elf_pattern(const GuestKind& isa) {
     constexpr u8 kClass64 = 2, kLittleEndian = 1, kVersion = 1, kTypeExec = 2;
     Pattern p;
     p.magic = {0x7f, 'E', 'L', 'F', kClass64, kLittleEndian, kVersion};
     p.magic.resize(kHeaderBytes);
     p.magic[16] = kTypeExec;  // or 3, ET_DYN: see the mask
-    p.magic[18] = static_cast<u8>(isa.machine);
-    p.magic[19] = static_cast<u8>(isa.machine >> 8);
+    p.magic[18] = static_cast<u8>(isa.machine());
+    p.magic[19] = static_cast<u8>(isa.machine() >> 8);
     p.mask.assign(kHeaderBytes, 0xff);
     p.mask[7] = 0;  // EI_OSABI: System V, or GNU where symbols are indirect or unique
     p.mask[16] = 0xfe;
     return p;
 }
 
-std::string entry_name(const BinfmtIsa& isa) { return fmt::format("vm-{}", isa.name); }
+std::string entry_name(const GuestKind& isa) { return fmt::format("vm-{}", isa.name()); }
 
-Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter,
+Result<std::string> register_line(const GuestKind& isa, const std::string& interpreter,
                                   const std::string& flags) {
     if (interpreter.size() > kMostInterpreter)
         return fail(ErrorKind::InvalidArgument,
@@ -115,7 +111,7 @@ Result<BinfmtEntry> parse_entry(const std::string& name, std::string_view text) 
     return e;
 }
 
-bool takes(const BinfmtEntry& entry, const BinfmtIsa& isa) {
+bool takes(const BinfmtEntry& entry, const GuestKind& isa) {
     const std::vector<u8>&m = entry.pattern.magic, &mask = entry.pattern.mask;
     if (m.empty() || m.size() != mask.size()) return false;
     const Pattern ours = elf_pattern(isa);

@@ -2,34 +2,28 @@
 // (Documentation/admin-guide/binfmt-misc.rst).
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bits.h"
 #include "base/result.h"
+#include "cli/guests.h"
 
 namespace vm::cli {
 
-/// An ISA whose programs vm runs, as its ELF headers show it.
-struct BinfmtIsa {
-    std::string_view name;
-    u16 machine;  ///< e_machine
-};
-std::span<const BinfmtIsa> binfmt_isas();
 /// The first bytes of its programs, position-independent or not, whatever OS ABI they name, and which bits of
 /// them count.
 struct Pattern {
     std::vector<u8> magic, mask;
     bool operator==(const Pattern&) const = default;
 };
-Pattern elf_pattern(const BinfmtIsa& isa);
+Pattern elf_pattern(const GuestKind& isa);
 /// "vm-riscv64"
-std::string entry_name(const BinfmtIsa& isa);
+std::string entry_name(const GuestKind& isa);
 
 /// The line for register. InvalidArgument: the kernel has no room for it, or no delimiter is left.
-Result<std::string> register_line(const BinfmtIsa& isa, const std::string& interpreter,
+Result<std::string> register_line(const GuestKind& isa, const std::string& interpreter,
                                   const std::string& flags);
 
 /// An entry as the kernel shows it.
@@ -43,7 +37,7 @@ struct BinfmtEntry {
 };
 Result<BinfmtEntry> parse_entry(const std::string& name, std::string_view text);
 /// Would the entry take a program of this ISA?
-bool takes(const BinfmtEntry& entry, const BinfmtIsa& isa);
+bool takes(const BinfmtEntry& entry, const GuestKind& isa);
 /// The same letters in the kernel's order.
 std::string kernel_order(std::string_view flags);
 

@@ -5,7 +5,7 @@
 namespace vm::cli {
 namespace {
 
-const BinfmtIsa& riscv64() { return binfmt_isas()[0]; }
+const GuestKind& riscv64() { return *find_guest_kind("riscv64"); }
 
 TEST(Binfmt, WritesARule) {
     const auto line = register_line(riscv64(), "/usr/bin/vm-user", "FPO");
@@ -50,6 +50,8 @@ TEST(Binfmt, KnowsWhomAnEntryTakes) {
         "mask ffffffffffffff00fffffffffffffffffeffffff\n");
     ASSERT_TRUE(arm);
     EXPECT_FALSE(takes(*arm, riscv64()));
+    EXPECT_TRUE(takes(*arm, *find_guest_kind("arm64")));
+    EXPECT_EQ(arm->pattern, elf_pattern(*find_guest_kind("aarch64")));
 }
 
 TEST(Binfmt, RefusesWhatItCannotRead) {

@@ -92,20 +92,17 @@ std::string executable_of(pid_t pid) {
 
 }  // namespace
 
-std::string probe_program(const BinfmtIsa& isa) {
-    // read(0, sp - 16, 1); exit(42)
-    constexpr u32 kCode[] = {0x00000513, 0xff010593, 0x00100613, 0x03f00893,
-                             0x00000073, 0x02a00513, 0x05d00893, 0x00000073};
-    static_assert(kProbeStatus == 42);
-    constexpr u64 kBase = 0x10000, kHeaders = 64 + 56, kSize = kHeaders + sizeof kCode;
+std::string probe_program(const GuestKind& isa) {
+    constexpr u64 kBase = 0x10000, kHeaders = 64 + 56;
+    const u64 size = kHeaders + isa.probe.size_bytes();
     const Pattern pattern = elf_pattern(isa);
-    std::string file(kSize, '\0');
+    std::string file(size, '\0');
     std::memcpy(file.data(), pattern.magic.data(), pattern.magic.size());
     auto put = [&](size_t at, auto value) { std::memcpy(&file[at], &value, sizeof value); };
     put(20, u32{1});            // e_version
     put(24, kBase + kHeaders);  // e_entry
     put(32, u64{64});           // e_phoff
-    put(48, u32{5});            // e_flags: RVC, double-float ABI
+    put(48, isa.elf_flags());   // e_flags
     put(52, u16{64});           // e_ehsize
     put(54, u16{56});           // e_phentsize
     put(56, u16{1});            // e_phnum
@@ -113,14 +110,14 @@ std::string probe_program(const BinfmtIsa& isa) {
     put(68, u32{5});            // readable, executable
     put(80, kBase);             // p_vaddr
     put(88, kBase);             // p_paddr
-    put(96, kSize);             // p_filesz
-    put(104, kSize);            // p_memsz
+    put(96, size);              // p_filesz
+    put(104, size);             // p_memsz
     put(112, u64{0x1000});      // p_align
-    std::memcpy(&file[kHeaders], kCode, sizeof kCode);
+    std::memcpy(&file[kHeaders], isa.probe.data(), isa.probe.size_bytes());
     return file;
 }
 
-Result<std::string> who_runs(const BinfmtIsa& isa) {
+Result<std::string> who_runs(const GuestKind& isa) {
     auto file = program_file(probe_program(isa));
     if (!file) return std::unexpected(file.error());
     const Fd program(*file);
@@ -142,7 +139,9 @@ Result<std::string> who_runs(const BinfmtIsa& isa) {
     if (::read(report_read.get(), &e, sizeof e) == sizeof e) {  // else closed by a successful execve
         ::waitpid(pid, &status, 0);
         return fail(ErrorKind::Unsupported,
-                    fmt::format("a {} program cannot be executed: {}", isa.name, errno_text(e)), e);
+                    fmt::format("{} program cannot be executed: {}",
+                                linux::with_article(std::string(isa.name())), errno_text(e)),
+                    e);
     }
     const std::string by = executable_of(pid);
     (void)!::write(input_write.get(), "x", 1);
@@ -152,10 +151,11 @@ Result<std::string> who_runs(const BinfmtIsa& isa) {
     if (pidfd.get() >= 0 && ::poll(&p, 1, kPatienceMs) == 0) ::kill(pid, SIGKILL);
     ::waitpid(pid, &status, 0);
     if (WIFEXITED(status) && WEXITSTATUS(status) == kProbeStatus) return by;
-    return fail(ErrorKind::Io,
-                fmt::format("a {} program that {} runs ended with {} {} instead of {}", isa.name, by,
-                            WIFEXITED(status) ? "status" : "signal",
-                            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), kProbeStatus));
+    return fail(
+        ErrorKind::Io,
+        fmt::format("{} program that {} runs ended with {} {} instead of {}",
+                    linux::with_article(std::string(isa.name())), by, WIFEXITED(status) ? "status" : "signal",
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status), kProbeStatus));
 }
 
 }  // namespace vm::cli

@@ -11,9 +11,8 @@ namespace vm::cli {
 /// Executes a tiny program of the ISA the way any process would, looks which executable runs it, and lets it
 /// end. The name of that executable. An error has execve's number in os_errno (ENOEXEC: nobody runs it) or
 /// says how the program failed.
-Result<std::string> who_runs(const BinfmtIsa& isa);
-/// The program: waits for a byte on standard input and exits with kProbeStatus.
-std::string probe_program(const BinfmtIsa& isa);
-inline constexpr int kProbeStatus = 42;
+Result<std::string> who_runs(const GuestKind& isa);
+/// The program: waits for a byte on standard input and exits with kProbeStatus (guests.h).
+std::string probe_program(const GuestKind& isa);
 
 }  // namespace vm::cli

@@ -21,7 +21,6 @@ inline constexpr const char* kRunAgain = "vm run";
 /// `vm run` as typed, before anything is touched. `args` is what follows the word `run`.
 struct RunCommand {
     linux::RunOptions options;
-    std::string cpu;
     bool help = false, help_all = false;
 };
 /// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.

@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/guests.h"
 
 namespace vm::cli {
 namespace {
@@ -31,9 +32,9 @@ constexpr const char* kBash = R"sh(_vm() {
                  -o) COMPREPLY=($(compgen -W "json" -- "$cur")); return ;;
              esac
              case ${COMP_WORDS[2]} in
-                 install) COMPREPLY=($(compgen -W "--interpreter --setuid riscv64" -- "$cur")) ;;
-                 status) COMPREPLY=($(compgen -W "-o riscv64" -- "$cur")) ;;
-                 *) COMPREPLY=($(compgen -W "riscv64" -- "$cur")) ;;
+                 install) COMPREPLY=($(compgen -W "--interpreter --setuid @ISAS@" -- "$cur")) ;;
+                 status) COMPREPLY=($(compgen -W "-o @ISAS@" -- "$cur")) ;;
+                 *) COMPREPLY=($(compgen -W "@ISAS@" -- "$cur")) ;;
              esac ;;
         completion) COMPREPLY=($(compgen -W "bash zsh fish" -- "$cur")) ;;
     esac
@@ -51,7 +52,7 @@ _vm() {
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         cache) _values what ls verify prune ;;
-        binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(riscv64)' ;;
+        binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
         completion) _values shell bash zsh fish ;;
         *) _files ;;
     esac
@@ -61,7 +62,7 @@ _vm "$@"
 
 constexpr const char* kFish =
     R"sh(complete -c vm -n __fish_use_subcommand -a 'run cache binfmt info version completion' -f
-complete -c vm -n '__fish_seen_subcommand_from binfmt' -a 'install remove status riscv64' -f
+complete -c vm -n '__fish_seen_subcommand_from binfmt' -a 'install remove status @ISAS@' -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l interpreter -r
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l setuid -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -s o -x -a json
@@ -81,16 +82,24 @@ complete -c vm -n '__fish_seen_subcommand_from run' -l strace -l icount -l no-ca
 complete -c vm -n '__fish_seen_subcommand_from run' -l stats -r
 )sh";
 
+/// The script with the guests' names in it.
+void print(std::string script) {
+    constexpr std::string_view kMark = "@ISAS@";
+    const std::string names = guest_names(" ");
+    for (size_t at; (at = script.find(kMark)) != std::string::npos;) script.replace(at, kMark.size(), names);
+    std::fputs(script.c_str(), stdout);
+}
+
 }  // namespace
 
 int completion_command(const std::vector<std::string>& args) {
     const std::string shell = args.size() == 1 ? args[0] : "";
     if (shell == "bash")
-        std::fputs(kBash, stdout);
+        print(kBash);
     else if (shell == "zsh")
-        std::fputs(kZsh, stdout);
+        print(kZsh);
     else if (shell == "fish")
-        std::fputs(kFish, stdout);
+        print(kFish);
     else {
         complain("completion takes one of bash, zsh, fish");
         return kExitTool;

@@ -7,8 +7,8 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/guests.h"
 #include "cli/jit_options.h"
-#include "linux/elf.h"
 
 namespace vm::cli {
 namespace {
@@ -43,11 +43,11 @@ ordered_json host_facts() {
 ordered_json build_facts() {
     ordered_json opts = ordered_json::array();
     for (const std::string& n : jit_option_names()) opts.push_back(n);
-    return {{"host", host_facts()},
-            {"guests", ordered_json::array({{{"isa", "riscv64"},
-                                             {"mode", "Linux programs"},
-                                             {"tiers", ordered_json::array({"interp", "1"})}}})},
-            {"jit_options", opts}};
+    ordered_json kinds = ordered_json::array();
+    for (const GuestKind& k : guest_kinds())
+        kinds.push_back(
+            {{"isa", k.name()}, {"mode", "Linux programs"}, {"tiers", ordered_json::array({"interp", "1"})}});
+    return {{"host", host_facts()}, {"guests", kinds}, {"jit_options", opts}};
 }
 
 void print_text(const ordered_json& j, int indent = 0) {
@@ -74,7 +74,7 @@ void print_text(const ordered_json& j, int indent = 0) {
 }
 
 Result<ordered_json> file_facts(const std::string& path) {
-    auto e = linux::describe_elf(path);
+    auto e = linux::describe_elf(path, linux::elf_targets(guests()));
     if (!e) return std::unexpected(e.error());
     return ordered_json{{"file", path},
                         {"class", e->is_64 ? "ELF64" : "ELF32"},

@@ -8,13 +8,11 @@
 #include <cstdlib>
 #include <string>
 
-#include "frontend/riscv64/riscv64.h"
-#include "linux/elf.h"
+#include "cli/guests.h"
 #include "linux/process.h"
 
 namespace {
 using namespace vm;
-constexpr u64 kPage = 4096, kTask = u64{1} << 38;
 
 void require(bool promise) {
     if (!promise) std::abort();
@@ -24,11 +22,13 @@ void require_sentence(const std::string& text) {
     for (const char c : text) require(static_cast<unsigned char>(c) >= ' ');
 }
 void check(const linux::Elf& e, u64 size) {
+    const linux::ElfTarget& target = linux::find_guest(cli::guests(), e.machine)->abi->elf;
     u64 end = 0;
     bool entry = false;
     for (const linux::ElfSegment& s : e.loads) {
         require(s.memsz > 0 && s.filesz <= s.memsz && s.offset <= size && s.filesz <= size - s.offset);
-        require(s.vaddr >= end && s.memsz <= kTask - s.vaddr && s.vaddr % kPage == s.offset % kPage);
+        require(s.vaddr >= end && s.memsz <= target.task_size - s.vaddr &&
+                s.vaddr % target.page_size == s.offset % target.page_size);
         require(s.align <= 1 || std::has_single_bit(s.align));
         end = s.vaddr + s.memsz;
         entry |= (s.flags & linux::kPfX) && e.entry >= s.vaddr && e.entry < end;
@@ -49,8 +49,9 @@ struct File {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     static const File file;
     file.set(data, size);
-    if (auto d = linux::describe_elf(file.path); !d) require_sentence(d.error().message);
-    const auto elf = linux::parse_elf(file.fd, "input", linux::kEmRiscv, kPage, kTask);
+    const auto targets = linux::elf_targets(cli::guests());
+    if (auto d = linux::describe_elf(file.path, targets); !d) require_sentence(d.error().message);
+    const auto elf = linux::parse_elf(file.fd, "input", targets);
     if (elf)
         check(*elf, size);
     else
@@ -63,7 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.program = file.path;
     options.argv = {file.path};
     options.engine.tier = engine::Tier::Interp;
-    const auto process = linux::Process::create(options, frontend::riscv64::kRiscv64, linux::kRiscv64Abi);
+    const auto process = linux::Process::create(options, cli::guests());
     if (!process)
         require(!process.error().message.empty());  // may quote the file's own bytes; complain() escapes them
     return 0;

@@ -3,6 +3,7 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/guests.h"
 
 namespace vm::cli {
 namespace {
@@ -17,9 +18,11 @@ constexpr const char* kHelp =
     "  info        what this build and host can do, or what a program file is\n"
     "  binfmt      let the kernel start such programs like its own (vm binfmt --help)\n"
     "  version     print the version\n"
-    "  completion  print shell completions for bash, zsh or fish\n"
-    "\n"
-    "Guests: riscv64 (Linux programs). Host: Linux x86-64.\n";
+    "  completion  print shell completions for bash, zsh or fish\n";
+
+std::string help() {
+    return fmt::format("{}\nGuests: {} (Linux programs). Host: Linux x86-64.\n", kHelp, guest_names(", "));
+}
 
 }  // namespace
 
@@ -81,7 +84,7 @@ Result<u64> parse_size(const std::string& text) {
 
 int main(int argc, char** argv) {
     if (argc < 2) {
-        std::fputs(kHelp, stderr);
+        std::fputs(help().c_str(), stderr);
         return kExitTool;
     }
     const std::string command = argv[1];
@@ -93,7 +96,7 @@ int main(int argc, char** argv) {
     if (command == "version" || command == "--version") return version_command(args);
     if (command == "completion") return completion_command(args);
     if (command == "help" || command == "--help" || command == "-h") {
-        std::fputs(kHelp, stdout);
+        std::fputs(help().c_str(), stdout);
         return 0;
     }
     complain(fmt::format("unknown command '{}'; vm --help lists them", command));

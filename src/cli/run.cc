@@ -14,8 +14,8 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/guests.h"
 #include "cli/jit_options.h"
-#include "frontend/riscv64/riscv64.h"
 #include "osal/private_dir.h"
 
 extern char** environ;
@@ -42,6 +42,14 @@ std::vector<std::string> split(const std::string& text, char sep) {
         parts.push_back(text.substr(from, at - from));
     parts.push_back(text.substr(from));
     return parts;
+}
+
+/// "max,-zfa (riscv64)"
+std::string cpu_examples() {
+    std::string text;
+    for (const GuestKind& k : guest_kinds())
+        text += fmt::format("{}{} ({})", text.empty() ? "" : ", ", k.cpu_example, k.name());
+    return text;
 }
 
 void declare_options(CLI::App& app, Raw& raw) {
@@ -81,7 +89,7 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
         ->type_name("KIND")
         ->envname("VM_PERF");
-    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. max,-zfa")
+    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. " + cpu_examples())
         ->type_name("MODEL")
         ->envname("VM_CPU");
     app.add_option("--stack", raw.stack, "guest stack limit")->type_name("SIZE")->envname("VM_STACK");
@@ -176,11 +184,6 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
                     fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
     e.code_cache_bytes = *limit;
     e.exact_icount = raw.icount;
-    if (!raw.cpu.empty()) {
-        std::string error;
-        if (!frontend::riscv64::kRiscv64.parse_cpu(raw.cpu, &e.cpu_features, &error))
-            return fail(ErrorKind::InvalidArgument, fmt::format("--cpu {}: {}", raw.cpu, error));
-    }
     return {};
 }
 
@@ -250,7 +253,6 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     if (!raw.strace.empty()) v.push_back("--strace=" + raw.strace);
     pass("--dump", raw.dump);
     pass("--perf", raw.perf);
-    pass("--cpu", raw.cpu);
     pass("--stack", raw.stack);
     pass("--memory-limit", raw.memory_limit);
     pass("--code-cache", raw.cache_limit);
@@ -318,6 +320,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     o.self_fd = raw.self_fd;
     o.self_name = raw.self_name;
     o.workdir = raw.workdir;
+    o.cpu = raw.cpu;
     auto stack = size_of("--stack", raw.stack);
     if (!stack) return std::unexpected(stack.error());
     if (*stack < (u64{64} << 10) || *stack > (u64{4} << 30))
@@ -418,7 +421,6 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     } catch (const CLI::ParseError& e) {
         return fail(ErrorKind::InvalidArgument, fmt::format("run: {}", e.what()));
     }
-    command.cpu = raw.cpu;
     if (auto r = fill(raw, std::move(rest), command.options); !r) return std::unexpected(r.error());
     return command;
 }
@@ -464,7 +466,7 @@ int run_parsed(const RunCommand& command) {
         complain(r.error().message);
         return kExitTool;
     }
-    auto process = linux::Process::create(o, frontend::riscv64::kRiscv64, linux::kRiscv64Abi);
+    auto process = linux::Process::create(o, guests());
     if (!process) {
         complain(process.error().message);
         return exit_status(process.error());

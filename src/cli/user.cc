@@ -6,22 +6,29 @@
 #include <cerrno>
 #include <cstdio>
 
+#include "base/format.h"
 #include "cli/cli.h"
+#include "cli/guests.h"
 #include "linux/self_exe.h"
 
 namespace vm::cli {
 namespace {
 
-constexpr const char* kUsage =
-    "usage: vm-user PROGRAM [ARG...]\n"
-    "\n"
-    "Runs a riscv64 Linux program, as `vm run` does. One static executable: copy it into a chroot, or let "
-    "the kernel start it\n"
-    "(vm binfmt install). Options are variables with the names and meanings of vm run --help: VM_SYSROOT, "
-    "VM_ROOT, VM_WORKDIR,\n"
-    "VM_STRACE, VM_STATS, VM_TIER, VM_CPU, VM_STACK, VM_MEMORY_LIMIT, … A program with more rights than its "
-    "caller (setuid under\n"
-    "binfmt_misc's flag C) takes none of them.\n";
+std::string usage() {
+    return fmt::format(
+        "usage: vm-user PROGRAM [ARG...]\n"
+        "\n"
+        "Runs a Linux program of another processor ({}), as `vm run` does. One static executable: copy it "
+        "into "
+        "a chroot, or let the\n"
+        "kernel start it (vm binfmt install). Options are variables with the names and meanings of vm run "
+        "--help: VM_SYSROOT,\n"
+        "VM_ROOT, VM_WORKDIR, VM_STRACE, VM_STATS, VM_TIER, VM_CPU, VM_STACK, VM_MEMORY_LIMIT, … A program "
+        "with "
+        "more rights than\n"
+        "its caller (setuid under binfmt_misc's flag C) takes none of them.\n",
+        guest_names(", "));
+}
 
 /// What the kernel says about the program that it wants run (Documentation/admin-guide/binfmt-misc.rst).
 struct KernelCall {
@@ -50,11 +57,11 @@ int user_main(int argc, char** argv) {
     } else {
         const size_t program = 1, rest = kernel.argv0 ? 3 : 2;
         if (words.size() < rest) {
-            std::fputs(kUsage, stderr);
+            std::fputs(usage().c_str(), stderr);
             return kExitTool;
         }
         if (!kernel.any() && words.size() == 2 && (words[1] == "--help" || words[1] == "-h")) {
-            std::fputs(kUsage, stdout);
+            std::fputs(usage().c_str(), stdout);
             return 0;
         }
         if (!kernel.any() && words.size() == 2 && words[1] == "--version") return version_command({});

@@ -113,6 +113,8 @@ class VcpuImpl final : public Vcpu {
     ir::InterpResult interpret(const ir::Block& block);
     Next handle(ir::ExitReason reason, u64 pc, u64 value, bool fresh, Exit& out);
     Next memory_fault(u64 pc, Exit& out);
+    bool retry_fault();
+    void code_changed(u64 where);
 
     EngineImpl& engine_;
     jit::Jit& jit_;

@@ -199,6 +199,7 @@ VcpuImpl::Next VcpuImpl::run_interpreted(u64 pc, Exit& out) {
     distrust_ = false;
     state_->pc = r.pc;
     if (r.reason == ir::ExitReason::MemoryFault) {  // the owner has been asked already
+        if (retry_fault()) return Next::GoOn;
         stats_.faults++;
         out = Exit{r.reason, r.pc, fault_.addr, fault_.write, fault_.signal, fault_.code};
         return Next::Return;
@@ -212,12 +213,7 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
     switch (reason) {
         case ir::ExitReason::Next:
         case ir::ExitReason::Safepoint: return Next::GoOn;
-        case ir::ExitReason::CodeSync:
-            if (engine_.options_.tier == Tier::Interp)
-                blocks_.clear();
-            else
-                jit_.sync_code();
-            return Next::GoOn;
+        case ir::ExitReason::CodeSync: code_changed(value); return Next::GoOn;
         case ir::ExitReason::ModeChange:
             stats_.mode_changes++;
             state_changed();
@@ -242,6 +238,27 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
     return Next::Return;
 }
 
+/// `where`: the value of a CodeSync exit.
+void VcpuImpl::code_changed(u64 where) {
+    const u64 begin = where & ~u64{63};
+    if (engine_.options_.tier == Tier::Interp)
+        blocks_.clear();
+    else if (where == 0)
+        jit_.sync_code();
+    else
+        jit_.sync_code(begin, begin + (u64{1} << (where & 63)));
+}
+
+/// Can the access that faulted go another way (GuestIsa::retry_fault)? Then the guest goes on at the same
+/// instruction.
+bool VcpuImpl::retry_fault() {
+    const auto retry = engine_.isa_.retry_fault;
+    if (retry == nullptr || !retry(state_->guest, fault_.addr)) return false;
+    stats_.mode_changes++;
+    state_changed();
+    return true;
+}
+
 /// A fault in generated code, state recovered. Asks the owner, then tells the caller.
 VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
     // An atomic update that begins with a plain read on this host is a store all the same.
@@ -254,6 +271,7 @@ VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
         stats_.repeated_faults++;
         return Next::GoOn;
     }
+    if (retry_fault()) return Next::GoOn;
     stats_.faults++;
     out = Exit{ir::ExitReason::MemoryFault, pc, fault_.addr, fault_.write, fault_.signal, fault_.code};
     return Next::Return;

@@ -21,7 +21,8 @@ struct EngineOptions {
     bool timings = true;  ///< stats_json() says how long translating took
     u64 cpu_features = ~u64{0};
     u64 disabled_opts = 0;  ///< optimizations switched off: low half backend::JitOpt, high half IR passes
-    /// Tier::Auto: executions in the interpreter before tier 1; one fewer in programs that have translated much.
+    /// Tier::Auto: executions in the interpreter before tier 1; one fewer in programs that have translated
+    /// much.
     unsigned hot_threshold = 2;
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;  ///< 0 = every block

@@ -52,6 +52,9 @@ struct GuestIsa {
     std::string (*disassemble)(u64 pc, const u8* code, u64 size, unsigned* length) = nullptr;
     /// Parses "--cpu MODEL[,±feature]" into feature bits; false with `*error` naming the bad word.
     bool (*parse_cpu)(std::string_view text, u64* features, std::string* error) = nullptr;
+    /// An access to `address` faulted. True: the guest area is such now that mode_of gives another mode, in
+    /// which the instruction is to be tried again. nullptr: never.
+    bool (*retry_fault)(u8* guest_area, u64 address) = nullptr;
     u16 slot_pc_link = 0;  ///< slot of the link register, for debuggers
     u16 slot_sp = 0;       ///< slot of the stack pointer
 };

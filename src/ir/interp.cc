@@ -164,6 +164,7 @@ void Interpreter::slow(const Inst& in, Val& out) {
         case Op::Hi128: out.lo = v_[in.args[0]].hi; return;
         case Op::Bitcast: return put(out, full(in, 0));
         case Op::Fence: return fence(static_cast<FenceKind>(in.aux));
+        case Op::DropReservation: *ctx_.reservation = {}; return;
         case Op::FpGetFlags: out.lo = ctx_.fp->flags | ctx_.fp->input_denormal; return;
         case Op::FpSetFlags:
             ctx_.fp->input_denormal = arg(in, 0) & kInputDenormal;
@@ -224,25 +225,27 @@ bool Interpreter::compare_and_swap(const Inst& in, Val& out) {
 }
 
 bool Interpreter::load_reserve(const Inst& in, Val& out) {
-    u64 raw = 0;
-    const u64 addr = arg(in, 0);
+    Reservation held = {.addr = arg(in, 0), .size = bytes(in.mtype)};
     fence_before(mem_order(in.aux));
-    if (!ctx_.memory->load(addr, bytes(in.mtype), &raw)) return false;
+    if (!ctx_.memory->load(held.addr, bytes(in.mtype), held.value)) return false;
     fence_after(mem_order(in.aux));
-    *ctx_.reservation = {.addr = addr, .value = raw, .size = bytes(in.mtype)};
-    out.lo = widened(in, raw);
+    *ctx_.reservation = held;
+    if (is_wide(in.mtype))
+        out = {held.value[0], held.value[1]};
+    else
+        out.lo = widened(in, held.value[0]);
     return true;
 }
 
 bool Interpreter::store_conditional(const Inst& in, Val& out) {
     Reservation& held = *ctx_.reservation;
-    const u64 addr = arg(in, 0), desired = arg(in, 1);
+    const u64 addr = arg(in, 0);
     const unsigned size = bytes(in.mtype);
     out.lo = 0;
     if (held.size == size && held.addr == addr) {
-        u64 old = 0;
-        if (!ctx_.memory->cas(addr, size, &held.value, &desired, &old)) return false;
-        out.lo = old == held.value;
+        u64 old[2] = {};
+        if (!ctx_.memory->cas(addr, size, held.value, &v_[in.args[1]], old)) return false;
+        out.lo = std::memcmp(old, held.value, size) == 0;
     }
     held = {};
     return true;

@@ -15,8 +15,8 @@ struct FpEnv {
 /// LL/SC reservation. `size` 0 = none.
 struct Reservation {
     u64 addr = 0;
-    u64 value = 0;
     u64 size = 0;
+    u64 value[2] = {};  ///< the second counts with 16 bytes only
 };
 /// Memory as the interpreter sees it. Sizes in bytes: 1, 2, 4, 8, 16. Every function returns false when the
 /// access faults, after setting `fault_addr`; it then had no effect.

@@ -73,10 +73,11 @@ enum class ExitReason : u8 {
     MemoryFault,  ///< pc = the faulting instruction; value = the faulting address
     FetchFault,   ///< pc = the address that cannot be fetched; value = the same
     Misaligned,   ///< pc = the instruction whose alignment check failed; value = the address
-    CodeSync,     ///< guest announced changed code (fence.i, IC IVAU); pc = next instruction
-    ModeChange,   ///< the mode bits of the block key changed; pc = next instruction
-    Wait,         ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
-    Safepoint,    ///< somebody requested it; pc = next instruction
+    CodeSync,    ///< guest announced changed code; pc = next instruction; value = 0: anywhere (fence.i), else
+                 ///< in 2^n bytes at value & ~63, n = value & 63 (IC IVAU)
+    ModeChange,  ///< the mode bits of the block key changed; pc = next instruction
+    Wait,        ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
+    Safepoint,   ///< somebody requested it; pc = next instruction
     Unsupported,  ///< decoded, but this build cannot execute it; pc = the instruction
     Count_
 };

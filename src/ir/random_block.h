@@ -399,6 +399,7 @@ inline Value RandomBlock::conversion(Op o) {
 
 inline Value RandomBlock::memory(Op o) {
     if (o == Op::Fence) return op(o, T::Void, {kNone, kNone, kNone}, static_cast<u32>(rng_.below(7)));
+    if (o == Op::DropReservation) return op(o, T::Void, {kNone, kNone, kNone});
     Value a = address();
     const bool sign = rng_.one_in(2);
     Type m = word();
@@ -418,18 +419,19 @@ inline Value RandomBlock::memory(Op o) {
         default: break;
     }
     if (!options_.atomics) return kNone;
+    const auto whole_quad = [&] {
+        m = t = T::I128;
+        a = op(Op::And, T::I64, {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
+    };
     switch (o) {
         case Op::AtomicRmw:
             return op(o, t, {a, any(t), kNone}, rmw_aux(static_cast<RmwOp>(rng_.below(10)), sign, order()), 0,
                       m);
         case Op::AtomicCas:
-            if (options_.wide && rng_.one_in(6)) {
-                m = t = T::I128;
-                a = op(Op::And, T::I64,
-                       {a, op(Op::Const, T::I64, {kNone, kNone, kNone}, 0, ~u64{15}), kNone});
-            }
+            if (options_.wide && rng_.one_in(6)) whole_quad();
             return op(o, t, {a, any(t), any(t)}, mem_aux(sign, order()), 0, m);
         case Op::LoadReserve: {
+            if (options_.wide && rng_.one_in(6)) whole_quad();
             const Value v = op(o, t, {a, kNone, kNone}, mem_aux(sign, order()), 0, m);
             if (rng_.one_in(2)) op(Op::StoreCond, T::I1, {a, any(t), kNone}, mem_aux(false, order()), 0, m);
             return v;

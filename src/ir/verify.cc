@@ -201,13 +201,14 @@ class Verifier {
     Problem memory(const Inst& in) const {
         if (in.op == Op::Fence)
             return in.aux <= static_cast<u32>(FenceKind::Compiler) ? kGood : "aux is no FenceKind";
+        if (in.op == Op::DropReservation) return kGood;
         if (arg(0) != Type::I64) return "the address must be i64";
         if (in.op == Op::Prefetch) return kGood;
         if (mem_order(in.aux) > MemOrder::SeqCst) return "aux has no MemOrder";
         if (in.op != Op::Load && in.op != Op::Store && in.imm != 0) return "imm must be 0";
         const Type m = in.mtype;
         const bool plain = in.op == Op::Load || in.op == Op::Store;
-        const Type widest = plain || in.op == Op::AtomicCas ? Type::I128 : Type::I64;
+        const Type widest = in.op == Op::AtomicRmw ? Type::I64 : Type::I128;
         const bool whole =
             plain && (is_float(m) || m == Type::V128);  // read and written in their own type only
         if (!whole && !int_between(m, Type::I8, widest))

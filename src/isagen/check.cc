@@ -46,27 +46,27 @@ class Checker {
     }
 
   private:
-    bool bad(int line, std::string_view what) {
-        if (message_.empty()) message_ = fmt::format("{}:{}: {}", table_.file, line, what);
+    bool bad(const std::string& file, int line, std::string_view what) {
+        if (message_.empty()) message_ = fmt::format("{}:{}: {}", file, line, what);
         return false;
     }
+    bool bad(const Encoding& e, std::string_view what) { return bad(e.file, e.line, what); }
 
     bool references() {
         std::map<std::string, int> lines;
         for (const Encoding& e : table_.encodings) {
             const auto [it, fresh] = lines.emplace(e.name, e.line);
             if (!fresh)
-                return bad(e.line, fmt::format("{} is defined twice (first in line {})", e.name, it->second));
+                return bad(e, fmt::format("{} is defined twice (first in line {})", e.name, it->second));
         }
         for (const Encoding& e : table_.encodings) {
             const Encoding* base = table_.find(e.base);
-            if (!base) return bad(e.line, fmt::format("undefined base encoding `{}`", e.base));
+            if (!base) return bad(e, fmt::format("undefined base encoding `{}`", e.base));
             if (base->base != base->name)
-                return bad(e.line,
-                           fmt::format("{} is no base encoding: it has the base {}", e.base, base->base));
+                return bad(e, fmt::format("{} is no base encoding: it has the base {}", e.base, base->base));
             for (const std::string& other : e.over)
                 if (!table_.find(other))
-                    return bad(e.line, fmt::format("undefined encoding `{}` after `over`", other));
+                    return bad(e, fmt::format("undefined encoding `{}` after `over`", other));
         }
         return true;
     }
@@ -74,17 +74,17 @@ class Checker {
     bool templates() {
         for (const auto& [name, operand] : table_.operands)
             if (operand.printer != "dec" && operand.printer != "hex" && operand.printer != "pcrel" &&
-                !table_.names.contains(operand.printer))
-                return bad(operand.line,
+                operand.printer != "fn" && !table_.names.contains(operand.printer))
+                return bad(table_.file, operand.line,
                            fmt::format("undefined printer or names table `{}`", operand.printer));
         for (const Encoding& e : table_.encodings) {
             const std::string& text = e.asm_template;
             for (size_t pos = 0; (pos = text.find('{', pos)) != std::string::npos;) {
                 const size_t end = text.find('}', pos);
-                if (end == std::string::npos) return bad(e.line, "`{` without `}` in the assembler template");
+                if (end == std::string::npos) return bad(e, "`{` without `}` in the assembler template");
                 const std::string name = text.substr(pos + 1, end - pos - 1);
                 if (!table_.operands.contains(name))
-                    return bad(e.line, fmt::format("undefined operand `{}`", name));
+                    return bad(e, fmt::format("undefined operand `{}`", name));
                 pos = end;
             }
         }
@@ -100,8 +100,8 @@ class Checker {
                                        (e.match & length.unless_mask) == length.unless_value;
                 const bool some_differ = (e.match ^ length.unless_value) & e.mask & length.unless_mask;
                 if (length.unless_mask && (own ? !some_differ : !all_equal))
-                    return bad(e.line, fmt::format("the fixed bits of {} do not tell that it has {} bits",
-                                                   e.name, e.length));
+                    return bad(e, fmt::format("the fixed bits of {} do not tell that it has {} bits", e.name,
+                                              e.length));
                 if (own) break;
             }
         }
@@ -118,7 +118,7 @@ class Checker {
 
     bool rank(Encoding& e, std::set<std::string>* above) {
         if (!above->insert(e.name).second)
-            return bad(e.line, fmt::format("`over` of {} goes in a circle", e.name));
+            return bad(e, fmt::format("`over` of {} goes in a circle", e.name));
         for (const std::string& name : e.over) {
             Encoding& other = const_cast<Encoding&>(*table_.find(name));
             if (!rank(other, above)) return false;
@@ -139,20 +139,18 @@ class Checker {
         const auto& list = table_.encodings;
         for (size_t j = 0; j < list.size(); ++j) {
             if (!common_word(list[j], list[j], &word))
-                return bad(list[j].line,
-                           fmt::format("no word satisfies the constraints of {}", list[j].name));
+                return bad(list[j], fmt::format("no word satisfies the constraints of {}", list[j].name));
             for (size_t k = 0; k < j; ++k) {
                 const Encoding &a = list[k], &b = list[j];
                 const bool both = a.length == b.length && common_word(a, b, &word);
                 const bool ordered = is_over(a, b) || is_over(b, a);
                 if (both && !ordered)
                     return bad(
-                        b.line,
-                        fmt::format("{} overlaps {} (line {}), e.g. at {:#x}: add a constraint or `over`",
-                                    b.name, a.name, a.line, word));
+                        b, fmt::format("{} overlaps {} (line {}), e.g. at {:#x}: add a constraint or `over`",
+                                       b.name, a.name, a.line, word));
                 if (!both && (std::ranges::find(b.over, a.name) != b.over.end() ||
                               std::ranges::find(a.over, b.name) != a.over.end()))
-                    return bad(b.line,
+                    return bad(b,
                                fmt::format("`over` between {} and {}, which do not overlap", b.name, a.name));
             }
         }

@@ -201,6 +201,17 @@ std::string invalid_function(const Table& table) {
     return out;
 }
 
+/// Declarations of what the front end writes itself.
+std::string operand_functions(const Table& table) {
+    std::string out;
+    for (const auto& [name, operand] : table.operands)
+        if (operand.printer == "fn")
+            out += fmt::format("void put_{}(std::string& out, const Decoded& d, u64 pc);\n", name);
+    if (out.empty()) return out;
+    return "/// Operands that the front end prints itself: they append to `out`.\nnamespace text {\n" + out +
+           "}  // namespace text\n\n";
+}
+
 }  // namespace
 
 std::string emit_header(const Table& table) {
@@ -245,12 +256,13 @@ std::string emit_header(const Table& table) {
         "generator's\n"
         "/// state (any value), advanced by the call. id is not Invalid.\n"
         "u32 random_encoding(Insn id, u64* state);\n\n"
+        "{2}"
         "class Translator;\n"
         "/// Calls the member function of `t` that is named as d.base. False for Invalid, or where the "
         "handler says so.\n"
         "bool dispatch(Translator& t, const Decoded& d);\n\n"
-        "}}  // namespace vm::frontend::{}\n",
-        table.isa);
+        "}}  // namespace vm::frontend::{0}\n",
+        table.isa, "", operand_functions(table));
     return out;
 }
 

@@ -46,6 +46,10 @@ std::string operand_function(const Table& table) {
         "void put_operand(std::string& out, std::string_view name, const Decoded& d, u64 pc) {\n    "
         "static_cast<void>(pc);\n";
     for (const auto& [name, operand] : table.operands) {
+        if (operand.printer == "fn") {
+            out += fmt::format("    if (name == {}) return text::put_{}(out, d, pc);\n", quoted(name), name);
+            continue;
+        }
         std::string value = fmt::format("static_cast<u64>(d.{})", operand.member);
         if (operand.hi >= 0) value = fmt::format("vm::bits({}, {}, {})", value, operand.hi, operand.lo);
         if (operand.printer == "pcrel") value = fmt::format("pc + {}", value);

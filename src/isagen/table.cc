@@ -81,16 +81,13 @@ unsigned member_width(std::string_view type) {
 
 class Parser {
   public:
-    explicit Parser(std::string file) { table_.file = std::move(file); }
-
-    Result<Table> run(std::string_view text) {
-        for (std::string_view raw : split(text, '\n')) {
-            ++line_;
-            const std::string_view line = trim(raw);
-            if (line.empty() || line[0] == '#') continue;
-            const bool ok = line.find('|') != std::string_view::npos ? encoding(line) : directive(line);
-            if (!ok) return fail(ErrorKind::InvalidArgument, std::move(message_));
+    Result<Table> run(const std::vector<Source>& sources) {
+        for (const Source& source : sources) {
+            file_ = source.file;
+            if (table_.file.empty()) table_.file = file_;
+            if (!lines(source.text)) return fail(ErrorKind::InvalidArgument, std::move(message_));
         }
+        file_ = table_.file;
         line_ = 0;
         if (table_.isa.empty()) bad("no `isa` line");
         if (table_.lengths.empty()) bad("no `length` line");
@@ -99,8 +96,19 @@ class Parser {
     }
 
   private:
+    bool lines(std::string_view text) {
+        line_ = 0;
+        for (std::string_view raw : split(text, '\n')) {
+            ++line_;
+            const std::string_view line = trim(raw);
+            if (line.empty() || line[0] == '#') continue;
+            if (!(line.find('|') != std::string_view::npos ? encoding(line) : directive(line))) return false;
+        }
+        return true;
+    }
+
     bool bad(std::string_view what) {
-        if (message_.empty()) message_ = fmt::format("{}:{}: {}", table_.file, line_, what);
+        if (message_.empty()) message_ = fmt::format("{}:{}: {}", file_, line_, what);
         return false;
     }
 
@@ -228,10 +236,11 @@ class Parser {
         return true;
     }
 
-    /// operand NAME = MEMBER[HI:LO] PRINTER
+    /// operand NAME = MEMBER[HI:LO] PRINTER, or operand NAME... = fn
     bool operand(const Words& w) {
+        if (w.size() > 3 && w.back() == "fn" && w[w.size() - 2] == "=") return function_operands(w);
         if (w.size() != 5 || w[2] != "=" || !is_name(w[1]))
-            return bad("expected `operand NAME = MEMBER[HI:LO] PRINTER`");
+            return bad("expected `operand NAME = MEMBER[HI:LO] PRINTER` or `operand NAME... = fn`");
         Operand out;
         out.line = line_;
         out.name = w[1];
@@ -250,6 +259,18 @@ class Parser {
         }
         if (!table_.operands.emplace(out.name, out).second)
             return bad(fmt::format("operand {} is defined twice", out.name));
+        return true;
+    }
+
+    bool function_operands(const Words& w) {
+        for (size_t k = 1; k + 2 < w.size(); ++k) {
+            if (!is_name(w[k])) return bad(fmt::format("`{}` is no operand name", w[k]));
+            const std::string name(w[k]);
+            if (!table_.operands
+                     .emplace(name, Operand{.name = name, .member = {}, .printer = "fn", .line = line_})
+                     .second)
+                return bad(fmt::format("operand {} is defined twice", name));
+        }
         return true;
     }
 
@@ -279,6 +300,7 @@ class Parser {
         if (columns.size() < 3 || columns.size() > 4)
             return bad("expected `NAME BITS [@FORMAT] | EXT | ASM [| CONSTRAINTS]`");
         Encoding e;
+        e.file = file_;
         e.line = line_;
         if (!bit_string(columns[0], &e)) return false;
         for (std::string_view ext : split(columns[1], '+')) {
@@ -438,6 +460,7 @@ class Parser {
     }
 
     Table table_;
+    std::string file_;
     int line_ = 0;
     std::string message_;
 };
@@ -477,8 +500,9 @@ u64 Table::feature_mask(const Encoding& e) const {
     return out;
 }
 
+Result<Table> parse_table(const std::vector<Source>& sources) { return Parser().run(sources); }
 Result<Table> parse_table(std::string_view text, std::string file) {
-    return Parser(std::move(file)).run(text);
+    return parse_table({Source{text, std::move(file)}});
 }
 
 }  // namespace vm::isagen

@@ -56,6 +56,7 @@ struct Constraint {
 
 struct Encoding {
     std::string name;
+    std::string file;  ///< and line where it stands
     int line = 0;
     unsigned length = 32;  ///< bits
     u32 match = 0, mask = 0;
@@ -79,7 +80,8 @@ struct Encoding {
 struct Operand {
     std::string name;
     std::string member;   ///< or "bits", the instruction word
-    std::string printer;  ///< dec, hex, pcrel or the name of a `names` table
+    std::string printer;  ///< dec, hex, pcrel, the name of a `names` table, or fn (a function of the front
+                          ///< end; no member)
     int hi = -1, lo = 0;  ///< hi < 0: the whole member
     int line = 0;
 };
@@ -92,7 +94,7 @@ struct Length {
 };
 
 struct Table {
-    std::string file;    ///< path as given, for messages
+    std::string file;    ///< path of the first file as given, for messages
     std::string isa;     ///< namespace below vm::frontend, and folder of the front end
     std::string prefix;  ///< prefix of the generated files
     std::vector<Length> lengths;
@@ -108,7 +110,14 @@ struct Table {
     u64 feature_mask(const Encoding& e) const;
 };
 
-/// Parses the text of a table. Errors read "FILE:LINE: what".
+/// One file of a table.
+struct Source {
+    std::string_view text;
+    std::string file;  ///< path as given, for messages
+};
+/// Parses a table that is spread over files, as if they stood one after the other. Errors read "FILE:LINE:
+/// what".
+Result<Table> parse_table(const std::vector<Source>& sources);
 Result<Table> parse_table(std::string_view text, std::string file);
 
 /// Checks what needs the whole table (references, overlaps) and computes the ranks. Errors read "FILE:LINE:

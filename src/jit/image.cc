@@ -1,6 +1,9 @@
 #include "jit/image.h"
 
 #define XXH_INLINE_ALL
+#ifndef NDEBUG
+#define XXH_NO_INLINE_HINTS 1  // at -Og GCC 12 cannot inline through its function pointers
+#endif
 #include <xxhash.h>
 
 #include <algorithm>

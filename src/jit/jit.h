@@ -120,6 +120,8 @@ class Jit {
     bool alone() const { return alone_.load(std::memory_order_acquire); }
     /// The guest announced changed code: drops every translation whose bytes differ from memory now.
     void sync_code();
+    /// The same for code in [begin, end).
+    void sync_code(u64 begin, u64 end);
 
     // --- executors
     void add(Executor& e);
@@ -164,6 +166,8 @@ class Jit {
     // under mutex_
     void set_target(Link& l, Translation* to);
     void drop(Translation& t);
+    std::vector<Translation*> translations_in(u64 begin, u64 end);
+    void drop_all(const std::vector<Translation*>& found);
     void announce(bool code_goes_away);
     void retire(Segment& s);
     void retire_dead();

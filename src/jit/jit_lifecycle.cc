@@ -59,9 +59,9 @@ void Jit::announce(bool code_goes_away) {
     for (Executor* e : executors_) std::atomic_ref<u32>(e->state->safepoint_request).fetch_or(kRequestSync);
 }
 
-void Jit::invalidate(u64 begin, u64 end) {
-    if (begin >= end) return;
-    const std::lock_guard lock(mutex_);
+/// Translations of code in [begin, end) by the page index, some of them twice. From now on a translation in
+/// the making that read this code is not published.
+std::vector<Translation*> Jit::translations_in(u64 begin, u64 end) {
     const u64 first = begin / kPage, last = (end - 1) / kPage;
     std::vector<Translation*> hit;
     auto collect = [&](const std::vector<Translation*>& list) {
@@ -80,15 +80,25 @@ void Jit::invalidate(u64 begin, u64 end) {
         for (const auto& [page, list] : pages_)
             if (page >= first && page <= last) collect(list);
     }
-    for (Translation* t : hit) {
-        if (!t->valid) continue;  // listed on two pages
+    return hit;
+}
+
+/// Drops those of `found` that are still valid, and tells the executors.
+void Jit::drop_all(const std::vector<Translation*>& found) {
+    for (Translation* t : found) {
+        if (!t->valid) continue;
         drop(*t);
         stats_.invalidated++;
     }
-    if (!hit.empty()) {
-        announce(false);
-        retire_dead();
-    }
+    if (found.empty()) return;
+    announce(false);
+    retire_dead();
+}
+
+void Jit::invalidate(u64 begin, u64 end) {
+    if (begin >= end) return;
+    const std::lock_guard lock(mutex_);
+    drop_all(translations_in(begin, end));
     if (images_) drop_images_in(begin, end);
 }
 
@@ -117,20 +127,20 @@ void Jit::sync_code() {
     // A translation in the making may have read its bytes already: its publication compares them again.
     sync_generation_.fetch_add(1, std::memory_order_release);
     stats_.syncs++;
-    bool any = false;
+    std::vector<Translation*> changed;
     for (auto& s : cache_.segments()) {
-        for (u32 i = 0; i < s->index.size(); i++) {
-            Translation& t = *s->index[i];
-            if (!t.valid || unchanged(t)) continue;
-            drop(t);
-            stats_.invalidated++;
-            any = true;
-        }
+        for (u32 i = 0; i < s->index.size(); i++)
+            if (Translation& t = *s->index[i]; t.valid && !unchanged(t)) changed.push_back(&t);
     }
-    if (any) {
-        announce(false);
-        retire_dead();
-    }
+    drop_all(changed);
+}
+
+void Jit::sync_code(u64 begin, u64 end) {
+    const std::lock_guard lock(mutex_);
+    stats_.syncs++;
+    std::vector<Translation*> changed = translations_in(begin, end);
+    std::erase_if(changed, [](const Translation* t) { return !t->valid || unchanged(*t); });
+    drop_all(changed);
 }
 
 // ---------------------------------------------------------------------------------------------- eviction and

@@ -24,14 +24,18 @@ bool has(const frontend::GuestIsa& isa, u64 features, std::string_view name) {
     return ((with & ~base) & ~features) == 0;
 }
 
-u64 hwcap(const frontend::GuestIsa& isa, u64 features) {
+HwCaps hwcap(const frontend::GuestIsa& isa, u64 features) {
     u64 v = u64{1} << ('i' - 'a');
     for (const char c : {'m', 'a', 'f', 'd', 'c'})
         if (has(isa, features, std::string_view(&c, 1))) v |= u64{1} << (c - 'a');
-    return v;
+    return {v};
 }
 
-int syscall_index(u64 nr) { return nr < 512 ? static_cast<int>(nr) : -1; }
+/// asm-generic's numbers without renameat.
+int syscall_index(u64 nr) {
+    constexpr u64 kRenameat = 38;
+    return nr < 512 && nr != kRenameat ? static_cast<int>(nr) : -1;
+}
 
 /// "rv64imafdc_zicntr_…" in the kernel's order: single letters, then Zi…, then the rest by their second
 /// letter.
@@ -61,15 +65,17 @@ std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) 
 
 const Abi kRiscv64Abi{
     .name = "riscv64",
-    .elf_machine = kEmRiscv,
+    .elf = {.machine = kEmRiscv,
+            .page_size = 4096,
+            .task_size = u64{1} << 38,  // sv39: half of 39 bits is user space
+            .refused_flags = 8,         // EF_RISCV_RVE, RISC-V ELF psABI
+            .refused_reason = "is built for RV64E (16 registers), which is not supported"},
     .arg_offset = {x(10), x(11), x(12), x(13), x(14), x(15)},
     .nr_offset = x(17),
     .ret_offset = x(10),
     .sp_offset = x(2),
     .tls_offset = x(4),
     .syscall_insn_bytes = 4,
-    .page_size = 4096,
-    .task_size = u64{1} << 38,  // sv39: half of 39 bits is user space
     .hwcap = hwcap,
     .platform = {},
     .syscall_index = syscall_index,
@@ -77,7 +83,6 @@ const Abi kRiscv64Abi{
     .pop_signal_frame = riscv64_pop_signal_frame,
     .vdso = &kRiscv64Vdso,
     .core_registers = riscv64_core_registers,
-    .hwprobe = riscv64_hwprobe,
     .cpuinfo = cpuinfo,
 };
 

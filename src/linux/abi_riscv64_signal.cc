@@ -1,6 +1,8 @@
 // struct rt_sigframe of riscv64 Linux (arch/riscv/kernel/signal.c, uapi asm/{ucontext,sigcontext,ptrace}.h).
 #include "linux/abi_riscv64_signal.h"
 
+#include <elf.h>
+
 #include <array>
 #include <cstddef>
 
@@ -21,10 +23,7 @@ struct alignas(16) FpState {
     u32 end[3];
 };
 struct Ucontext {
-    u64 flags, link;
-    GuestStack stack;
-    u64 sigmask;
-    u8 unused[1024 / 8 - 8];
+    UcontextHead head;
     alignas(16) UserRegs regs;
     FpState fp;
 };
@@ -33,7 +32,7 @@ struct RtSigframe {
     Ucontext uc;
 };
 static_assert(sizeof(UserRegs) == 256 && sizeof(FpState) == 528 && sizeof(RtSigframe) == 1088);
-static_assert(offsetof(Ucontext, sigmask) == 40 && offsetof(Ucontext, regs) == 176);
+static_assert(offsetof(Ucontext, regs) == 176);
 static_assert(offsetof(RtSigframe, uc) + offsetof(Ucontext, regs) == kRiscv64FrameRegs &&
               offsetof(RtSigframe, uc) + offsetof(Ucontext, fp) == kRiscv64FrameFp);
 
@@ -76,8 +75,8 @@ bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 hand
     RtSigframe frame{};
     frame.info = info;
     const u64 sp = v.reg(o.x[kSp]);
-    frame.uc.stack = altstack_state(t, sp);
-    frame.uc.sigmask = old_mask;
+    frame.uc.head.stack = altstack_state(t, sp);
+    frame.uc.head.sigmask = old_mask;
     frame.uc.regs.pc = v.pc();
     for (unsigned i = 0; i < 31; i++) frame.uc.regs.x[i] = v.reg(o.x[i]);
     for (unsigned i = 0; i < 32; i++) frame.uc.fp.f[i] = v.reg(o.f[i]);
@@ -88,8 +87,7 @@ bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 hand
     const u64 at = align_down(top - sizeof frame, 16);
     // A handler that overflows the alternate stack it runs on must not write below it.
     if (on_altstack(t, sp) && !on_altstack(t, at)) return false;
-    t.mm().prepare_kernel_write(at, sizeof frame);
-    if (!t.mm().write(at, &frame, sizeof frame)) return false;
+    if (!write_frame(t, at, &frame, sizeof frame)) return false;
     disarm_altstack(t);
     v.set_reg(o.x[kRa], t.process().sigreturn);
     v.set_reg(o.x[kSp], at);
@@ -101,30 +99,31 @@ bool riscv64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 hand
 }
 
 /// struct user_regs_struct; f0 … f31, fcsr (ELF_NFPREG).
-void riscv64_core_registers(Thread& t, std::vector<u64>* general, std::vector<u64>* fp) {
+CoreRegisters riscv64_core_registers(Thread& t) {
     const Offsets& o = offsets(t);
     engine::Vcpu& v = t.vcpu();
-    *general = {v.pc()};
-    for (const u16 at : o.x) general->push_back(v.reg(at));
-    fp->clear();
-    for (const u16 at : o.f) fp->push_back(v.reg(at));
-    fp->push_back((v.fp().rounding & 7) << 5 | (v.fp().flags & 31));
+    CoreRegisters r{{v.pc()}, {{"CORE", NT_PRFPREG, std::vector<u8>(33 * 8)}}};
+    for (const u16 at : o.x) r.general.push_back(v.reg(at));
+    u8* fp = r.notes[0].bytes.data();
+    for (unsigned i = 0; i < 32; i++) store_raw<u64>(fp + 8 * i, v.reg(o.f[i]));
+    store_raw<u64>(fp + 8 * 32, (v.fp().rounding & 7) << 5 | (v.fp().flags & 31));
+    return r;
 }
 
 bool riscv64_pop_signal_frame(Thread& t, u64* mask) {
     const Offsets& o = offsets(t);
     engine::Vcpu& v = t.vcpu();
     RtSigframe frame;
-    if (!t.mm().read(v.reg(o.x[kSp]), &frame, sizeof frame)) return false;
+    if (!read_frame(t, v.reg(o.x[kSp]), &frame, sizeof frame)) return false;
     for (const u32 word : frame.uc.fp.end)
         if (word) return false;
-    *mask = frame.uc.sigmask;
+    *mask = frame.uc.head.sigmask;
     for (unsigned i = 0; i < 31; i++) v.set_reg(o.x[i], frame.uc.regs.x[i]);
     for (unsigned i = 0; i < 32; i++) v.set_reg(o.f[i], frame.uc.fp.f[i]);
     v.fp().rounding = (frame.uc.fp.fcsr >> 5) & 7;
     v.fp().flags = frame.uc.fp.fcsr & 31;
     v.set_pc(frame.uc.regs.pc & ~u64{1});
-    set_altstack(t, frame.uc.stack, v.reg(o.x[kSp]));
+    set_altstack(t, frame.uc.head.stack, v.reg(o.x[kSp]));
     return true;
 }
 

@@ -11,21 +11,14 @@ namespace {
 constexpr u32 kEcall = 0x00000073, kRet = 0x00008067, kNop = 0x00000013;
 constexpr u32 li_a7(u32 v) { return v << 20 | 17 << 7 | 0x13; }
 
-template <size_t N>
-constexpr std::array<u8, N * 4> encode(const u32 (&insns)[N]) {
-    std::array<u8, N * 4> bytes{};
-    for (size_t i = 0; i < N; i++)
-        for (unsigned b = 0; b < 4; b++) bytes[i * 4 + b] = static_cast<u8>(insns[i] >> 8 * b);
-    return bytes;
-}
-constexpr auto call_of(u32 nr) { return encode({li_a7(nr), kEcall, kRet}); }
+constexpr auto call_of(u32 nr) { return vdso_code({li_a7(nr), kEcall, kRet}); }
 
 // asm-generic numbers
 constexpr auto kClockGettime = call_of(113), kGettimeofday = call_of(169), kClockGetres = call_of(114),
                kGetcpu = call_of(168), kFlushIcache = call_of(259), kHwprobe = call_of(258);
 /// Unwinders and debuggers know these two instructions.
-constexpr auto kSigreturn = encode({li_a7(139), kEcall});
-constexpr auto kFiller = encode({kNop});
+constexpr auto kSigreturn = vdso_code({li_a7(139), kEcall});
+constexpr auto kFiller = vdso_code({kNop});
 
 constexpr VdsoFunction kFunctions[] = {
     {"__vdso_rt_sigreturn", kSigreturn, true},

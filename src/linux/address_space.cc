@@ -305,7 +305,7 @@ i64 AddressSpace::munmap(u64 addr, u64 len) {
 }
 
 i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
-    if (addr % page_size_ || (prot & ~kProtKnown)) return -EINVAL;
+    if (addr % page_size_ || (prot & ~(kProtKnown | extra_prot_))) return -EINVAL;
     if (len == 0) return 0;
     if (!in_range(addr, len)) return -ENOMEM;
     const u64 end = align_up(addr + len, page_size_);
@@ -743,7 +743,7 @@ void AddressSpace::note_code(u64 begin, u64 end) {
     }
 }
 
-/// RISC-V guests announce changed code (fence.i), so nothing is ever write-protected behind the guest's back
+/// Guests announce changed code (fence.i, IC IVAU), so nothing is ever write-protected behind the guest's back
 /// and every fault is the guest's own.
 bool AddressSpace::handle_host_fault(u64, bool) { return false; }
 

@@ -11,6 +11,16 @@
 
 namespace vm::linux {
 
+/// Where the guest's part of the address space must end at the latest: guest addresses are host addresses,
+/// and the host keeps the translator, its heap (from two thirds on) and its stack above.
+#if defined(VM_SANITIZE_thread)
+inline constexpr u64 kMostTaskSize = u64{1} << 38;
+#elif defined(VM_SANITIZE_address)
+inline constexpr u64 kMostTaskSize = u64{1} << 44;
+#else
+inline constexpr u64 kMostTaskSize = u64{1} << 46;
+#endif
+
 /// One mapping; [begin, end) page aligned. prot and flags are the Linux PROT_/MAP_ bits the guest asked for.
 struct Vma {
     u64 begin = 0, end = 0;
@@ -66,7 +76,8 @@ class AddressSpace : public engine::GuestMemory {
     i64 brk(u64 addr);
     /// The program break starts here (page aligned up for growth).
     void set_brk(u64 start);
-    void set_memory_limit(u64 bytes);  ///< --memory-limit / RLIMIT_AS; 0 = none
+    void allow_protections(u32 bits) { extra_prot_ = bits; }  ///< of mprotect, besides those of every ISA
+    void set_memory_limit(u64 bytes);                         ///< --memory-limit / RLIMIT_AS; 0 = none
     u64 memory_limit() const;
     u64 mapped_bytes() const;
     u64 peak_bytes() const;  ///< the most that were ever mapped at once
@@ -120,6 +131,7 @@ class AddressSpace : public engine::GuestMemory {
 
     Layout layout_;
     u64 page_size_;
+    u32 extra_prot_ = 0;
     engine::Engine* engine_ = nullptr;
     std::unique_ptr<Impl> impl_;
 };

@@ -50,11 +50,12 @@ static_assert(sizeof(Prpsinfo) == 136);
 
 class Notes {
   public:
-    void add(u32 type, const void* data, size_t bytes) {
-        constexpr char kName[8] = "CORE";
-        const Elf64_Nhdr h{5, static_cast<u32>(bytes), type};
+    void add(u32 type, const void* data, size_t bytes, std::string_view owner = "CORE") {
+        char name[8] = {};
+        owner.copy(name, sizeof name - 1);
+        const Elf64_Nhdr h{static_cast<u32>(owner.size() + 1), static_cast<u32>(bytes), type};
         put(&h, sizeof h);
-        put(kName, sizeof kName);
+        put(name, sizeof name);
         put(data, bytes);
         bytes_.resize(align_up(bytes_.size(), 4));
     }
@@ -91,15 +92,14 @@ void thread_notes(Notes& notes, Thread& t, int sig, const SigInfo& info, bool fi
     s.system = ticks(fields[15]);
     s.child_user = ticks(fields[16]);
     s.child_system = ticks(fields[17]);
-    std::vector<u64> general, fp;
-    t.abi().core_registers(t, &general, &fp);
-    std::vector<u8> status(sizeof s + general.size() * 8 + 8);
+    const CoreRegisters r = t.abi().core_registers(t);
+    std::vector<u8> status(sizeof s + r.general.size() * 8 + 8);
     std::memcpy(status.data(), &s, sizeof s);
-    std::memcpy(status.data() + sizeof s, general.data(), general.size() * 8);
+    std::memcpy(status.data() + sizeof s, r.general.data(), r.general.size() * 8);
     store_raw<i32>(status.data() + status.size() - 8, 1);  // pr_fpvalid
     notes.add(NT_PRSTATUS, status.data(), status.size());
     if (first) return;  // the process's own notes come between
-    notes.add(NT_PRFPREG, fp.data(), fp.size() * 8);
+    for (const CoreNote& n : r.notes) notes.add(n.type, n.bytes.data(), n.bytes.size(), n.owner);
 }
 
 std::string process_name() {
@@ -157,9 +157,8 @@ Notes all_notes(Thread& t, int sig, const SigInfo& info, const std::vector<Vma>&
     notes.add(NT_AUXV, p.auxv.data(), p.auxv.size() * 8);
     const std::vector<u8> files = file_note(p, vmas);
     notes.add(NT_FILE, files.data(), files.size());
-    std::vector<u64> general, fp;
-    p.abi().core_registers(t, &general, &fp);
-    notes.add(NT_PRFPREG, fp.data(), fp.size() * 8);
+    for (const CoreNote& n : p.abi().core_registers(t).notes)
+        notes.add(n.type, n.bytes.data(), n.bytes.size(), n.owner);
     for (Thread* other : others) thread_notes(notes, *other, sig, info, false);
     return notes;
 }
@@ -263,7 +262,7 @@ bool write_core(Thread& t, CoreFile& file, const Notes& notes, const std::vector
     e.e_ident[EI_DATA] = ELFDATA2LSB;
     e.e_ident[EI_VERSION] = EV_CURRENT;
     e.e_type = ET_CORE;
-    e.e_machine = t.abi().elf_machine;
+    e.e_machine = t.abi().elf.machine;
     e.e_version = EV_CURRENT;
     e.e_phoff = sizeof e;
     e.e_flags = t.abi().vdso->elf_flags;

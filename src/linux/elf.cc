@@ -18,7 +18,6 @@ constexpr u64 kEhdrBytes = 64, kPhdrBytes = 56;
 constexpr u32 kPtLoad = 1, kPtInterp = 3, kPtGnuStack = 0x6474e551;
 constexpr u64 kMaxPhdrBytes = 65536;  // as the Linux kernel
 constexpr u64 kMaxInterp = 4096;      // PATH_MAX
-constexpr u32 kRiscvRve = 8;          // RISC-V ELF psABI: EF_RISCV_RVE
 
 std::unexpected<Error> bad(const std::string& name, std::string_view what) {
     return fail(ErrorKind::NotExecutable, fmt::format("{}: {}", name, what));
@@ -92,27 +91,41 @@ std::string type_name(u16 type) {
     }
 }
 
-/// Header checks; everything that needs no program headers.
-Result<void> check_header(const Header& h, const std::string& name, u16 machine, u64 size) {
+/// "riscv64 and aarch64"
+std::string names(std::span<const ElfTarget> targets) {
+    std::string text;
+    for (const ElfTarget& t : targets)
+        text += fmt::format("{}{}",
+                            text.empty()            ? ""
+                            : &t == &targets.back() ? " and "
+                                                    : ", ",
+                            machine_name(t.machine));
+    return text;
+}
+
+/// Header checks; everything that needs no program headers. The target that it is made for.
+Result<ElfTarget> check_header(const Header& h, const std::string& name, std::span<const ElfTarget> targets,
+                               u64 size) {
+    const auto target =
+        std::find_if(targets.begin(), targets.end(), [&](const auto& t) { return t.machine == h.machine(); });
     if (!h.is_64())
         return bad(name, fmt::format("is a 32-bit {} program; only 64-bit {} programs can be run",
-                                     machine_name(h.machine(), false), machine_name(machine)));
+                                     machine_name(h.machine(), false), names(targets)));
     if (!h.little()) return bad(name, "is a big-endian program; only little-endian ones can be run");
     if (h.bytes[6] != 1 || h.version() != 1) return bad(name, "is a damaged ELF file: unknown ELF version");
-    if (h.machine() != machine) {
+    if (target == targets.end()) {
         if (h.machine() == host_machine())
-            return bad(name, fmt::format("is a {} program, made for this very machine; start it directly",
-                                         machine_name(h.machine())));
-        return bad(name, fmt::format("is a {} program; this version runs {} programs",
-                                     machine_name(h.machine()), machine_name(machine)));
+            return bad(name, fmt::format("is {} program, made for this very machine; start it directly",
+                                         with_article(machine_name(h.machine()))));
+        return bad(name, fmt::format("is {} program; this version runs {} programs",
+                                     with_article(machine_name(h.machine())), names(targets)));
     }
     if (h.type() != kElfExec && h.type() != kElfDyn) {
         if (h.type() == 1) return bad(name, "is an object file that was not linked into a program yet");
         if (h.type() == 4) return bad(name, "is a core dump, not a program");
         return bad(name, fmt::format("is not a program but an ELF file of type {}", h.type()));
     }
-    if (machine == kEmRiscv && (h.flags() & kRiscvRve))
-        return bad(name, "is built for RV64E (16 registers), which is not supported");
+    if (h.flags() & target->refused_flags) return bad(name, target->refused_reason);
     if (h.phentsize() != kPhdrBytes)
         return bad(name, fmt::format("is a damaged ELF file: program headers of {} bytes instead of 56",
                                      h.phentsize()));
@@ -122,11 +135,12 @@ Result<void> check_header(const Header& h, const std::string& name, u16 machine,
         return bad(name, fmt::format("is a damaged ELF file: {} program headers", h.phnum()));
     if (h.phoff() > size || bytes > size - h.phoff())
         return bad(name, "is cut off: its program headers lie beyond the end of the file");
-    return {};
+    return *target;
 }
 
-Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, u64 page_size, u64 task_size,
+Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, const ElfTarget& target,
                       u64 size) {
+    const u64 page_size = target.page_size, task_size = target.task_size;
     if (s.memsz < s.filesz)
         return bad(name, "is a damaged ELF file: a segment is larger in the file than in memory");
     if (s.memsz == 0) return {};
@@ -211,6 +225,11 @@ bool parse_shebang(std::string_view head, std::string* interpreter, std::string*
     return true;
 }
 
+std::string with_article(const std::string& noun) {
+    const bool vowel = std::string_view("aeiox").find(noun[0]) != std::string_view::npos;  // as it is spoken
+    return (vowel || noun.starts_with("s390") ? "an " : "a ") + noun;
+}
+
 std::string machine_name(u16 machine, bool is_64) {
     switch (machine) {
         case kEmRiscv: return is_64 ? "riscv64" : "riscv32";
@@ -229,22 +248,13 @@ std::string machine_name(u16 machine, bool is_64) {
     }
 }
 
-u16 host_machine() {
-#if defined(__x86_64__)
-    return kEmX86_64;
-#elif defined(__aarch64__)
-    return kEmAarch64;
-#else
-    return kEmRiscv;
-#endif
-}
-
-Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_size, u64 task_size) {
+Result<Elf> parse_elf(int fd, const std::string& name, std::span<const ElfTarget> targets) {
     auto size = open_file_size(fd, name);
     if (!size) return std::unexpected(size.error());
     auto h = read_header(fd, name, *size);
     if (!h) return std::unexpected(h.error());
-    if (auto ok = check_header(*h, name, machine, *size); !ok) return std::unexpected(ok.error());
+    auto target = check_header(*h, name, targets, *size);
+    if (!target) return std::unexpected(target.error());
 
     Elf e;
     e.type = h->type();
@@ -265,7 +275,7 @@ Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_siz
                            .flags = load_raw<u32>(p + 4)};
         Result<void> ok;
         switch (load_raw<u32>(p)) {
-            case kPtLoad: ok = add_load(e, s, name, page_size, task_size, *size); break;
+            case kPtLoad: ok = add_load(e, s, name, *target, *size); break;
             case kPtInterp: ok = read_interpreter(fd, e, s.offset, s.filesz, name, *size); break;
             case kPtGnuStack: e.exec_stack = s.flags & kPfX; break;
             default: break;
@@ -281,7 +291,7 @@ Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_siz
     return e;
 }
 
-Result<ElfDescription> describe_elf(const std::string& path) {
+Result<ElfDescription> describe_elf(const std::string& path, std::span<const ElfTarget> targets) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         const int e = errno;
@@ -301,7 +311,7 @@ Result<ElfDescription> describe_elf(const std::string& path) {
         d.machine_name = machine_name(d.machine, d.is_64);
         d.type_name = type_name(d.type);
         d.entry = h->entry();
-        auto e = parse_elf(fd, path, kEmRiscv, 4096, u64{1} << 38);
+        auto e = parse_elf(fd, path, targets);
         if (e) {
             d.runnable = true;
             d.interpreter = e->interpreter;

@@ -2,6 +2,7 @@
 // every number is checked, nothing is trusted, every complaint is one sentence that names the file.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,15 @@ namespace vm::linux {
 inline constexpr u16 kElfExec = 2, kElfDyn = 3;
 inline constexpr u16 kEm386 = 3, kEmX86_64 = 62, kEmAarch64 = 183, kEmRiscv = 243;
 inline constexpr u32 kPfX = 1, kPfW = 2, kPfR = 4;
+
+/// What a program must be made for.
+struct ElfTarget {
+    u16 machine = 0;                  ///< e_machine
+    u64 page_size = 0;                ///< segments are mapped in units of it
+    u64 task_size = 0;                ///< first address beyond user space
+    u32 refused_flags = 0;            ///< bits of e_flags that it must not have …
+    std::string_view refused_reason;  ///< … because it "is built for …"
+};
 
 struct ElfSegment {
     u64 offset = 0, vaddr = 0, filesz = 0, memsz = 0, align = 0;
@@ -54,14 +64,24 @@ bool parse_shebang(std::string_view head, std::string* interpreter, std::string*
 
 /// "riscv64", "x86-64", "aarch64", "i386" … or "machine N"; `is_64` decides where a machine has both.
 std::string machine_name(u16 machine, bool is_64 = true);
+/// "a riscv64", "an aarch64"
+std::string with_article(const std::string& noun);
 /// e_machine of the processor that this program runs on.
-u16 host_machine();
+constexpr u16 host_machine() {
+#if defined(__x86_64__)
+    return kEmX86_64;
+#elif defined(__aarch64__)
+    return kEmAarch64;
+#else
+    return kEmRiscv;
+#endif
+}
 
 /// Parses and checks the open file `fd` called `name` in messages. Kinds: NotExecutable, Io.
-/// `machine`: the wanted e_machine; `task_size`: end of user space.
-Result<Elf> parse_elf(int fd, const std::string& name, u16 machine, u64 page_size, u64 task_size);
+/// The program must be made for one of `targets`.
+Result<Elf> parse_elf(int fd, const std::string& name, std::span<const ElfTarget> targets);
 
 /// For `vm info FILE`. Kinds: NotFound, NotExecutable (not an ELF file), Io.
-Result<ElfDescription> describe_elf(const std::string& path);
+Result<ElfDescription> describe_elf(const std::string& path, std::span<const ElfTarget> targets);
 
 }  // namespace vm::linux

@@ -1,5 +1,8 @@
 #include "linux/elf.h"
 
+#include "base/format.h"
+#include "linux/abi.h"
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -11,6 +14,7 @@ namespace vm::linux {
 namespace {
 
 constexpr u64 kTask = u64{1} << 38;
+const ElfTarget kRiscv = kRiscv64Abi.elf;
 
 struct Image {
     std::vector<u8> bytes = std::vector<u8>(0x3000);
@@ -54,7 +58,7 @@ struct Image {
 Result<Elf> parse(const std::vector<u8>& bytes) {
     const int fd = ::memfd_create("elf", MFD_CLOEXEC);
     EXPECT_EQ(::write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
-    auto r = parse_elf(fd, "prog", kEmRiscv, 4096, kTask);
+    auto r = parse_elf(fd, "prog", {&kRiscv, 1});
     ::close(fd);
     return r;
 }
@@ -87,7 +91,7 @@ TEST(Elf, SaysWhatIsWrong) {
     EXPECT_EQ(changed([](Image& i) { i.bytes[5] = 2; }),
               "prog: is a big-endian program; only little-endian ones can be run");
     EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, kEmAarch64); }),
-              "prog: is a aarch64 program; this version runs riscv64 programs");
+              "prog: is an aarch64 program; this version runs riscv64 programs");
     EXPECT_EQ(changed([](Image& i) { i.put<u16>(18, host_machine()); }).find("start it directly") !=
                   std::string::npos,
               host_machine() != kEmRiscv);
@@ -166,6 +170,33 @@ TEST(Elf, RandomBytesAreRefused) {
     }
 }
 
+TEST(Elf, OneOfSeveralTargets) {
+    const ElfTarget both[] = {kRiscv64Abi.elf, kArm64Abi.elf};
+    const auto parse_for = [&](u16 machine, auto... change) {
+        Image i;
+        i.put<u16>(18, machine);
+        i.put<u32>(48, 0);
+        (change(i), ...);
+        const int fd = ::memfd_create("elf", MFD_CLOEXEC);
+        EXPECT_EQ(::write(fd, i.bytes.data(), i.bytes.size()), static_cast<ssize_t>(i.bytes.size()));
+        auto r = parse_elf(fd, "prog", both);
+        ::close(fd);
+        return r ? fmt::format("{}", r->machine) : r.error().message;
+    };
+    EXPECT_EQ(parse_for(kEmRiscv), "243");
+    EXPECT_EQ(parse_for(kEmAarch64), "183");
+    EXPECT_EQ(parse_for(22), "prog: is an s390x program; this version runs riscv64 and aarch64 programs");
+    EXPECT_EQ(parse_for(kEmRiscv, [](Image& i) { i.bytes[4] = 1; }),
+              "prog: is a 32-bit riscv32 program; only 64-bit riscv64 and aarch64 programs can be run");
+    // What is too high for one fits into the other's address space; flags mean something to one of them.
+    const auto high = [](Image& i) { i.put<u64>(64 + 56 * 2 + 16, u64{1} << 40); };
+    EXPECT_EQ(parse_for(kEmAarch64, high), "183");
+    EXPECT_NE(parse_for(kEmRiscv, high).find("does not fit into the address space"), std::string::npos);
+    const auto flags = [](Image& i) { i.put<u32>(48, 8); };
+    EXPECT_EQ(parse_for(kEmAarch64, flags), "183");
+    EXPECT_NE(parse_for(kEmRiscv, flags).find("RV64E"), std::string::npos);
+}
+
 TEST(Elf, Shebang) {
     std::string interpreter, argument;
     EXPECT_TRUE(parse_shebang("#!/bin/sh\necho", &interpreter, &argument));
@@ -181,13 +212,13 @@ TEST(Elf, Shebang) {
 }
 
 TEST(Elf, DescribesFiles) {
-    auto self = describe_elf("/proc/self/exe");
+    auto self = describe_elf("/proc/self/exe", {&kRiscv, 1});
     ASSERT_TRUE(self);
     EXPECT_TRUE(self->is_64);
     EXPECT_EQ(self->machine, host_machine());
-    EXPECT_EQ(describe_elf("/nonexistent").error().kind, ErrorKind::NotFound);
-    EXPECT_EQ(describe_elf("/").error().message, "/: is a directory, not a program");
-    EXPECT_EQ(describe_elf("/dev/null").error().kind, ErrorKind::NotExecutable);
+    EXPECT_EQ(describe_elf("/nonexistent", {&kRiscv, 1}).error().kind, ErrorKind::NotFound);
+    EXPECT_EQ(describe_elf("/", {&kRiscv, 1}).error().message, "/: is a directory, not a program");
+    EXPECT_EQ(describe_elf("/dev/null", {&kRiscv, 1}).error().kind, ErrorKind::NotExecutable);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "base/format.h"
 #include "linux/elf.h"
 #include "linux/process.h"
-#include "linux/program.h"
 #include "linux/signals.h"
 
 namespace vm::linux {
@@ -67,7 +66,7 @@ i64 host_exec(Thread& t) {
 
 /// What the kernel would find out before it gives the old program up: 0, or -errno.
 i64 check_guest_elf(Process& p, const Program& prog) {
-    auto elf = parse_elf(prog.fd, prog.path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
+    auto elf = parse_elf(prog.fd, prog.path, elf_targets(p.guests()));
     if (!elf) return elf.error().kind == ErrorKind::Io ? -EIO : -ENOEXEC;
     if (elf->interpreter.empty()) return 0;
     std::string loader;
@@ -104,8 +103,16 @@ bool changes_credentials(const Program& prog) {
            ((st.st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && st.st_gid != ::getegid());
 }
 
+/// --cpu for a program of `guest`: one that is not for this process's ISA may mean nothing to another.
+bool has_cpu(const RunOptions& o, const Guest& guest) {
+    u64 features = 0;
+    std::string error;
+    return !o.cpu.empty() && guest.isa->parse_cpu(o.cpu, &features, &error);
+}
+
 /// The command that makes this executable run the program, with the options it has itself.
-std::vector<std::string> run_again(Process& p, const std::string& path, const Program& prog, int self_fd) {
+std::vector<std::string> run_again(Process& p, const std::string& path, const Program& prog,
+                                   const Guest& guest, int self_fd) {
     const RunOptions& o = p.options();
     std::vector<std::string> command = o.reexec_command;
     for (size_t i = 0; i < o.reexec_args.size(); i++) {
@@ -122,6 +129,7 @@ std::vector<std::string> run_again(Process& p, const std::string& path, const Pr
             break;
         case FileView::Kind::Root: command.push_back("--root=" + p.files().root()); break;
     }
+    if (has_cpu(o, guest)) command.push_back("--cpu=" + o.cpu);
     if (o.by_binfmt) command.emplace_back("--by-binfmt");
     if (self_fd >= 0) command.push_back(fmt::format("--self-fd={}", self_fd));
     if (self_fd >= 0 && !p.self().name().empty()) command.push_back("--self-name=" + p.self().name());
@@ -135,7 +143,7 @@ std::vector<std::string> run_again(Process& p, const std::string& path, const Pr
 /// Decides what the host is to execute. 0 or -errno.
 i64 make_image(Process& p, const std::string& path, std::vector<std::string> argv, Image* image) {
     if (argv.empty()) argv.emplace_back();  // as Linux since 5.18
-    auto prog = open_program(p, path, std::move(argv));
+    auto prog = open_program(p.files(), path, std::move(argv));
     if (!prog) return prog.error().os_errno ? -prog.error().os_errno : -ENOEXEC;
     if (prog->head.size() < 20) return -ENOEXEC;
     const bool is_64_little = prog->head[4] == 2 && prog->head[5] == 1;
@@ -143,10 +151,11 @@ i64 make_image(Process& p, const std::string& path, std::vector<std::string> arg
     image->file = prog->host_path;
     image->argv = prog->argv;
 
-    if (machine == p.abi().elf_machine && is_64_little) {
+    const Guest* guest = find_guest(p.guests(), machine);
+    if (guest && is_64_little) {
         if (const i64 r = check_guest_elf(p, *prog); r < 0) return r;
         image->self_fd = p.self().fd();
-        image->again = run_again(p, path, *prog, image->self_fd);
+        image->again = run_again(p, path, *prog, *guest, image->self_fd);
         image->itself =
             p.options().by_binfmt && p.files().kind() == FileView::Kind::Host && changes_credentials(*prog);
         return 0;

@@ -12,12 +12,10 @@
 #include <climits>
 #include <cstdlib>
 #include <system_error>
-#include <utility>
 
 #include "base/format.h"
 #include "linux/elf.h"
 #include "linux/process.h"
-#include "linux/program.h"
 #include "linux/stack.h"
 #include "osal/guarded.h"
 
@@ -26,7 +24,7 @@ namespace {
 
 constexpr u64 kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPagesz = 6, kAtBase = 7, kAtFlags = 8, kAtEntry = 9,
               kAtUid = 11, kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtHwcap = 16, kAtClktck = 17,
-              kAtSecure = 23, kAtSysinfoEhdr = 33, kAtMinsigstksz = 51;
+              kAtSecure = 23, kAtHwcap2 = 26, kAtSysinfoEhdr = 33, kAtMinsigstksz = 51;
 constexpr u32 kAnonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 
 std::unexpected<Error> no_room(const std::string& name, i64 r, u64 at, u64 bytes) {
@@ -136,11 +134,14 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
         int fd;
         ~Closer() { ::close(fd); }
     } closer{fd};
-    auto e = parse_elf(fd, path, p.abi().elf_machine, p.mm().page_size(), p.mm().task_size());
+    auto e = parse_elf(fd, path, elf_targets(p.guests()));
+    if (e && e->machine != p.abi().elf.machine)
+        e = fail(ErrorKind::NotExecutable,
+                 fmt::format("{}: is {} program", path, with_article(machine_name(e->machine))));
     if (!e) {
         return fail(e.error().kind,
-                    fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of a {} system",
-                                name, e.error().message, p.abi().name),
+                    fmt::format("{}: its loader cannot be used: {}; use -L DIR with the root of {} system",
+                                name, e.error().message, with_article(std::string(p.abi().name))),
                     e.error().os_errno);
     }
     const u64 span = align_up(e->high, p.mm().page_size()) - align_down(e->low, p.mm().page_size());
@@ -164,8 +165,9 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
     r.platform = p.abi().platform;
     if (::getrandom(r.random.data(), r.random.size(), 0) != static_cast<ssize_t>(r.random.size()))
         return fail(ErrorKind::Io, "the host gives no random numbers", errno);
+    const HwCaps caps = p.abi().hwcap(p.engine().isa(), o.engine.cpu_features);
     r.auxv = {{kAtSysinfoEhdr, p.vdso_base},
-              {kAtHwcap, p.abi().hwcap(p.engine().isa(), o.engine.cpu_features)},
+              {kAtHwcap, caps.hwcap},
               {kAtPagesz, mm.page_size()},
               {kAtClktck, static_cast<u64>(::sysconf(_SC_CLK_TCK))},
               {kAtPhdr, e.phdr_vaddr ? e.phdr_vaddr + bias : 0},
@@ -179,7 +181,8 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
               {kAtGid, ::getgid()},
               {kAtEgid, ::getegid()},
               {kAtSecure, ::getauxval(AT_SECURE) ? 1u : 0u},
-              {kAtMinsigstksz, 2048}};
+              {kAtMinsigstksz, p.abi().at_minsigstksz}};
+    if (caps.hwcap2) r.auxv.emplace_back(kAtHwcap2, *caps.hwcap2);
     auto s = build_stack(mm, r);
     if (!s) return std::unexpected(s.error());
     p.stack_top = r.top;
@@ -195,22 +198,18 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
 
 }  // namespace
 
-Result<void> load_program(Process& p) {
+Result<void> load_program(Process& p, const Program& prog, const Elf& elf) {
     RunOptions& o = p.options_;
-    auto prog = open_program(p, o.program, o.argv, std::exchange(o.program_fd, -1));
-    if (!prog) return std::unexpected(prog.error());
-    o.argv = prog->argv;
-    const std::string& name = prog->path;
+    o.argv = prog.argv;
+    const std::string& name = prog.path;
     AddressSpace& mm = p.mm();
-    auto elf = parse_elf(prog->fd, name, p.abi().elf_machine, mm.page_size(), mm.task_size());
-    if (!elf) return std::unexpected(elf.error());
 
-    auto bias = map_elf(mm, prog->fd, *elf, mm.layout().pie_base, name);
+    auto bias = map_elf(mm, prog.fd, elf, mm.layout().pie_base, name);
     if (!bias) return std::unexpected(bias.error());
-    p.brk_start = align_up(elf->high + *bias, mm.page_size());
+    p.brk_start = align_up(elf.high + *bias, mm.page_size());
     mm.set_brk(p.brk_start);
-    p.entry = elf->entry + *bias;
-    for (const ElfSegment& s : elf->loads) {
+    p.entry = elf.entry + *bias;
+    for (const ElfSegment& s : elf.loads) {
         if (s.flags & kPfW) {
             if (!p.data_start) p.data_start = s.vaddr + *bias;
             p.data_end = s.vaddr + s.filesz + *bias;
@@ -220,22 +219,22 @@ Result<void> load_program(Process& p) {
         p.code_end = s.vaddr + s.filesz + *bias;
     }
     Loaded loader;
-    if (!elf->interpreter.empty()) {
-        auto l = map_interpreter(p, *elf, name);
+    if (!elf.interpreter.empty()) {
+        auto l = map_interpreter(p, elf, name);
         if (!l) return std::unexpected(l.error());
         loader = *l;
         p.entry = loader.entry;
     }
     if (auto ok = map_vdso(p); !ok) return ok;
-    if (auto ok = map_stack(p, o, *elf, *bias, loader); !ok) return ok;
+    if (auto ok = map_stack(p, o, elf, *bias, loader); !ok) return ok;
 
-    char* real = ::realpath(prog->host_path.c_str(), nullptr);
-    p.exe_path = real ? real : prog->host_path;
+    char* real = ::realpath(prog.host_path.c_str(), nullptr);
+    p.exe_path = real ? real : prog.host_path;
     const bool named = real != nullptr;
     std::free(real);
     if (!named) {  // executed by a descriptor: the file may have another name, or none any more
         char link[PATH_MAX];
-        const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", prog->fd).c_str(), link, sizeof link);
+        const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", prog.fd).c_str(), link, sizeof link);
         if (n > 0) p.exe_path.assign(link, static_cast<size_t>(n));
     }
     // The name that ps shows; execve sets it from the file name (16 bytes with the NUL).

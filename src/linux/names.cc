@@ -75,7 +75,8 @@ constexpr Name kMoveMount[] = {{0x1, "MOVE_MOUNT_F_SYMLINKS"},
                                {0x40, "MOVE_MOUNT_T_EMPTY_PATH"},
                                {0, "0"}};
 constexpr Name kAccess[] = {N(R_OK), N(W_OK), N(X_OK), {0, "F_OK"}};
-constexpr Name kProt[] = {N(PROT_READ), N(PROT_WRITE), N(PROT_EXEC), N(PROT_GROWSDOWN), {0, "PROT_NONE"}};
+constexpr Name kProt[] = {N(PROT_READ),       N(PROT_WRITE),      N(PROT_EXEC),    N(PROT_GROWSDOWN),
+                          {0x10, "PROT_BTI"}, {0x20, "PROT_MTE"}, {0, "PROT_NONE"}};
 constexpr Name kMap[] = {{3, "MAP_SHARED_VALIDATE"},
                          N(MAP_SHARED),
                          N(MAP_PRIVATE),

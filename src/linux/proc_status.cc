@@ -67,6 +67,7 @@ std::string map_lines(const std::string& text,
             continue;
         }
         const std::string_view key = std::string_view(line).substr(0, colon);
+        if (key.starts_with("x86_")) continue;  // of the host's processor
         out += fmt::format("{}:{}\n", key, change(key, std::string_view(line).substr(colon + 1)));
     }
     return out;
@@ -122,6 +123,7 @@ std::string proc_status_text(Thread& t, const std::string& path, int tid) {
         if (key == "SigBlk") return set(s.blocked);
         if (key == "SigIgn") return set(s.ignored);
         if (key == "SigCgt") return set(s.caught);
+        if (key == "untag_mask") return fmt::format("\t{:#x}", ~p.abi().tag_bits);
         return std::string(value);
     });
 }

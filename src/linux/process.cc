@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "base/format.h"
 #include "linux/core_dump.h"
@@ -15,6 +16,15 @@
 #include "linux/threads.h"
 
 namespace vm::linux {
+namespace {
+
+Result<void> choose_cpu(const Guest& guest, RunOptions* o) {
+    std::string error;
+    if (o->cpu.empty() || guest.isa->parse_cpu(o->cpu, &o->engine.cpu_features, &error)) return {};
+    return fail(ErrorKind::InvalidArgument, fmt::format("--cpu {}: {}", o->cpu, error));
+}
+
+}  // namespace
 
 Thread::Thread(Process& p, std::unique_ptr<engine::Vcpu> v) : process_(p), vcpu_(std::move(v)) {}
 Thread::~Thread() = default;
@@ -37,18 +47,26 @@ int Thread::loop() {
     return exit_code;
 }
 
-Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, const frontend::GuestIsa& isa,
-                                                 const Abi& abi) {
-    std::unique_ptr<Process> p(new Process(options, abi));
+Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, Guests guests) {
+    std::unique_ptr<Process> p(new Process(options, guests));
+    RunOptions& o = p->options_;
     p->pid = ::getpid();
-    if (!options.stats_file.empty()) p->stats_owner_ = p->pid;
-    p->mm_ = std::make_unique<AddressSpace>(abi.task_size, abi.page_size, options.stack_size);
-    p->mm_->set_memory_limit(options.memory_limit);
-    auto engine = engine::Engine::create(isa, *p->mm_, options.engine);
+    if (!o.stats_file.empty()) p->stats_owner_ = p->pid;
+    auto program = open_program(p->files_, o.program, o.argv, std::exchange(o.program_fd, -1));
+    if (!program) return std::unexpected(program.error());
+    auto elf = parse_elf(program->fd, program->path, elf_targets(guests));
+    if (!elf) return std::unexpected(elf.error());
+    p->guest_ = find_guest(guests, elf->machine);
+    const Abi& abi = p->abi();
+    if (auto ok = choose_cpu(*p->guest_, &o); !ok) return std::unexpected(ok.error());
+    p->mm_ = std::make_unique<AddressSpace>(abi.elf.task_size, abi.elf.page_size, o.stack_size);
+    p->mm_->set_memory_limit(o.memory_limit);
+    if (abi.prot_bits) p->mm_->allow_protections(abi.prot_bits(*p->guest_->isa, o.engine.cpu_features));
+    auto engine = engine::Engine::create(*p->guest_->isa, *p->mm_, o.engine);
     if (!engine) return std::unexpected(engine.error());
     p->engine_ = std::move(*engine);
     p->mm_->set_engine(p->engine_.get());
-    if (auto ok = load_program(*p); !ok) return std::unexpected(ok.error());
+    if (auto ok = load_program(*p, *program, *elf); !ok) return std::unexpected(ok.error());
     auto vcpu = p->engine_->create_vcpu();
     if (!vcpu) return std::unexpected(vcpu.error());
     p->main_ = std::make_unique<Thread>(*p, std::move(*vcpu));
@@ -57,6 +75,7 @@ Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, cons
     p->main_->home = p->main_->group.get();
     p->main_->vcpu().set_pc(p->entry);
     p->main_->vcpu().set_reg(abi.sp_offset, p->initial_sp);
+    if (abi.init_registers) abi.init_registers(*p->main_);
     p->main_->vcpu().state_changed();
     p->threads.push_back(p->main_.get());
     return p;

@@ -11,9 +11,10 @@
 #include <vector>
 
 #include "engine/vcpu.h"
-#include "linux/abi.h"
 #include "linux/address_space.h"
 #include "linux/file_view.h"
+#include "linux/guest.h"
+#include "linux/program.h"
 #include "linux/self_exe.h"
 
 namespace vm::linux {
@@ -26,6 +27,7 @@ struct RunOptions {
     std::string sysroot;            ///< -L, empty = none
     std::string root;               ///< --root, empty = none; at most one of the two
     std::string workdir;
+    std::string cpu;  ///< --cpu, empty = everything that the ISA's front end has
     u64 stack_size = u64{8} << 20;
     u64 memory_limit = 0;
     enum class Strace : u8 { Off, Text, Json } strace = Strace::Off;
@@ -38,7 +40,7 @@ struct RunOptions {
     std::string self_name;   ///< … and where it lies, for processes without /proc
     std::vector<std::string> reexec_command{
         "vm", "run"};                      ///< how this executable is told to run a child of the guest …
-    std::vector<std::string> reexec_args;  ///< … with the same options, but for the file view
+    std::vector<std::string> reexec_args;  ///< … with the same options, but for the file view and the CPU
     engine::EngineOptions engine;
 };
 
@@ -82,6 +84,8 @@ class Thread {
     engine::Vcpu& vcpu() { return *vcpu_; }
     AddressSpace& mm();
     const Abi& abi() const;
+    /// A guest's address as the kernel follows it: without its tag where this thread may use tags.
+    u64 plain(u64 addr) const { return takes_tags ? abi().untagged(addr) : addr; }
     /// Runs the guest thread until it exits. Returns the thread's exit code.
     int loop();
 
@@ -95,8 +99,10 @@ class Thread {
     u64 blocked = 0;              ///< guest signal mask
     std::atomic<u64> pending{0};  ///< thread-directed, set by host handlers (bit sig-1)
     u64 altstack_sp = 0, altstack_size = 0;
-    u32 altstack_flags = 2;             ///< SS_DISABLE
-    std::atomic<bool> in_guest{false};  ///< inside Vcpu::run
+    u32 altstack_flags = 2;                 ///< SS_DISABLE
+    std::atomic<bool> in_guest{false};      ///< inside Vcpu::run
+    u64 fault_address = 0, fault_code = 0;  ///< of the last fault, as frames tell it (Abi::note_fault)
+    bool takes_tags = false;                ///< system calls take tagged addresses (PR_SET_TAGGED_ADDR_CTRL)
     bool exiting = false;
     int exit_code = 0;
     bool in_restart = false;
@@ -113,10 +119,9 @@ class Thread {
 
 class Process {
   public:
-    /// Loads the program, builds the stack, makes the first thread. ErrorKind::NotFound → 127, NotExecutable
-    /// → 126, else 125.
-    static Result<std::unique_ptr<Process>> create(const RunOptions& options, const frontend::GuestIsa& isa,
-                                                   const Abi& abi);
+    /// Finds out for which of `guests` the program is made, loads it, builds the stack, makes the first
+    /// thread. ErrorKind::NotFound → 127, NotExecutable → 126, else 125. `guests` must outlive the process.
+    static Result<std::unique_ptr<Process>> create(const RunOptions& options, Guests guests);
     ~Process();
     /// Runs to the end. The guest's exit status; if the guest died by a signal this function does not return:
     /// it kills the host process with the same signal.
@@ -124,7 +129,9 @@ class Process {
 
     AddressSpace& mm() { return *mm_; }
     engine::Engine& engine() { return *engine_; }
-    const Abi& abi() const { return abi_; }
+    const Abi& abi() const { return *guest_->abi; }
+    /// Every kind of program that may be executed.
+    Guests guests() const { return guests_; }
     const RunOptions& options() const { return options_; }
     /// Where the guest's paths lead (-L, --root).
     FileView& files() { return files_; }
@@ -152,19 +159,20 @@ class Process {
 
   private:
     friend class Thread;
-    friend Result<void> load_program(Process& p);
-    Process(const RunOptions& options, const Abi& abi)
+    friend Result<void> load_program(Process& p, const Program& program, const Elf& elf);
+    Process(const RunOptions& options, Guests guests)
         : options_(options),
           files_(options.root.empty() ? options.sysroot : options.root,
                  options.root.empty() ? FileView::Kind::Overlay : FileView::Kind::Root),
           self_(options.self_fd, options.self_name),
-          abi_(abi) {
+          guests_(guests) {
         if (options.cwd_has_guest_name) files_.set_cwd_has_guest_name();
     }
     RunOptions options_;
     FileView files_;
     SelfExe self_;
-    const Abi& abi_;
+    Guests guests_;
+    const Guest* guest_ = nullptr;  ///< the kind that this one is
     std::unique_ptr<AddressSpace> mm_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<Thread> main_;
@@ -212,13 +220,13 @@ std::optional<int> open_emulated_proc(Thread& t, int dirfd, const std::string& p
 std::optional<std::string> guest_exe(const Process& p, const std::string& path);
 /// proc_files.cc: lets the kernel show the guest's arguments and addresses to other processes.
 void describe_process(const Process& p);
-/// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for guest ELF and
-/// scripts.
+/// exec.cc: execve of a guest or host program: runs `vm run` again with the same options for programs of any
+/// guest, and scripts.
 i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
               std::vector<std::string> env);
 /// vdso.cc: maps the vDSO's image and lets the engine answer its calls.
 Result<void> map_vdso(Process& p);
-/// loader.cc: see Process::create.
-Result<void> load_program(Process& p);
+/// loader.cc: see Process::create. `elf` was read from the program.
+Result<void> load_program(Process& p, const Program& program, const Elf& elf);
 
 }  // namespace vm::linux

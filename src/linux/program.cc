@@ -8,7 +8,7 @@
 #include <system_error>
 
 #include "base/format.h"
-#include "linux/process.h"
+#include "linux/file_view.h"
 
 namespace vm::linux {
 namespace {
@@ -64,7 +64,7 @@ Program::~Program() {
     if (fd >= 0) ::close(fd);
 }
 
-Result<Program> open_program(const Process& process, const std::string& path, std::vector<std::string> argv,
+Result<Program> open_program(const FileView& files, const std::string& path, std::vector<std::string> argv,
                              int given) {
     std::string current = path;
     bool script = false;
@@ -75,7 +75,7 @@ Result<Program> open_program(const Process& process, const std::string& path, st
                         ELOOP);
         Program prog;
         prog.path = current;
-        const i64 resolved = process.files().resolve(AT_FDCWD, current, Look::Follow, &prog.host_path);
+        const i64 resolved = files.resolve(AT_FDCWD, current, Look::Follow, &prog.host_path);
         Result<int> fd = given;
         if (resolved < 0)
             fd = cannot_open(current, static_cast<int>(-resolved));

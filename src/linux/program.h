@@ -10,7 +10,7 @@
 
 namespace vm::linux {
 
-class Process;
+class FileView;
 
 /// An open program file, closed at the end.
 struct Program {
@@ -31,7 +31,7 @@ struct Program {
 /// result starts like an ELF file. Error::os_errno is what execve reports; the message is one sentence for
 /// people. `given`: a descriptor on the file, from a kernel that has opened it already; it is then not looked
 /// up again.
-Result<Program> open_program(const Process& p, const std::string& path, std::vector<std::string> argv,
+Result<Program> open_program(const FileView& files, const std::string& path, std::vector<std::string> argv,
                              int given = -1);
 
 }  // namespace vm::linux

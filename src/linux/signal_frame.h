@@ -1,4 +1,4 @@
-// What signal frames of all ABIs need: the alternate stack and dispositions.
+// What signal frames of all ABIs need: their common parts, the alternate stack and dispositions.
 #pragma once
 
 #include "linux/signals.h"
@@ -11,6 +11,19 @@ struct GuestStack {
     u32 flags = 0, pad = 0;
     u64 size = 0;
 };
+
+/// The front of struct ucontext of asm-generic and arm64; the registers follow, aligned to 16.
+struct UcontextHead {
+    u64 flags, link;
+    GuestStack stack;
+    u64 sigmask;
+    u8 unused[1024 / 8 - 8];  ///< glibc has 1024 signals
+};
+static_assert(sizeof(UcontextHead) == 168);
+
+/// Writes part of a frame, or reads it. False: that memory is not there.
+bool write_frame(Thread& t, u64 addr, const void* from, u64 bytes);
+bool read_frame(Thread& t, u64 addr, void* to, u64 bytes);
 
 bool on_altstack(const Thread& t, u64 sp);
 /// As sigaltstack reports it, and as frames save it.

@@ -197,9 +197,19 @@ void finish_interrupted_call(Thread& t, i64* result, const SigAction& a) {
     *result = 0;
 }
 
+/// si_addr of a fault as a handler with `flags` sees it (kernel/signal.c, hide_si_addr_tag_bits).
+void hide_tag(Thread& t, int sig, u64 flags, SigInfo* info) {
+    const i32 code = load_raw<i32>(info->bytes + 8);
+    const bool has_address = code > 0 && (kSyncSignals & sigbit(sig)) && !(sig == SIGTRAP);
+    if (!has_address || (flags & kSaExposeTagbits)) return;
+    u8* address = info->bytes + 16;
+    store_raw<u64>(address, t.abi().untagged(load_raw<u64>(address)));
+}
+
 /// Builds the handler's frame. `mask`: what is blocked now; `old_mask`: what sigreturn restores.
-bool enter_handler(Thread& t, int sig, const SigInfo& info, const SigAction& a, u64 mask, u64 old_mask) {
+bool enter_handler(Thread& t, int sig, SigInfo info, const SigAction& a, u64 mask, u64 old_mask) {
     t.vcpu().clear_reservation();
+    hide_tag(t, sig, a.flags, &info);
     if (!t.abi().push_signal_frame(t, sig, info, a.handler, a.restorer, a.flags, old_mask)) return false;
     t.vcpu().state_changed();
     t.blocked = (mask | a.mask | (a.flags & kSaNodefer ? 0 : sigbit(sig))) & ~kUnblockable;
@@ -437,8 +447,10 @@ void deliver_signals(Thread& t, i64* result) {
         t.vcpu().set_pc(t.vcpu().pc() - t.abi().syscall_insn_bytes);
 }
 
-void raise_sync(Thread& t, const engine::Exit& e) {
-    int sig = SIGILL, code = ILL_ILLOPC;
+void raise_sync(Thread& t, const engine::Exit& exit) {
+    engine::Exit e = exit;
+    const auto own_code = t.abi().note_fault ? t.abi().note_fault(t, e) : std::nullopt;
+    int sig = SIGILL, code = own_code.value_or(ILL_ILLOPC);
     u64 addr = e.pc;
     switch (e.reason) {
         case ir::ExitReason::Breakpoint: sig = SIGTRAP, code = TRAP_BRKPT; break;
@@ -450,7 +462,7 @@ void raise_sync(Thread& t, const engine::Exit& e) {
             if (sig == SIGBUS)
                 code = e.host_code > 0 ? e.host_code : BUS_ADRERR;
             else
-                code = t.mm().prot_at(addr) < 0 ? SEGV_MAPERR : SEGV_ACCERR;
+                code = t.mm().prot_at(t.abi().untagged(addr)) < 0 ? SEGV_MAPERR : SEGV_ACCERR;
             break;
         case ir::ExitReason::Unsupported:
             fmt::print(stderr,
@@ -491,6 +503,7 @@ i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
     const SigAction before = slot;
     if (act) {
         slot = *act;
+        slot.flags &= kSaKnown | (t.abi().sigaction_restorer ? kSaRestorer : 0);
         slot.mask &= ~kUnblockable;
         const bool same_host =
             before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
@@ -500,12 +513,19 @@ i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
     return 0;
 }
 
-// ---- alternate stack
+// ---- frames and the alternate stack
 
 namespace {
 constexpr u32 kSsOnstack = 1, kSsDisable = 2, kSsAutodisarm = 1u << 31;
-constexpr u64 kMinSigStack = 2048;
 }  // namespace
+
+bool write_frame(Thread& t, u64 addr, const void* from, u64 bytes) {
+    const u64 at = t.plain(addr);
+    t.mm().prepare_kernel_write(at, bytes);
+    return t.mm().write(at, from, bytes);
+}
+
+bool read_frame(Thread& t, u64 addr, void* to, u64 bytes) { return t.mm().read(t.plain(addr), to, bytes); }
 
 bool on_altstack(const Thread& t, u64 sp) {
     return !(t.altstack_flags & kSsAutodisarm) && t.altstack_size && sp > t.altstack_sp &&
@@ -524,7 +544,7 @@ i64 set_altstack(Thread& t, const GuestStack& s, u64 sp) {
     if (mode == kSsDisable) {
         t.altstack_sp = t.altstack_size = 0;
     } else {
-        if (s.size < kMinSigStack) return -ENOMEM;
+        if (s.size < t.abi().min_signal_stack) return -ENOMEM;
         t.altstack_sp = s.sp;
         t.altstack_size = s.size;
     }

@@ -10,7 +10,10 @@ namespace vm::linux {
 inline constexpr u64 kSigDfl = 0, kSigIgn = 1;
 inline constexpr u64 kSaNocldstop = 1, kSaNocldwait = 2, kSaSiginfo = 4, kSaRestorer = 0x04000000,
                      kSaOnstack = 0x08000000, kSaRestart = 0x10000000, kSaNodefer = 0x40000000,
-                     kSaResethand = 0x80000000;
+                     kSaResethand = 0x80000000, kSaExposeTagbits = 0x800;
+/// Flags that rt_sigaction keeps; others read as 0 (include/linux/signal.h, UAPI_SA_FLAGS).
+inline constexpr u64 kSaKnown = kSaNocldstop | kSaNocldwait | kSaSiginfo | kSaOnstack | kSaRestart |
+                                kSaNodefer | kSaResethand | kSaExposeTagbits;
 
 constexpr u64 sigbit(int sig) { return u64{1} << (sig - 1); }
 /// Signals that the engine's own fault handlers own on the host: never blocked and never ignored there.

@@ -6,12 +6,13 @@
 #include <cerrno>
 #include <map>
 
+#include "linux/guest_test.h"
 #include "osal/fault.h"
 
 namespace vm::linux {
 namespace {
 
-class StackTest : public testing::Test {
+class StackTest : public testing::TestWithParam<const Abi*> {
   protected:
     void SetUp() override {
         ASSERT_TRUE(
@@ -35,11 +36,13 @@ class StackTest : public testing::Test {
         EXPECT_TRUE(mm.read_string(addr, &s));
         return s;
     }
-    AddressSpace mm{u64{1} << 38, 4096};
+    AddressSpace mm{GetParam()->elf.task_size, GetParam()->elf.page_size};
     StackRequest r;
 };
 
-TEST_F(StackTest, LaysOutArgumentsEnvironmentAndAuxv) {
+INSTANTIATE_TEST_SUITE_P(Every, StackTest, testing::Values(&kRiscv64Abi, &kArm64Abi), abi_name);
+
+TEST_P(StackTest, LaysOutArgumentsEnvironmentAndAuxv) {
     for (size_t n = 0; n < 20; n++) {  // every alignment of the table
         r.argv.assign(n, "arg");
         if (n) r.argv[0] = "";
@@ -81,7 +84,7 @@ TEST_F(StackTest, LaysOutArgumentsEnvironmentAndAuxv) {
     }
 }
 
-TEST_F(StackTest, RefusesMoreThanAQuarter) {
+TEST_P(StackTest, RefusesMoreThanAQuarter) {
     r.argv = {"prog", std::string(r.size / 4, 'x')};
     auto s = build_stack(mm, r);
     ASSERT_FALSE(s);

@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "base/format.h"
+#include "linux/structs.h"
 #include "linux/syscalls.h"
 
 namespace vm::linux {
@@ -268,6 +269,7 @@ std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::ar
                        : signal.empty() ? "0"
                                         : signal.substr(1);
             }
+            if (a.param == "open") return flags_text(a.param, host_open_flags(t.abi(), static_cast<u32>(v)));
             return flags_text(a.param, v);
         case ArgKind::Enum: return enum_text(a.param, v);
         case ArgKind::Path:
@@ -275,6 +277,7 @@ std::string argument_text(Thread& t, const Syscall& d, unsigned i, const std::ar
         case ArgKind::PathEntry:
         case ArgKind::Str: return string_text(t, v);
         case ArgKind::Ptr:
+        case ArgKind::Area:
         case ArgKind::Mem:
             if (a.name == "statbuf" && ok) return stat_text(t, v);
             if (a.name == "act" || (a.name == "oldact" && ok)) return sigaction_text(t, v);
@@ -362,11 +365,13 @@ std::string quote_bytes(const u8* p, u64 shown, bool more) {
 
 /// How many arguments are worth showing: open's mode counts only when a file may be made.
 static unsigned shown_arguments(const Syscall& d, const std::array<u64, 6>& args) {
-    const bool creates = args[2] & (O_CREAT | 020000000);
+    const bool creates =
+        args[2] & (O_CREAT | 020000000);  // O_TMPFILE without O_DIRECTORY; the same everywhere
     return d.handler == sys::sys_openat && !creates ? 3 : d.arg_count;
 }
 
-void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& args, i64 result, bool done) {
+void strace_line(Thread& t, const Syscall& d, const std::array<u64, 6>& given, i64 result, bool done) {
+    const std::array<u64, 6> args = plain_arguments(t, d, given);
     const bool json = t.process().options().strace == RunOptions::Strace::Json;
     std::string line;
     if (json) {

@@ -18,21 +18,21 @@ struct KindName {
     ArgKind kind;
 };
 constexpr KindName kKinds[] = {
-    {"int", ArgKind::Int},         {"uint", ArgKind::Uint},
-    {"hex", ArgKind::Hex},         {"long", ArgKind::Long},
-    {"size", ArgKind::Size},       {"fd", ArgKind::Fd},
-    {"at", ArgKind::DirFd},        {"mode", ArgKind::Mode},
-    {"pid", ArgKind::Pid},         {"uid", ArgKind::Uid},
-    {"sig", ArgKind::Sig},         {"dev", ArgKind::Dev},
-    {"flags", ArgKind::Flags},     {"enum", ArgKind::Enum},
-    {"path", ArgKind::Path},       {"lpath", ArgKind::PathNoFollow},
-    {"npath", ArgKind::PathEntry}, {"str", ArgKind::Str},
-    {"ptr", ArgKind::Ptr},         {"mem", ArgKind::Mem},
-    {"in", ArgKind::In},           {"out", ArgKind::Out},
-    {"outvar", ArgKind::OutVar},   {"st", ArgKind::Struct},
-    {"ost", ArgKind::OutStruct},   {"iost", ArgKind::InOutStruct},
-    {"iov", ArgKind::Iov},         {"oiov", ArgKind::OutIov},
-    {"argv", ArgKind::Argv},
+    {"int", ArgKind::Int},          {"uint", ArgKind::Uint},
+    {"hex", ArgKind::Hex},          {"long", ArgKind::Long},
+    {"size", ArgKind::Size},        {"fd", ArgKind::Fd},
+    {"at", ArgKind::DirFd},         {"mode", ArgKind::Mode},
+    {"pid", ArgKind::Pid},          {"uid", ArgKind::Uid},
+    {"sig", ArgKind::Sig},          {"dev", ArgKind::Dev},
+    {"flags", ArgKind::Flags},      {"enum", ArgKind::Enum},
+    {"path", ArgKind::Path},        {"lpath", ArgKind::PathNoFollow},
+    {"npath", ArgKind::PathEntry},  {"str", ArgKind::Str},
+    {"ptr", ArgKind::Ptr},          {"area", ArgKind::Area},
+    {"mem", ArgKind::Mem},          {"in", ArgKind::In},
+    {"out", ArgKind::Out},          {"outvar", ArgKind::OutVar},
+    {"st", ArgKind::Struct},        {"ost", ArgKind::OutStruct},
+    {"iost", ArgKind::InOutStruct}, {"iov", ArgKind::Iov},
+    {"oiov", ArgKind::OutIov},      {"argv", ArgKind::Argv},
 };
 struct StructSize {
     std::string_view name;
@@ -171,6 +171,7 @@ i64 prepare_argument(Call& c, unsigned i, std::string* text) {
             return 0;
         }
         case ArgKind::Str:
+        case ArgKind::Area:
         case ArgKind::Mem:
         case ArgKind::Argv: return forbidden(c, v) ? -EFAULT : 0;
         case ArgKind::In:
@@ -219,6 +220,18 @@ i64 pass_with(Call& c) {
 
 }  // namespace
 
+std::array<u64, 6> plain_arguments(const Thread& t, const Syscall& d, const std::array<u64, 6>& a) {
+    std::array<u64, 6> plain = a;
+    for (unsigned i = 0; i < d.arg_count; i++) {
+        const ArgKind kind = d.args[i].kind;
+        if (kind == ArgKind::Area)
+            plain[i] = t.abi().untagged(a[i]);
+        else if (kind >= ArgKind::Path && kind != ArgKind::Ptr)
+            plain[i] = t.plain(a[i]);
+    }
+    return plain;
+}
+
 std::span<const Syscall> syscall_table() { return kTable; }
 
 const Syscall* find_syscall(int generic) {
@@ -261,7 +274,8 @@ i64 copy_iovec(Call& c, u64 addr, u64 count, bool kernel_writes, std::vector<IoV
     if (count > 1024) return -EINVAL;  // UIO_MAXIOV
     out->resize(count);
     if (count && !c.mm().read(addr, out->data(), count * sizeof(IoVec))) return -EFAULT;
-    for (const IoVec& v : *out) {
+    for (IoVec& v : *out) {
+        v.base = c.plain(v.base);
         if (static_cast<i64>(v.len) < 0) return -EINVAL;
         if (v.len && !(kernel_writes ? c.out(v.base, v.len) : c.in(v.base, v.len))) return -EFAULT;
     }
@@ -294,7 +308,7 @@ void do_syscall(Thread& t) {
     if (trace &&
         (d->ret == RetKind::NoReturn || d->handler == sys::sys_execve || d->handler == sys::sys_execveat))
         strace_line(t, *d, args, 0, false);
-    Call call{t, *d, args};
+    Call call{t, *d, plain_arguments(t, *d, args)};
     i64 result = d->handler(call);
     if (t.exiting || result == kNoResult) {
         if (!t.exiting && signal_waiting(t)) deliver_signals(t, nullptr);

@@ -42,6 +42,7 @@ enum class ArgKind : u8 {
     PathNoFollow,
     PathEntry,  ///< a name to be made, renamed or removed
     Ptr,        ///< an address the kernel does not follow for us
+    Area,       ///< the begin of mappings that the call acts on: a tag is dropped always
     Mem,        ///< followed by the kernel, size unknown to the table
     In,
     Out,     ///< bytes; length in argument `len_arg`
@@ -99,6 +100,9 @@ struct Call {
     std::array<u64, 6> a;
 
     AddressSpace& mm() { return t.mm(); }
+    /// An address from a structure, or from an argument that is not always one: see Thread::plain. Addresses
+    /// among the arguments are plain already.
+    u64 plain(u64 addr) const { return t.plain(addr); }
     const Abi& abi() { return t.abi(); }
     /// The same call on the host with these arguments; interruptible (see safe_syscall).
     i64 host(u64 a0, u64 a1 = 0, u64 a2 = 0, u64 a3 = 0, u64 a4 = 0, u64 a5 = 0) {
@@ -122,6 +126,8 @@ inline constexpr i64 kNoResult = -4096 - 1;  ///< the handler has set the regist
 /// The path at `addr`: 0, -EFAULT, or -ENAMETOOLONG where it does not end within PATH_MAX bytes, as the
 /// kernel has it.
 i64 read_path(Call& c, u64 addr, std::string* out);
+/// `a` without the tags of those arguments that are addresses to be followed.
+std::array<u64, 6> plain_arguments(const Thread& t, const Syscall& d, const std::array<u64, 6>& a);
 /// Guest path at `addr` → what the host is to be given for it, relative to `dirfd`. 0 or -errno.
 i64 resolve_path(Call& c, int dirfd, u64 addr, Look look, std::string* out);
 /// Copies `count` iovecs from the guest and checks every element for reading (or writing) by the kernel. 0 or

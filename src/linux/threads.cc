@@ -253,10 +253,10 @@ void release_robust_list(Thread& t) {
     if (!t.robust_list || t.robust_list_len != 24) return;
     AddressSpace& mm = t.mm();
     u64 head[3];
-    if (!mm.read(t.robust_list, head, sizeof head)) return;
+    if (!mm.read(t.plain(t.robust_list), head, sizeof head)) return;
     const u64 futex_offset = head[1], pending = head[2] & ~u64{1};
     auto release = [&](u64 entry) {
-        const u64 addr = entry + futex_offset;
+        const u64 addr = t.plain(entry + futex_offset);
         u32 word;
         if (addr % 4 || !mm.read(addr, &word, sizeof word)) return;
         while ((word & FUTEX_TID_MASK) == static_cast<u32>(t.tid)) {
@@ -273,7 +273,7 @@ void release_robust_list(Thread& t) {
     u64 entry = head[0] & ~u64{1};
     for (int i = 0; i < 2048 && entry != t.robust_list; i++) {  // ROBUST_LIST_LIMIT
         u64 next;
-        if (!mm.read(entry, &next, sizeof next)) return;
+        if (!mm.read(t.plain(entry), &next, sizeof next)) return;
         if (entry != pending) release(entry);
         entry = next & ~u64{1};
     }
@@ -285,7 +285,7 @@ void release_robust_list(Thread& t) {
 
 void clear_tid(Thread& t) {
     const u32 zero = 0;
-    const u64 addr = std::exchange(t.clear_child_tid, 0);
+    const u64 addr = t.plain(std::exchange(t.clear_child_tid, 0));
     if (addr && t.mm().write(addr, &zero, sizeof zero)) futex_wake_shared(addr, 1);
 }
 
@@ -293,6 +293,9 @@ void copy_registers(Thread& to, Thread& from) {
     std::memcpy(to.vcpu().guest(), from.vcpu().guest(), from.process().engine().isa().layout->size);
     to.vcpu().fp() = from.vcpu().fp();
     to.vcpu().set_pc(from.vcpu().pc());
+    to.takes_tags = from.takes_tags;
+    to.fault_address = from.fault_address;
+    to.fault_code = from.fault_code;
 }
 
 bool start_host_thread(void* (*main)(void*), void* arg) {

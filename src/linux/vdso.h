@@ -9,6 +9,7 @@
 // faults. Measurement: src/linux/README.md.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,15 @@ struct VdsoFunction {
     bool signal_return = false;  ///< handlers return here; unwound with `signal_cfi`
 };
 
+/// Instructions of four bytes as a function's code.
+template <size_t N>
+constexpr std::array<u8, N * 4> vdso_code(const u32 (&insns)[N]) {
+    std::array<u8, N * 4> bytes{};
+    for (size_t i = 0; i < N; i++)
+        for (unsigned b = 0; b < 4; b++) bytes[i * 4 + b] = static_cast<u8>(insns[i] >> 8 * b);
+    return bytes;
+}
+
 /// What the image of one ABI is made of.
 struct VdsoDescription {
     std::string_view soname, version;  ///< of the symbols, as glibc asks for them
@@ -32,9 +42,9 @@ struct VdsoDescription {
     std::span<const u8> filler;  ///< one instruction that does nothing
     // DWARF call frame information
     u8 code_align = 1, return_column = 0;
-    std::span<const u8> plain_cfi;  ///< of the functions' CIE
-    u8 signal_return_column = 0;    ///< column of the interrupted pc
-    std::span<const u8> signal_cfi;
+    std::span<const u8> plain_cfi;   ///< of the functions' CIE
+    u8 signal_return_column = 0;     ///< column of the interrupted pc
+    std::span<const u8> signal_cfi;  ///< empty: unwinders are to know the signal_return function themselves
 };
 
 struct VdsoImage {

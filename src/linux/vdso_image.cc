@@ -185,18 +185,22 @@ class Builder {
         end_entry(from);
         return from;
     }
+    bool has_cfi(const VdsoFunction& f) const { return !f.signal_return || !d_.signal_cfi.empty(); }
     void frames() {
         begin(kEhHdr, SHT_PROGBITS, SHF_ALLOC, 4);
         w_.put(std::array<u8, 4>{1, kPcRelative, kCount, kTableRelative});
         const u64 frame_pointer = w_.put(u32{0});
-        w_.put(static_cast<u32>(d_.functions.size()));
-        for (size_t i = 0; i < d_.functions.size(); i++) w_.put(u64{0});  // the search table: text()
+        const auto described = std::count_if(d_.functions.begin(), d_.functions.end(),
+                                             [this](const auto& f) { return has_cfi(f); });
+        w_.put(static_cast<u32>(described));
+        for (auto i = described; i; i--) w_.put(u64{0});  // the search table: text()
         end(kEhHdr);
         begin(kEhFrame, SHT_PROGBITS, SHF_ALLOC, 8);
         w_.patch(frame_pointer, static_cast<u32>(w_.at() - frame_pointer));
         const u64 plain = cie("zR", d_.return_column, d_.plain_cfi);
-        const u64 signal = cie("zRS", d_.signal_return_column, d_.signal_cfi);
+        const u64 signal = d_.signal_cfi.empty() ? 0 : cie("zRS", d_.signal_return_column, d_.signal_cfi);
         for (const VdsoFunction& f : d_.functions) {
+            if (!has_cfi(f)) continue;
             const u64 from = w_.put(u32{0});
             const u64 to_cie = w_.at();
             w_.put(static_cast<u32>(to_cie - (f.signal_return ? signal : plain)));
@@ -228,7 +232,7 @@ class Builder {
     void text() {
         begin(kText, SHT_PROGBITS, SHF_ALLOC | SHF_EXECINSTR, 16);
         const u64 table = sections_[kEhHdr].sh_addr;
-        for (size_t i = 0; i < d_.functions.size(); i++) {
+        for (size_t i = 0, entry = 0; i < d_.functions.size(); i++) {
             const VdsoFunction& f = d_.functions[i];
             // Unwinders look one byte before a return address, and handlers return to the first one.
             const u64 covered = w_.at();
@@ -236,11 +240,14 @@ class Builder {
             const u64 at = w_.put_bytes(f.code);
             if (f.signal_return) image_.sigreturn = at;
             w_.patch(symbol_at_[i] + offsetof(Elf64_Sym, st_value), at);
-            const u64 fde = fde_at_[i];
-            w_.patch(fde + 8, static_cast<u32>(covered - (fde + 8)));
-            w_.patch(fde + 12, static_cast<u32>(w_.at() - covered));
-            w_.patch(table + 12 + 8 * i, static_cast<u32>(covered - table));
-            w_.patch(table + 16 + 8 * i, static_cast<u32>(fde - table));
+            if (has_cfi(f)) {
+                const u64 fde = fde_at_[entry];
+                w_.patch(fde + 8, static_cast<u32>(covered - (fde + 8)));
+                w_.patch(fde + 12, static_cast<u32>(w_.at() - covered));
+                w_.patch(table + 12 + 8 * entry, static_cast<u32>(covered - table));
+                w_.patch(table + 16 + 8 * entry, static_cast<u32>(fde - table));
+                entry++;
+            }
             while (w_.at() % 16) w_.put_bytes(d_.filler);
         }
         end(kText);

@@ -39,6 +39,9 @@ struct SavedThread {
           altstack_sp(t.altstack_sp),
           altstack_size(t.altstack_size),
           altstack_flags(t.altstack_flags),
+          takes_tags(t.takes_tags),
+          fault_address(t.fault_address),
+          fault_code(t.fault_code),
           pc(t.vcpu().pc()),
           fp(t.vcpu().fp()),
           size(t.process().engine().isa().layout->size) {
@@ -54,6 +57,9 @@ struct SavedThread {
         t.altstack_sp = altstack_sp;
         t.altstack_size = altstack_size;
         t.altstack_flags = altstack_flags;
+        t.takes_tags = takes_tags;
+        t.fault_address = fault_address;
+        t.fault_code = fault_code;
         t.exiting = false;
         t.exec_image.reset();
         std::memcpy(t.vcpu().guest(), registers, size);
@@ -66,6 +72,8 @@ struct SavedThread {
     int tid;
     u64 clear_child_tid, robust_list, robust_list_len, blocked, altstack_sp, altstack_size;
     u32 altstack_flags;
+    bool takes_tags;
+    u64 fault_address, fault_code;
     u64 pc;
     ir::FpEnv fp;
     u64 size;

@@ -1,5 +1,6 @@
 #include "case_file.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <sstream>
@@ -25,22 +26,34 @@ bool hex_bytes(std::string_view s, std::vector<u8>* out) {
 }
 
 /// What registers and memory hold where a case says nothing; make.py has the same.
-Snapshot background() {
+Snapshot background(const TestGuest& guest) {
     Snapshot s;
-    for (u64 n = 1; n < 32; n++) s.x[n] = 0x9e3779b97f4a7c15 * n;
-    for (u64 n = 0; n < 32; n++) s.f[n] = 0x9e3779b97f4a7c15 * (n + 32);
+    for (u64 n = 1; const auto& r : guest.registers) {
+        const u64 value = r.status ? 0 : 0x9e3779b97f4a7c15 * n;
+        s.registers.push_back({value, r.bytes == 16 ? 0x9e3779b97f4a7c15 * (n + 64) : 0});
+        n++;
+    }
+    s.memory.resize(kPages * kPage);
     for (u64 i = 0; i < kPages * kWindowBytes; i++)
         s.memory[i / kWindowBytes * kPage + kWindow + i % kWindowBytes] = static_cast<u8>(37 * i + 11);
     return s;
 }
 
+/// 1f, or up to 32 digits for a register of 16 bytes
+bool register_value(std::string_view text, unsigned bytes, RegisterValue* out) {
+    *out = {};
+    const size_t low = std::min<size_t>(text.size(), 16);
+    if (text.size() > 2 * bytes || !number(text.substr(text.size() - low), &(*out)[0])) return false;
+    return low == text.size() || number(text.substr(0, text.size() - low), &(*out)[1]);
+}
+
 /// x5=ff, f0=1, fcsr=20, m0+1c=0011
-bool item(std::string_view w, Snapshot* s) {
+bool item(const TestGuest& guest, std::string_view w, Snapshot* s) {
     const auto eq = w.find('=');
     if (eq == w.npos) return false;
     const std::string_view what = w.substr(0, eq), value = w.substr(eq + 1);
-    u64 n = 0, v = 0, offset = 0;
-    if (what[0] == 'm') {
+    u64 n = 0, offset = 0;
+    if (what.starts_with('m')) {
         const auto plus = what.find('+');
         std::vector<u8> bytes;
         if (plus == what.npos || !number(what.substr(1, plus - 1), &n) ||
@@ -51,20 +64,8 @@ bool item(std::string_view w, Snapshot* s) {
                   s->memory.begin() + static_cast<i64>(n * kPage + kWindow + offset));
         return true;
     }
-    if (!number(value, &v)) return false;
-    if (what == "fcsr") {
-        s->flags = v & 31;
-        s->rounding = static_cast<u8>(v >> 5);
-        return v < 256;
-    }
-    if (!number(what.substr(1), &n, 10) || n > 31) return false;
-    if (what[0] == 'x' && n != 0)
-        s->x[n] = v;
-    else if (what[0] == 'f')
-        s->f[n] = v;
-    else
-        return false;
-    return true;
+    const size_t r = guest.find(what);
+    return r < guest.registers.size() && register_value(value, guest.registers[r].bytes, &s->registers[r]);
 }
 
 /// r4:200404
@@ -79,15 +80,15 @@ bool access(std::string_view w, MemoryAccess* a) {
     return a->addr >= kData && a->addr + size <= kData + kPages * kPage;
 }
 
-bool parse(const std::string& line, Case* c) {
+bool parse(const TestGuest& guest, const std::string& line, Case* c) {
     std::istringstream words(line);
     std::string w;
     if (!(words >> c->name >> w) || !hex_bytes(w, &c->code)) return false;
-    for (const u8 b : {0x73, 0, 0, 0}) c->code.push_back(static_cast<u8>(b));
+    c->code.insert(c->code.end(), guest.system_call.begin(), guest.system_call.end());
     c->line = line;
-    c->before = background();
+    c->before = background(guest);
     while (words >> w && w != ">")
-        if (!item(w, &c->before)) return false;
+        if (!item(guest, w, &c->before)) return false;
     c->after = c->before;
     c->known = true;
     bool any = false;
@@ -95,7 +96,7 @@ bool parse(const std::string& line, Case* c) {
         any = true;
         if (w == "?")
             c->known = false;
-        else if (w != "-" && !item(w, &c->after))
+        else if (w != "-" && !item(guest, w, &c->after))
             return false;
     }
     while (words >> w) {
@@ -108,7 +109,7 @@ bool parse(const std::string& line, Case* c) {
 
 }  // namespace
 
-std::vector<Case> read_cases(const std::string& path, std::string* error) {
+std::vector<Case> read_cases(const TestGuest& guest, const std::string& path, std::string* error) {
     std::vector<Case> out;
     std::ifstream in(path);
     if (!in) *error = "cannot read " + path;
@@ -117,7 +118,7 @@ std::vector<Case> read_cases(const std::string& path, std::string* error) {
         ++at;
         if (line.empty() || line[0] == '#') continue;
         Case c;
-        if (!parse(line, &c)) {
+        if (!parse(guest, line, &c)) {
             *error = path + ":" + std::to_string(at) + ": cannot parse: " + line;
             return {};
         }

@@ -2,14 +2,14 @@
 # One script in every view of a guest's system, against what it prints natively: -L, --root, vm-user in a chroot with and without
 # binfmt_misc, a podman container. binfmt_misc is that of a user namespace, so nothing of the host changes; that `vm binfmt remove`
 # leaves nothing there is checked too. What this machine cannot do is "skipped" with the reason, never "ok".
-#   run.sh [NAME...]      only these: L root byhand noproc binfmt chroot podman remove
+#   run.sh [--guest NAME]... [NAME...]      only these: L root byhand noproc binfmt chroot podman remove
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 . tools/lib.sh
 here=$PWD/tests/containers
 
-if [ "${1:-}" != --inside ]; then
-    sysroot=$(tools/sysroot.sh riscv64) || exit 1
+one_guest() ( # GUEST NAME... : runs this script inside a user namespace; a subshell, for its trap
+    sysroot=$(tools/sysroot.sh "$1") || exit 1
     work=$(mktemp -d /tmp/vm-containers-run-XXXXXX)
     cleanup() { chmod -R u+w "$work" 2> /dev/null; rm -rf --one-file-system "$work"; }
     trap cleanup EXIT
@@ -29,11 +29,18 @@ if [ "${1:-}" != --inside ]; then
         exit
     fi
     unshare -Urm "$0" --inside "$work" "$@"
-    exit
+)
+
+if [ "${1:-}" != --inside ]; then
+    take_guests "$@"
+    failed=0
+    for g in "${guests[@]}"; do one_guest "$g" "${args[@]}" || failed=1; done
+    exit $failed
 fi
 
 work=$2 root=$2/root vm=$PWD/build/release/vm
-shift 2
+guest "$3"
+shift 3
 only=" $* "
 passed=0 failed=0 skipped=0
 wanted() { [ "$only" = "  " ] || [[ $only == *" $1 "* ]]; }
@@ -68,7 +75,7 @@ fi
 for d in proc dev sys; do
     mount --rbind /$d "$root/$d" || { echo "containers: /$d cannot be bound into the chroot" >&2; exit 1; }
 done
-if runs_guests; then skip byhand "this kernel already runs riscv64 programs by another entry: $("$vm" binfmt status | tail -n 1)"
+if runs_guests; then skip byhand "this kernel already runs $guest programs by another entry: $("$vm" binfmt status | tail -n 1)"
 else same byhand chroot "$root" /vm-user /bin/bash /guest.sh; fi
 
 # ---- binfmt_misc
@@ -78,7 +85,7 @@ if ! reason=$("$vm" binfmt install 2>&1 > "$work/install"); then
 else
     rm "$root/vm-user"  # flag F: the kernel has opened it, nobody inside needs it
     if wanted binfmt; then
-        if "$vm" binfmt status -o json | grep -q '"by_entry": "vm-riscv64"' && runs_guests; then ok binfmt; else bad binfmt "$("$vm" binfmt status)"; fi
+        if "$vm" binfmt status -o json | grep -q "\"by_entry\": \"vm-$guest_isa\"" && runs_guests; then ok binfmt; else bad binfmt "$("$vm" binfmt status)"; fi
     fi
     same chroot chroot "$root" /guest.sh
     if ! wanted podman; then :
@@ -90,7 +97,7 @@ else
             --cgroup-manager cgroupfs --events-backend file --runtime crun)
         run=(run --rm --network none --cgroups disabled --ulimit nofile=1000:1000 --ulimit nproc=1000:1000)
         if ! tar -C "$root" --exclude='./dev/*' --exclude='./proc/*' --exclude='./sys/*' -c . |
-            "${podman[@]}" import --arch riscv64 --os linux - vm-containers > "$work/import" 2>&1; then
+            "${podman[@]}" import --arch "$guest" --os linux - vm-containers > "$work/import" 2>&1; then
             skip podman "podman import: $(tail -n 1 "$work/import")"
         # A program of this machine's own, so that a podman that cannot run anything here is told from a vm that fails
         elif mkdir -p "$work/native-root" && cp "$vm" "$work/native-root/vm" &&
@@ -104,11 +111,11 @@ else
     if wanted remove; then
         mount | grep "$work/podman" | awk '{ print $3 }' | sort -r | xargs -r umount -l
         if ! "$vm" binfmt remove > "$work/remove" 2>&1; then bad remove "$(cat "$work/remove")"
-        elif runs_guests; then bad remove "riscv64 programs still run"
+        elif runs_guests; then bad remove "$guest programs still run"
         elif ! diff "$work/mounts-before" /proc/self/mountinfo; then bad remove "mounts differ"
         else ok remove; fi
     fi
 fi
-echo "$passed passed, $failed failed, $skipped skipped"
-if [ "$only" = "  " ]; then tools/readme.py record containers "$passed" "$failed" "$([ $skipped = 0 ] || echo "$skipped skipped")"; fi
+echo "$guest: $passed passed, $failed failed, $skipped skipped"
+if [ "$only" = "  " ]; then tools/readme.py record containers "$guest" "$passed" "$failed" "$([ $skipped = 0 ] || echo "$skipped skipped")"; fi
 [ $failed = 0 ] && [ $passed -gt 0 ]

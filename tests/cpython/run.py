@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""CPython's own regression tests, from Debian's riscv64 sysroot, under vm and under qemu-riscv64; some also natively.
+"""CPython's own regression tests, from a guest's Debian sysroot, under vm and under QEMU; some also natively.
 
-  run.py [--vm VM] [--view V] [--timeout S] [--qemu] [--resume] [MODULE…]     modules: default those of modules.txt
+  run.py [--guest NAME] [--vm VM] [--view V] [--timeout S] [--qemu] [--resume] [MODULE…]     modules: default those of modules.txt
 
 --view: how vm's guests see their files: sysroot (-L, the default), root (--root), or chroot (vm-user on binfmt_misc).
 
@@ -15,7 +15,7 @@ QEMU runs what vm does not pass, with --qemu all modules; its verdicts are kept 
 A module that QEMU passes and we do not counts as a failure, and the exit status is 1. What vm does not pass runs under the same Debian
 release's Python for this machine, too; tests that fail neither under QEMU nor natively are named. The modules of NATIVE always run
 natively, and each test must come out the same.
-Results: build/results/cpython.jsonl, a line a module; --resume keeps those that this vm already has there and runs the others.
+Results: build/results/cpython-GUEST.jsonl, a line a module; --resume keeps those that this vm already has there and runs the others.
 """
 import argparse
 import hashlib
@@ -31,13 +31,12 @@ import time
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 NATIVE = ["test_posix"]
 TOOL = lambda name: str(ROOT / "tools" / name)
-
-
-def sysroot(arch):
-    return subprocess.run([TOOL("sysroot.sh"), arch, "--long"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def outcomes(file):
@@ -91,26 +90,34 @@ def run(module, prefix, python, work, limit, root=""):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("modules", nargs="*")
+    guests.add_option(ap)
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
     ap.add_argument("--view", choices=["sysroot", "root", "chroot"], default="sysroot")
     ap.add_argument("--timeout", type=int, default=1200, help="seconds a module may take (default 1200), under QEMU three times as long")
     ap.add_argument("--qemu", action="store_true", help="run QEMU for modules that vm passes, too, if its verdict is not known")
     ap.add_argument("--resume", action="store_true", help="keep what this vm already has in build/results/")
     a = ap.parse_args()
-    listed = [line for line in (HERE / "modules.txt").read_text().split("\n") if line and not line.startswith("#")]
-    guest, native = sysroot("riscv64"), sysroot("amd64")
-    cache = pathlib.Path(guest).parent
-    known_file = cache / "cpython-qemu.json"
-    stamp = [(pathlib.Path(guest) / ".complete").read_text().strip(), subprocess.run(["qemu-riscv64", "--version"], capture_output=True, text=True).stdout]
-    known = json.loads(known_file.read_text()) if known_file.exists() else {}
-    if known.get("stamp") != stamp:
-        known = {"stamp": stamp}
+    guests.long_sysroots(a)
     home = os.environ.get("HOME", "/")
     os.environ.clear()
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", HOME=home, LC_ALL="C.UTF-8")
+    sys.exit(guests.each(a, lambda guest: suite(guest, a)))
+
+
+def suite(isa, a):
+    """Runs the modules with one guest; whether anything is wrong."""
+    listed = [line for line in (HERE / "modules.txt").read_text().split("\n") if line and not line.startswith("#")]
+    guest, native = isa.sysroot("--long"), guests.sysroot("amd64", "--long")
+    cache = pathlib.Path(guest).parent
+    known_file = cache / f"cpython-{isa.qemu}.json"
+    stamp = [(pathlib.Path(guest) / ".complete").read_text().strip(), subprocess.run([isa.qemu, "--version"], capture_output=True, text=True).stdout]
+    known = json.loads(known_file.read_text()) if known_file.exists() else {}
+    if known.get("stamp") != stamp:
+        known = {"stamp": stamp}
     python = "/usr/bin/python3.13"
-    work = ROOT / "build/cpython"
-    results = ROOT / f"build/results/cpython{'' if a.view == 'sysroot' else '-' + a.view}.jsonl"
+    work = ROOT / "build/cpython" / isa.name
+    name = "cpython" + ("" if a.view == "sysroot" else "-" + a.view)
+    results = ROOT / f"build/results/{name}-{isa.name}.jsonl"
     inside = pathlib.Path(guest) / "tmp/cpython"  # where a guest with another root can write
     views = {"sysroot": ([a.vm, "run", "-L", guest], guest + python, work, ""),
              "root": ([a.vm, "run", "--root", guest], python, inside, guest),
@@ -137,7 +144,7 @@ def main():
             bad += bool(differ) or not there["tests"]
             note += f" {row['native']['differ']}"
         if module not in known and (a.qemu or mine["verdict"] != "passed"):
-            known[module] = run(module, [TOOL("qemu-binfmt.sh"), "riscv64", guest], guest + python, work / "qemu" / module, a.timeout * 3)
+            known[module] = run(module, [TOOL("qemu-binfmt.sh"), isa.name, guest], guest + python, work / "qemu" / module, a.timeout * 3)
             known_file.write_text(json.dumps(known))
         theirs = known.get(module)
         row["qemu"] = theirs and {**theirs, "tests": len(theirs["tests"])}
@@ -159,11 +166,11 @@ def main():
     passed = sum(r["vm"]["verdict"] == "passed" for r in rows)
     skipped = sum(r["vm"]["verdict"] == "skipped" for r in rows)
     both = sum(r["vm"]["verdict"] not in ("passed", "skipped") and r["qemu"]["verdict"] != "passed" for r in rows)
-    print(f"{passed} modules passed, {len(rows) - passed - skipped} failed (under QEMU too: {both}), {skipped} skipped; {bad} failures that count")
+    print(f"{isa.name}: {passed} modules passed, {len(rows) - passed - skipped} failed (under QEMU too: {both}), {skipped} skipped; {bad} failures that count")
     if set(listed) <= {r["module"] for r in rows}:
         detail = f"{both} fail under QEMU too, {skipped} skipped"
-        subprocess.run([TOOL("readme.py"), "record", results.stem, str(passed), str(bad), detail], check=True)
-    sys.exit(bad > 0 or passed == 0)
+        guests.record(name, isa, passed, bad, detail)
+    return bad > 0 or passed == 0
 
 
 if __name__ == "__main__":

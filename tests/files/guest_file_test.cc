@@ -12,6 +12,7 @@
 #include "backend/x86_64/x86_64.h"
 #include "base/format.h"
 #include "frontend/riscv64/riscv64.h"
+#include "host_options.h"
 #include "host_text.h"
 #include "ir/passes/passes.h"
 #include "ir/text.h"
@@ -24,16 +25,6 @@ namespace x64 = backend::x86_64;
 const frontend::GuestIsa& isa() { return frontend::riscv64::kRiscv64; }
 std::string folder() { return VM_TEST_FILES "/rv64"; }
 constexpr u64 kBase = 0x100000;  ///< where the code lies unless the file says `pc: …`
-
-std::vector<std::string> words_of(std::string_view text) {
-    std::vector<std::string> out;
-    while (!text.empty()) {
-        const auto end = text.find(' ');
-        if (end != 0) out.emplace_back(text.substr(0, end));
-        text = end == text.npos ? std::string_view() : text.substr(end + 1);
-    }
-    return out;
-}
 
 struct Code {
     u64 base = kBase;
@@ -94,37 +85,6 @@ bool assemble(const std::string& source, u64 base, std::vector<u8>& out) {
     }
     std::filesystem::remove_all(d);
     return ok && !out.empty();
-}
-
-/// `features: all | baseline | NAME…`. Unknown names are errors.
-bool parse_features(const std::string& text, x64::HostFeatures& f) {
-    f = x64::HostFeatures::baseline();
-    for (const std::string& w : words_of(text)) {
-        if (w == "baseline") continue;
-        const bool all = w == "all";
-        bool known = all;
-        const std::pair<const char*, bool*> names[] = {
-            {"sse41", &f.sse41}, {"ssse3", &f.ssse3},   {"popcnt", &f.popcnt}, {"lzcnt", &f.lzcnt},
-            {"bmi1", &f.bmi1},   {"bmi2", &f.bmi2},     {"pclmul", &f.pclmul}, {"avx", &f.avx},
-            {"fma", &f.fma},     {"cx16", &f.cx16},     {"sse42", &f.sse42},   {"avx2", &f.avx2},
-            {"f16c", &f.f16c},   {"avx512", &f.avx512}, {"vnni", &f.vnni},     {"bitalg", &f.bitalg},
-            {"gfni", &f.gfni},   {"aes", &f.aes},       {"sha", &f.sha}};
-        for (const auto& [name, member] : names)
-            if (all || w == name) *member = known = true;
-        if (!known) return false;
-    }
-    return true;
-}
-
-/// `opts: -NAME…`: back-end optimizations switched off.
-bool parse_opts(const std::string& text, u64& disabled) {
-    for (const std::string& w : words_of(text)) {
-        const auto o =
-            w.starts_with('-') ? backend::parse_jit_opt(std::string_view(w).substr(1)) : std::nullopt;
-        if (!o) return false;
-        disabled |= opt_bit(*o);
-    }
-    return true;
 }
 
 class GoldenTest : public testing::TestWithParam<std::string> {

@@ -46,8 +46,8 @@ HostNames::HostNames(const ir::StateLayout& layout) {
     FIELD(self), FIELD(pc), FIELD(safepoint_request), FIELD(in_guest), FIELD(exit_reason), FIELD(exit_value);
     FIELD(exit_site), FIELD(host_sp), FIELD(return_sp), FIELD(return_top), FIELD(guest_mxcsr),
         FIELD(host_mxcsr);
-    FIELD(fp.flags), FIELD(fp.rounding), FIELD(reservation.addr), FIELD(reservation.value),
-        FIELD(reservation.size);
+    FIELD(fp.flags), FIELD(fp.rounding), FIELD(fp.input_denormal), FIELD(reservation.addr),
+        FIELD(reservation.value), FIELD(reservation.size);
     FIELD(icount), FIELD(helpers), FIELD(owner), FIELD(scratch), FIELD(wide), FIELD(consts),
         FIELD(vec_consts), FIELD(kept), FIELD(spill), FIELD(lookup);
 #undef FIELD

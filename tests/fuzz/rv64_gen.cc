@@ -1,36 +1,23 @@
-// Writes a static RISC-V Linux ELF that runs random instruction sequences ("cases") and prints the register
-// file after each. Made from the instruction table: every encoding takes part unless kExcluded names it with
-// a reason.
+// The RISC-V 64 part of the generator (gen.h). Every encoding of rv64.isa takes part unless one of the sets
+// below names it with a reason.
 //
-// Case k: registers from an input table, a body of random instructions, registers to the output table. x2, x8
-// and x9 point into a scratch area (memory operands use them as base), one more register per case holds the
-// table address. With --faults some of the pointers lead nowhere and some instructions trap: a handler for
-// SIGILL, SIGTRAP, SIGBUS and SIGSEGV appends signal, si_addr and all saved registers to a log, steps over
-// the instruction and returns; the log is printed too.
+// x2, x8 and x9 point into the scratch memory (memory operands use them as base); one more register per case
+// holds the address of its record.
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <map>
-#include <set>
-#include <string>
-#include <vector>
 
-#include "base/bits.h"
 #include "frontend/riscv64/rv64_decode.h"
+#include "gen.h"
 
 using namespace vm;
 using namespace vm::frontend::riscv64;
+using fuzz::Code, fuzz::Coverage, fuzz::Options;
 
 namespace {
 
-constexpr u64 kText = 0x100000, kData = 0x40000000, kScratch = kData, kScratchSize = 0x3000,
-              kPointer = kScratch + 0x1800;
-constexpr u64 kInputs = kData + 0x10000;
-constexpr u64 kForbidden = 0x50000000;  // never mapped
-constexpr u64 kSignalStack = kData + 0x4000, kSignalStackSize = 0x8000, kLogPointer = kData + 0xf000,
-              kSigaction = kData + 0xf100;
-constexpr u64 kLog = 0x60000000, kLogEntry = 16 + 256 + 264, kLogSize = 0x400000;
+constexpr fuzz::DataMap kData{.scratch_size = 0x3000};
+constexpr u64 kPointer = fuzz::kScratch + 0x1800, kLogEntry = 16 + 256 + 264;
 constexpr unsigned kRecord = 31 * 8 + 32 * 8 + 8;  // x1..x31, f0..f31, fcsr
 
 /// Encodings that are not drawn but stand in fixed places: the system calls that print the results, the traps
@@ -45,50 +32,15 @@ const std::map<std::string, std::string> kWrongInQemu{
     {"CTZW", "QEMU 7.2 gives 63 where the low word is 0 (the manual: 32)"},
 };
 
-struct Options {
-    u64 seed = 1;
-    unsigned cases = 100, length = 24;
-    int only_case = -1;
-    std::set<unsigned> drop;  // body instructions of the only case left out
-    bool qemu = false, list = false, faults = false;
-    std::string out = "fuzz.elf", coverage, counted;
-};
-
-/// What is sure to be executed once by a program that reaches its end: how often each encoding, and where.
-class Coverage {
-  public:
-    void add(Insn id, u64 pc) { count_[id]++, at_.push_back({pc, id}); }
-    u64 of(Insn id) const {
-        const auto it = count_.find(id);
-        return it == count_.end() ? 0 : it->second;
-    }
-    void write_places(const std::string& path) const {
-        std::ofstream f(path);
-        for (const auto& [pc, id] : at_) f << std::hex << pc << ' ' << info(id).name << '\n';
-    }
-
-  private:
-    std::map<Insn, u64> count_;
-    std::vector<std::pair<u64, Insn>> at_;
-};
-
-u64 next(u64* s) {
-    u64 z = (*s += 0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9, z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
-}
+u64 next(u64* s) { return fuzz::next_random(s); }
 
 class Assembler {
   public:
-    std::vector<u8> code;
-    u64 pc() const { return kText + code.size(); }
-    void word(u32 w) {
-        for (int i = 0; i < 4; i++) code.push_back(static_cast<u8>(w >> 8 * i));
-    }
-    void half(u32 w) {
-        for (int i = 0; i < 2; i++) code.push_back(static_cast<u8>(w >> 8 * i));
-    }
-    void raw(u32 w, unsigned length) { length == 2 ? half(w) : word(w); }
+    explicit Assembler(Code& code) : code_(code) {}
+    u64 pc() const { return code_.pc(); }
+    size_t size() const { return code_.bytes.size(); }
+    void word(u32 w) { code_.word(w); }
+    void raw(u32 w, unsigned length) { code_.raw(w, length); }
     void itype(u32 op, u32 f3, u32 rd, u32 rs1, i64 imm) {
         word(op | rd << 7 | f3 << 12 | rs1 << 15 | static_cast<u32>(imm & 0xfff) << 20);
     }
@@ -106,9 +58,10 @@ class Assembler {
     void sd(u32 rs, u32 base, i64 off) { stype(0x23, 3, base, rs, off); }
     void fld(u32 rd, u32 base, i64 off) { itype(0x07, 3, rd, base, off); }
     void fsd(u32 rs, u32 base, i64 off) { stype(0x27, 3, base, rs, off); }
-    void patch(size_t at, u32 w, unsigned length) {
-        for (unsigned i = 0; i < length; i++) code[at + i] = static_cast<u8>(w >> 8 * i);
-    }
+    void patch(size_t at, u32 w, unsigned length) { code_.patch(at, w, length); }
+
+  private:
+    Code& code_;
 };
 
 u32 put(u32 word, u64 imm, unsigned imm_hi, unsigned imm_lo, unsigned at) {
@@ -128,6 +81,7 @@ u32 with_offset(Insn id, u32 w, u64 o) {
     return put(put(put(put(w, o, 12, 12, 31), o, 10, 5, 25), o, 4, 1, 8), o, 11, 11, 7);
 }
 
+unsigned number(Insn id) { return static_cast<unsigned>(id); }
 bool is_branch(Insn base) { return base >= Insn::BEQ && base <= Insn::BGEU; }
 bool contains(std::string_view s, std::string_view what) { return s.find(what) != std::string_view::npos; }
 
@@ -137,7 +91,7 @@ class CaseWriter {
     CaseWriter(Assembler& a, const Options& o, const std::vector<Insn>& pool, Coverage& coverage)
         : a_(a), o_(o), pool_(pool), coverage_(coverage) {}
 
-    void write(unsigned index, std::vector<u8>& inputs, u64 outputs, u64 input_addr) {
+    void write(unsigned index, std::vector<u8>& inputs, u64 input_addr, u64 outputs) {
         rng_ = o_.seed * 1000003 + index;
         next(&rng_);
         do table_ = static_cast<u32>(1 + next(&rng_) % 31);
@@ -170,7 +124,8 @@ class CaseWriter {
     /// The next instruction is executed once if the program reaches its end. With --faults an access may trap
     /// instead, and is not counted.
     void count(Insn id) {
-        if (!o_.faults || !contains(info(info(id).base).asm_template, "(")) coverage_.add(id, a_.pc());
+        if (!o_.faults || !contains(info(info(id).base).asm_template, "("))
+            coverage_.add(number(id), a_.pc());
     }
 
     u64 special_int() {
@@ -240,7 +195,7 @@ class CaseWriter {
         if (o_.faults)
             for (unsigned r : {2u, 8u, 9u})
                 if (next(&rng_) % 2)
-                    record[r - 1] = kForbidden + 0x1000 * (next(&rng_) % 16) + 64 * (next(&rng_) % 8);
+                    record[r - 1] = fuzz::kForbidden + 0x1000 * (next(&rng_) % 16) + 64 * (next(&rng_) % 8);
         for (unsigned f = 0; f < 32; f++) record[31 + f] = special_float();
         record[63] = (next(&rng_) % 5) << 5 | (next(&rng_) & 31);
         const auto* p = reinterpret_cast<const u8*>(record);
@@ -296,12 +251,12 @@ class CaseWriter {
                                              0xffffffff};  // ebreak, c.ebreak, two undefined
             const u32 trap = kTraps[choice >> 20 & 3];
             const bool dropped = o_.only_case >= 0 && o_.drop.contains(n);
-            starts.push_back(a_.code.size());
+            starts.push_back(a_.size());
             if (dropped) continue;
             if (o_.faults && (choice >> 10) % 24 == 0) {
                 if (o_.list) std::printf("%3u  trap %#x\n", n, trap);
-                if (!shadow && trap == kTraps[0]) coverage_.add(Insn::EBREAK, a_.pc());
-                if (!shadow && trap == kTraps[1]) coverage_.add(Insn::C_EBREAK, a_.pc());
+                if (!shadow && trap == kTraps[0]) coverage_.add(number(Insn::EBREAK), a_.pc());
+                if (!shadow && trap == kTraps[1]) coverage_.add(number(Insn::C_EBREAK), a_.pc());
                 if (shadow) shadow--;
                 a_.raw(trap, (trap & 3) == 3 ? 4 : 2);
                 continue;
@@ -311,7 +266,7 @@ class CaseWriter {
             if (shadow) shadow--;
             emit(d, choice, pending, static_cast<unsigned>(starts.size()), sure, &shadow);
         }
-        for (unsigned i = 0; i < 4; i++) starts.push_back(a_.code.size());
+        for (unsigned i = 0; i < 4; i++) starts.push_back(a_.size());
         for (const Pending& p : pending) {
             const size_t to = starts[std::min<size_t>(p.skip, starts.size() - 1)];
             if (info(p.id).base == Insn::JALR)
@@ -329,16 +284,16 @@ class CaseWriter {
         if (d.base == Insn::JALR) {
             // auipc T; addi T,T,x; jalr rd, imm(T): the target is patched into the addi
             if (reserved(d.rs1) || d.rs1 == 0) return a_.word(0x13);
-            pending.push_back({a_.code.size(), d.id, static_cast<u32>(d.imm), d.rs1, index + skip});
+            pending.push_back({a_.size(), d.id, static_cast<u32>(d.imm), d.rs1, index + skip});
             a_.word(0x17 | u32{d.rs1} << 7);
             a_.itype(0x13, 0, d.rs1, d.rs1, 0);
-            if (sure) coverage_.add(d.id, a_.pc());
+            if (sure) coverage_.add(number(d.id), a_.pc());
             a_.raw(d.bits, d.length);
             *shadow = std::max(*shadow, skip);
             return;
         }
         if (is_branch(d.base) || d.base == Insn::JAL) {
-            pending.push_back({a_.code.size(), d.id, d.bits, d.length, index + skip});
+            pending.push_back({a_.size(), d.id, d.bits, d.length, index + skip});
             *shadow = std::max(*shadow, skip);
         }
         if (sure) count(d.id);
@@ -375,10 +330,10 @@ class CaseWriter {
 /// Signal handler (a0 signal, a1 siginfo, a2 ucontext) and the calls that install it.
 void write_handler(Assembler& a) {
     constexpr u32 t0 = 5, t1 = 6, t2 = 7, a0 = 10, a1 = 11, a2 = 12, a7 = 17;
-    const size_t jump = a.code.size();
+    const size_t jump = a.size();
     a.word(0x6f);  // j over the handler
     const u64 handler = a.pc();
-    a.address(t0, kLogPointer);
+    a.address(t0, kData.log_pointer());
     a.ld(t1, t0, 0);
     a.sd(a0, t1, 0);
     a.ld(t2, a1, 16);
@@ -399,153 +354,88 @@ void write_handler(Assembler& a) {
     a.itype(0x13, 0, t0, t0, 2);
     a.sd(t0, a2, 176);
     a.word(0x8067);  // ret
-    a.patch(jump, with_offset(Insn::JAL, 0x6f, a.code.size() - jump), 4);
+    a.patch(jump, with_offset(Insn::JAL, 0x6f, a.size() - jump), 4);
     auto call = [&](i64 nr) { a.itype(0x13, 0, a7, 0, nr), a.word(0x73); };
-    a.address(t0, kSigaction);  // {handler, flags, mask} and, behind, a stack_t
+    a.address(t0, kData.sigaction());  // {handler, flags, mask} and, behind, a stack_t
     a.address(t1, handler), a.sd(t1, t0, 0);
     a.address(t1, 0x08000004), a.sd(t1, t0, 8);  // SA_ONSTACK | SA_SIGINFO
     a.sd(0, t0, 16);
-    a.address(t1, kSignalStack), a.sd(t1, t0, 32);
+    a.address(t1, kData.signal_stack()), a.sd(t1, t0, 32);
     a.sd(0, t0, 40);
-    a.address(t1, kSignalStackSize), a.sd(t1, t0, 48);
-    a.address(t2, kLogPointer), a.address(t1, kLog), a.sd(t1, t2, 0);
+    a.address(t1, fuzz::kSignalStackSize), a.sd(t1, t0, 48);
+    a.address(t2, kData.log_pointer()), a.address(t1, fuzz::kLog), a.sd(t1, t2, 0);
     a.itype(0x13, 0, a0, t0, 32), a.itype(0x13, 0, a1, 0, 0), call(132);  // sigaltstack
     for (int sig : {4, 5, 7, 11}) {
-        a.address(t0, kSigaction);
+        a.address(t0, kData.sigaction());
         a.itype(0x13, 0, a0, 0, sig), a.itype(0x13, 0, a1, t0, 0), a.itype(0x13, 0, a2, 0, 0),
             a.itype(0x13, 0, 13, 0, 8), call(134);
     }
-    // the log: mmap(kLog, kLogSize, RW, PRIVATE|FIXED|ANONYMOUS, -1, 0)
-    a.address(a0, kLog), a.address(a1, kLogSize), a.itype(0x13, 0, a2, 0, 3), a.itype(0x13, 0, 13, 0, 0x32),
-        a.itype(0x13, 0, 14, 0, -1);
+    // the log: mmap(kLog, fuzz::kLogSize, RW, PRIVATE|FIXED|ANONYMOUS, -1, 0)
+    a.address(a0, fuzz::kLog), a.address(a1, fuzz::kLogSize), a.itype(0x13, 0, a2, 0, 3),
+        a.itype(0x13, 0, 13, 0, 0x32), a.itype(0x13, 0, 14, 0, -1);
     a.itype(0x13, 0, 15, 0, 0), call(222);
 }
 
-void put64(std::vector<u8>& v, u64 x, unsigned n = 8) {
-    for (unsigned i = 0; i < n; i++) v.push_back(static_cast<u8>(x >> 8 * i));
-}
-
-void write_elf(const std::string& path, const std::vector<u8>& code, const std::vector<u8>& data,
-               u64 data_size) {
-    std::vector<u8> f;
-    const u64 text_off = 0x1000, data_off = align_up(text_off + code.size(), 0x1000);
-    put64(f, 0x00010102464c457full), put64(f, 0);
-    put64(f, 2, 2), put64(f, 243, 2), put64(f, 1, 4), put64(f, kText), put64(f, 64), put64(f, 0),
-        put64(f, 5, 4);
-    put64(f, 64, 2), put64(f, 56, 2), put64(f, 2, 2), put64(f, 64, 2), put64(f, 0, 2), put64(f, 0, 2);
-    auto segment = [&](u64 flags, u64 off, u64 addr, u64 size, u64 mem) {
-        put64(f, 1, 4), put64(f, flags, 4), put64(f, off), put64(f, addr), put64(f, addr), put64(f, size),
-            put64(f, mem), put64(f, 0x1000);
-    };
-    segment(5, text_off, kText, code.size(), code.size());
-    segment(6, data_off, kData, data.size(), data_size);
-    f.resize(text_off);
-    f.insert(f.end(), code.begin(), code.end());
-    f.resize(data_off);
-    f.insert(f.end(), data.begin(), data.end());
-    std::ofstream(path, std::ios::binary)
-        .write(reinterpret_cast<const char*>(f.data()), static_cast<std::streamsize>(f.size()));
-}
-
-bool parse(int argc, char** argv, Options* o) {
-    for (int i = 1; i < argc; i++) {
-        const std::string a = argv[i];
-        if (a == "--qemu") {
-            o->qemu = true;
-            continue;
-        }
-        if (a == "--faults") {
-            o->faults = true;
-            continue;
-        }
-        if (a == "--list") {
-            o->list = true;
-            continue;
-        }
-        if (i + 1 >= argc) return false;
-        const std::string v = argv[++i];
-        if (a == "--seed")
-            o->seed = std::stoull(v);
-        else if (a == "--cases")
-            o->cases = static_cast<unsigned>(std::stoul(v));
-        else if (a == "--length")
-            o->length = static_cast<unsigned>(std::stoul(v));
-        else if (a == "--case")
-            o->only_case = std::stoi(v);
-        else if (a == "--drop") {
-            for (size_t p = 0; p < v.size();
-                 p = v.find(',', p) == std::string::npos ? v.size() : v.find(',', p) + 1)
-                o->drop.insert(static_cast<unsigned>(std::stoul(v.substr(p))));
-        } else if (a == "--out")
-            o->out = v;
-        else if (a == "--coverage")
-            o->coverage = v;
-        else if (a == "--counted")
-            o->counted = v;
-        else
-            return false;
+class Rv64Generator : public fuzz::Generator {
+  public:
+    explicit Rv64Generator(const Options& o) : a_(code), writer_(a_, o, pool_, coverage) {
+        for (unsigned i = 1; i < encodings(); i++)
+            if (!kNotDrawn.contains(static_cast<Insn>(i)) && !(o.qemu && !not_in_qemu(i).empty()) &&
+                (o.only.empty() || o.only.contains(name(i))))
+                pool_.push_back(static_cast<Insn>(i));
     }
-    return true;
-}
+    std::string_view isa() const override { return "riscv64"; }
+    unsigned encodings() const override { return number(Insn::Count_); }
+    std::string_view name(unsigned id) const override { return info(static_cast<Insn>(id)).name; }
+    std::string_view extension(unsigned id) const override {
+        return ext_name(info(static_cast<Insn>(id)).ext);
+    }
+    std::string not_in_qemu(unsigned id) const override {
+        if (kNotInQemu.contains(info(static_cast<Insn>(id)).ext))
+            return "QEMU 7.2 has no " + std::string(extension(id));
+        const auto wrong = kWrongInQemu.find(std::string(name(id)));
+        return wrong == kWrongInQemu.end() ? "" : wrong->second;
+    }
+    u16 machine() const override { return 243; }
+    u32 elf_flags() const override { return 5; }
+    fuzz::DataMap data() const override { return kData; }
+    std::vector<fuzz::Field> record() const override {
+        std::vector<fuzz::Field> out;
+        for (unsigned n = 1; n < 32; n++) out.push_back({"x" + std::to_string(n), 8});
+        for (unsigned n = 0; n < 32; n++) out.push_back({"f" + std::to_string(n), 8});
+        out.push_back({"fcsr", 8});
+        return out;
+    }
+
+    void write_handler() override { ::write_handler(a_); }
+    void write_case(unsigned index, std::vector<u8>& inputs, u64 input, u64 output) override {
+        writer_.write(index, inputs, input, output);
+    }
+    void write_output(u64 address, u64 size) override {
+        a_.itype(0x13, 0, 10, 0, 1), a_.address(11, address), a_.address(12, size), call(64);
+    }
+    void write_log_output() override {
+        a_.itype(0x13, 0, 10, 0, 1), a_.address(11, fuzz::kLog), a_.address(5, kData.log_pointer());
+        a_.ld(12, 5, 0), a_.word(0x40b60633);  // sub a2,a2,a1
+        call(64);
+    }
+    void write_exit() override { a_.itype(0x13, 0, 10, 0, 0), call(93); }
+
+  private:
+    void call(i64 nr) {
+        a_.itype(0x13, 0, 17, 0, nr);
+        coverage.add(number(Insn::ECALL), a_.pc());
+        a_.word(0x73);
+    }
+
+    Assembler a_;
+    std::vector<Insn> pool_;
+    CaseWriter writer_;
+};
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    Options o;
-    if (!parse(argc, argv, &o)) {
-        std::fprintf(stderr,
-                     "usage: rv64_gen [--seed N] [--cases N] [--length N] [--case K [--drop I,J,…]] [--qemu] "
-                     "[--faults] [--list] [--out FILE] [--coverage FILE] [--counted FILE]\n");
-        return 2;
-    }
-    std::vector<Insn> pool;
-    for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
-        const InsnInfo& f = info(static_cast<Insn>(i));
-        if (kNotDrawn.contains(static_cast<Insn>(i)) ||
-            (o.qemu && (kNotInQemu.contains(f.ext) || kWrongInQemu.contains(std::string(f.name)))))
-            continue;
-        pool.push_back(static_cast<Insn>(i));
-    }
-    Assembler a;
-    Coverage coverage;
-    std::vector<u8> inputs;
-    CaseWriter writer(a, o, pool, coverage);
-    const unsigned first = o.only_case >= 0 ? static_cast<unsigned>(o.only_case) : 0,
-                   last = o.only_case >= 0 ? first + 1 : o.cases;
-    if (o.faults) write_handler(a);
-    const u64 out_addr = align_up(kInputs + u64{last - first} * kRecord, 0x1000);
-    for (unsigned k = first; k < last; k++)
-        writer.write(k, inputs, out_addr + u64{k - first} * kRecord, kInputs + u64{k - first} * kRecord);
-    const u64 out_size = u64{last - first} * kRecord;
-    auto write_out = [&](u64 addr, u64 size) {
-        a.itype(0x13, 0, 10, 0, 1), a.address(11, addr), a.address(12, size), a.itype(0x13, 0, 17, 0, 64);
-        coverage.add(Insn::ECALL, a.pc()), a.word(0x73);
-    };
-    write_out(out_addr, out_size);
-    write_out(kScratch, kScratchSize);
-    if (o.faults) {  // the log as far as it was written
-        a.itype(0x13, 0, 10, 0, 1), a.address(11, kLog), a.address(5, kLogPointer), a.ld(12, 5, 0),
-            a.word(0x40b60633);  // sub a2,a2,a1
-        a.itype(0x13, 0, 17, 0, 64), a.word(0x73);
-    }
-    a.itype(0x13, 0, 10, 0, 0), a.itype(0x13, 0, 17, 0, 93), a.word(0x73);
-    std::vector<u8> data(kInputs - kData);
-    u64 s = o.seed;
-    for (u64 i = 0; i < kScratchSize; i += 8) store_raw(&data[i], next(&s));
-    data.insert(data.end(), inputs.begin(), inputs.end());
-    write_elf(o.out, a.code, data, out_addr + out_size - kData);
-    if (!o.counted.empty()) coverage.write_places(o.counted);
-    if (!o.coverage.empty()) {  // name, times, extension, why QEMU is not asked
-        std::ofstream c(o.coverage);
-        for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
-            const auto id = static_cast<Insn>(i);
-            const std::string name(info(id).name), ext(ext_name(info(id).ext));
-            const auto wrong = kWrongInQemu.find(name);
-            const std::string why = kNotInQemu.contains(info(id).ext) ? "QEMU 7.2 has no " + ext
-                                    : wrong != kWrongInQemu.end()     ? wrong->second
-                                                                      : "";
-            c << name << ' ' << coverage.of(id) << ' ' << ext << ' ' << why << '\n';
-        }
-    }
-    return 0;
+    return fuzz::generate(argc, argv,
+                          [](const Options& o) -> fuzz::Generator* { return new Rv64Generator(o); });
 }

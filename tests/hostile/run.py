@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Wrong and hostile inputs to `vm run`: each must end with one clear sentence on stderr and exit status 125, 126 or 127,
-never with a crash of vm. Mutated ELF files may also run, and die by the guest's own signal or status: then vm itself must
+never with a crash of vm, whichever guest the file is for. Mutated ELF files may also run, and die by the guest's own signal or status: then vm itself must
 say that the signal was the guest's, and a guest that runs forever must still end when it is told to.
 """
 import argparse
@@ -17,6 +17,9 @@ import tempfile
 import elf
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 SANITIZER_STATUS = 99
 NOBODY = 65534
 failures = []
@@ -65,7 +68,7 @@ def expect(vm, name, status, *args, word, command="run", **how):
     print(f"FAIL {name}: exit status {rc} instead of {status}, wanted '{word}' in one line: {err.strip()[:400]}")
 
 
-def files(vm, good, d):
+def files(vm, isa, good, d):
     """What is not a program."""
     def write(name, data, mode=0o755):
         p = d / name
@@ -79,6 +82,7 @@ def files(vm, good, d):
     def case(name, status, path, word=None, **how):
         expect(vm, name, status, path, word=pathlib.Path(path).name if word is None else word, **how)
 
+    maker = elf.Maker(isa)
     case("missing file", 127, str(d / "nothing"))
     case("file in a missing directory", 127, str(d / "no/thing"))
     case("file below a file", 127, write("plain", good) + "/x")
@@ -109,7 +113,7 @@ def files(vm, good, d):
     for n in (1, 4, 5, 6, 16, 17, 19, 20, 40, 63):
         case(f"ELF cut to {n} bytes", 126, write(f"cut{n}", good[:n]), word="neither" if n < 4 else "cut off")
     case("ELF cut inside its program headers", 126, write("cut80", good[:80]), word="cut off")
-    case("ELF cut inside a segment", 126, write("cut_end", elf.elf(elf.phdr())[:0xff0]), word="cut off")
+    case("ELF cut inside a segment", 126, write("cut_end", maker.elf(elf.phdr())[:0xff0]), word="cut off")
     for seed in range(20):
         case("random bytes behind the magic", 126, write("random", b"\x7fELF" + random.Random(seed).randbytes(500)))
     case("32-bit ELF", 126, write("elf32", patched(4, b"\x01")), word="32-bit")
@@ -119,10 +123,10 @@ def files(vm, good, d):
     case("another ISA", 126, "/bin/true", word="x86-64")
     case("unknown ISA", 126, write("isa", patched(18, b"\x99\x99")), word="machine-39321")
     case("object file", 126, write("object", patched(16, b"\x01\x00")), word="object file")
-    for name, data, status, word in elf.crafted():
+    for name, data, status, word in maker.crafted():
         case(name, status, write("crafted", data), word=word)
     own = str(d / "own-loader").encode() + b"\0"
-    case("loader that is the program itself", 126, write("own-loader", elf.elf(elf.interp(own), elf.phdr(), tail=own)))
+    case("loader that is the program itself", 126, write("own-loader", maker.elf(elf.interp(own), elf.phdr(), tail=own)))
 
     for what, line, word in [("nothing", b"#!", "names no interpreter"), ("an empty line", b"#!\n", "names no interpreter"),
                              ("blanks", b"#! \t \n", "names no interpreter"), ("a directory", b"#!/\n", "directory"),
@@ -138,7 +142,7 @@ def files(vm, good, d):
     hello = d / "hello.c"
     hello.write_text("int main(void) { return 0; }\n")
     dyn = d / "dynamic"
-    subprocess.run(["riscv64-linux-gnu-gcc", str(hello), "-o", str(dyn), "-Wl,--dynamic-linker=/nowhere/ld.so"], check=True)
+    subprocess.run([isa.cc, str(hello), "-o", str(dyn), "-Wl,--dynamic-linker=/nowhere/ld.so"], check=True)
     case("missing loader", 127, str(dyn), word="/nowhere/ld.so")
     expect(vm, "missing loader in a sysroot", 127, "-L", str(d), str(dyn), word=str(d))
 
@@ -281,33 +285,41 @@ def mutations(vm, good, number, seed):
 def main():
     ap = argparse.ArgumentParser(description=__doc__)
     ap.add_argument("vm")
+    guests.add_option(ap)
     ap.add_argument("--mutations", type=int, default=1000)
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
-    vm = str(pathlib.Path(a.vm).resolve())
     subprocess.run([str(ROOT / "tools/build-guests.sh")], check=True)
-    guest = ROOT / "build/guests/hello.riscv64"
+    return guests.each(a, lambda isa: suite(str(pathlib.Path(a.vm).resolve()), isa, a))
+
+
+def suite(vm, isa, a):
+    """Every input with one guest; whether anything was wrong."""
+    global count
+    failures.clear()
+    count = 0
+    guest = ROOT / f"build/guests/hello.{isa.name}"
     good = guest.read_bytes()
     rc, err = run(vm, "run", str(guest))
     if rc != 7 or err:  # else all that follows could be refused for another reason
-        print(f"FAIL the unharmed guest: exit status {rc}: {err.strip()[:400]}")
-        return 1
+        print(f"FAIL the unharmed guest of {isa.name}: exit status {rc}: {err.strip()[:400]}")
+        return True
     with tempfile.TemporaryDirectory() as d:
         d = pathlib.Path(d)
         control = d / "control"
-        control.write_bytes(elf.elf(elf.phdr()))
+        control.write_bytes(elf.Maker(isa).elf(elf.phdr()))
         control.chmod(0o755)
         if run(vm, "run", str(control)) != (7, ""):
             print("FAIL the unharmed hand-made ELF")
-            return 1
-        files(vm, good, d)
+            return True
+        files(vm, isa, good, d)
         options(vm, str(guest), d)
         binfmt(vm, str(guest), d)
         user(vm, str(guest), d)
     print(f"{count} inputs refused with one sentence" if not failures else f"{count} inputs, {len(failures)} not refused as they should be")
     mutations(vm, good, a.mutations, a.seed)
-    print(f"hostile: {len(failures)} failed")
-    return 1 if failures else 0
+    print(f"hostile: {isa.name}: {len(failures)} failed")
+    return bool(failures)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing.
 
-run.py [VM]: with a guest program that is compiled here; figures go to build/results/images.json.
+run.py [--guest NAME] [VM]: with a guest program that is compiled here; figures go to build/results/images-GUEST.json.
 """
-import json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
+import argparse, json, os, pathlib, random, shutil, signal, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-VM = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/release/vm")
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 OUT = ROOT / "build/guests/images"
+VM, PROGRAM = None, None  # set by main
 KILLS = int(os.environ.get("KILLS", "100"))
 FUNCTIONS = 3000
 failures = []
@@ -19,8 +22,8 @@ def check(what, good, more=""):
         failures.append(what)
 
 
-def build():
-    """A program of many functions: it prints one number, then sleeps if it is asked to."""
+def build(guest):
+    """Compiles a program of many functions: it prints one number, then sleeps if it is asked to."""
     OUT.mkdir(parents=True, exist_ok=True)
     source = "#include <stdio.h>\n#include <stdlib.h>\n#include <unistd.h>\n"
     for i in range(FUNCTIONS):
@@ -31,12 +34,12 @@ def build():
                "for (int n = 0; n < 3; n++) for (int i = 0; i < to; i++) x = all[i](x);\n"
                "printf(\"%%u\\n\", x); fflush(stdout); if (c > 2) sleep(atoi(v[2])); return 0; }\n" % FUNCTIONS)
     (OUT / "many.c").write_text(source)
-    for compiler, name in (("gcc", "many.native"), ("riscv64-linux-gnu-gcc", "many.riscv64")):
-        subprocess.run([compiler, "-O1", "-static", "-o", OUT / name, OUT / "many.c"], check=True)
+    for compiler, name in (("gcc", "native"), (guest.cc, guest.name)):
+        subprocess.run([compiler, "-O1", "-static", "-o", OUT / f"many.{name}", OUT / "many.c"], check=True)
 
 
 def run(cache, *args, stats=None):
-    cmd = [VM, "run", "--cache", cache] + (["--stats", stats] if stats else []) + [OUT / "many.riscv64", *args]
+    cmd = [VM, "run", "--cache", cache] + (["--stats", stats] if stats else []) + [PROGRAM, *args]
     return subprocess.run(cmd, capture_output=True, text=True)
 
 
@@ -78,7 +81,7 @@ def killed_writers(cache, expected):
             shutil.rmtree(cache, ignore_errors=True)
         for left in pathlib.Path(cache).glob(".tmp-*"):
             left.unlink()
-        p = subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64", part], stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([VM, "run", "--cache", cache, PROGRAM, part], stdout=subprocess.DEVNULL)
         if n % 2:
             while p.poll() is None and not unfinished(cache):
                 pass
@@ -102,7 +105,7 @@ def killed_writers(cache, expected):
 
 def many_writers(cache, expected):
     shutil.rmtree(cache, ignore_errors=True)
-    ps = [subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64"], stdout=subprocess.PIPE, text=True)
+    ps = [subprocess.Popen([VM, "run", "--cache", cache, PROGRAM], stdout=subprocess.PIPE, text=True)
           for _ in range(8)]
     outputs = [p.communicate()[0] for p in ps]
     check("8 writers at once", all(o == expected for o in outputs) and verify(cache)["bad"] == 0)
@@ -157,7 +160,7 @@ def limit(cache):
 
 def second_run(cache):
     shutil.rmtree(cache, ignore_errors=True)
-    command = [VM, "run", "--cache", cache, OUT / "many.riscv64"]
+    command = [VM, "run", "--cache", cache, PROGRAM]
     cold = cpu(command)
     warm = min(cpu(command) for _ in range(5))
     check("a second run takes less than half the time", warm < cold / 2, f"({cold * 1000:.1f} ms, then {warm * 1000:.1f} ms)")
@@ -166,7 +169,7 @@ def second_run(cache):
 
 def sharing(cache):
     """Ten processes at once: what of the images each has to itself."""
-    ps = [subprocess.Popen([VM, "run", "--cache", cache, OUT / "many.riscv64", str(FUNCTIONS), "30"], stdout=subprocess.PIPE)
+    ps = [subprocess.Popen([VM, "run", "--cache", cache, PROGRAM, str(FUNCTIONS), "30"], stdout=subprocess.PIPE)
           for _ in range(10)]
     for p in ps:
         p.stdout.readline()
@@ -191,8 +194,11 @@ def sharing(cache):
     return {"files_kib": size, "rss_kib": resident, "pss_kib": proportional, "private_kib": private}
 
 
-def main():
-    build()
+def suite(guest):
+    """All of it with one guest; whether anything failed."""
+    print(f"== {guest.name}", flush=True)
+    failures.clear()
+    build(guest)
     expected = subprocess.run([OUT / "many.native"], capture_output=True, text=True).stdout
     with tempfile.TemporaryDirectory() as directory:
         cache = os.path.join(directory, "cache")
@@ -206,8 +212,22 @@ def main():
     figures["failed"] = failures
     results = ROOT / "build/results"
     results.mkdir(parents=True, exist_ok=True)
-    (results / "images.json").write_text(json.dumps(figures, indent=2) + "\n")
-    sys.exit(1 if failures else 0)
+    (results / f"images-{guest.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    return bool(failures)
+
+
+def main():
+    global VM, PROGRAM
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    guests.add_option(ap)
+    ap.add_argument("vm", nargs="?", default=ROOT / "build/release/vm")
+    a = ap.parse_args()
+    VM = os.path.abspath(a.vm)
+    bad = False
+    for guest in guests.chosen(a):
+        PROGRAM = OUT / f"many.{guest.name}"
+        bad |= suite(guest)
+    sys.exit(bad)
 
 
 main()

@@ -1,26 +1,11 @@
 // Code that is written at run time, by every way that memory can be written, and executed by every thread.
-#include "show.h"
+#include "isa.h"
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#if defined(__riscv)
-/// li a0, n; ret
-static void put_code(void *at, int n) {
-    uint32_t c[2] = {(uint32_t)n << 20 | 10 << 7 | 0x13, 0x8067};
-    memcpy(at, c, sizeof c);
-}
-static void sync_here(void) { __asm__ volatile("fence.i" ::: "memory"); }
-#else
-/// mov eax, n; ret
-static void put_code(void *at, int n) {
-    unsigned char c[8] = {0xb8, n, n >> 8, 0, 0, 0xc3, 0x90, 0x90};
-    memcpy(at, c, sizeof c);
-}
-static void sync_here(void) {}
-#endif
 static int call(void *at) {
-    sync_here();
+    sync_here(at);
     return ((int (*)(void))at)();
 }
 static pthread_barrier_t step;

@@ -1,6 +1,5 @@
-#include "show.h"
+#include "isa.h"
 #include <dirent.h>
-#include <elf.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -71,7 +70,7 @@ static void dies(const char *name, void (*what)(void)) {
                 if ((unsigned long)marker >= ph[i].p_vaddr && off < ph[i].p_filesz && !past) found = strcmp(m + ph[i].p_offset + off, marker) == 0;
             }
             say(", type %d, machine %d, notes first %d, threads %d, fp %d, others %d, signal %d, file %d, pid %d, marker %d, loads %d, cut %d",
-                h->e_type, h->e_machine == EM_RISCV || h->e_machine == EM_X86_64, ph[0].p_type == PT_NOTE, threads, fps, others, info, named,
+                h->e_type, h->e_machine == kMachine, ph[0].p_type == PT_NOTE, threads, fps, others, info, named,
                 pid == p, found, loads > 5, past);
         }
         munmap(m, s.st_size);

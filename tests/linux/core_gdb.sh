@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # A guest's core file, read by gdb-multiarch: the stacks of all threads, registers, memory, the signal and a frame behind a
 # signal handler.
-#   core_gdb.sh [VM]     exit status 77: it cannot be seen on this machine
+#   core_gdb.sh [VM [GUEST]]     exit status 77: it cannot be seen on this machine
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 vm=$(readlink -f "${1:-build/release/vm}")
+. tools/lib.sh
+guest "${2:-riscv64}"
 case $(cat /proc/sys/kernel/core_pattern) in core*) ;; *) echo "skipped core_gdb: core_pattern is no plain file"; exit 77 ;; esac
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -31,16 +33,16 @@ int main(int c, char **v) {
     middle(41);
 }
 C
-riscv64-linux-gnu-gcc -g -O1 -w -static -pthread "$dir/p.c" -o "$dir/p" || exit 1
+"$guest_triple-gcc" -g -O1 -w -static -pthread "$dir/p.c" -o "$dir/p" || exit 1
 cd "$dir"
 ulimit -c unlimited
 ("$vm" run ./p) > /dev/null 2>&1
-[ -e core ] || [ -n "$(ls core* 2> /dev/null)" ] || { echo "FAIL core_gdb: no core file"; exit 1; }
+[ -e core ] || [ -n "$(ls core* 2> /dev/null)" ] || { echo "FAIL core_gdb ($guest): no core file"; exit 1; }
 gdb-multiarch -nx -batch -ex "file p" -ex "core-file $(ls core* | head -1)" -ex "info threads" -ex "thread apply all bt" \
     -ex "printf \"value %d number %g\\n\", global_value, number" > out 2>&1
 bad=0
 want() { # pattern: must occur
-    grep -Eq "$1" out || { echo "FAIL core_gdb: gdb does not show: $1"; bad=1; }
+    grep -Eq "$1" out || { echo "FAIL core_gdb ($guest): gdb does not show: $1"; bad=1; }
 }
 want 'terminated with signal SIGABRT'
 want 'in_handler \(s='
@@ -51,4 +53,4 @@ want 'sleeper_here \(\)'
 want 'spinner_here \(p='
 want 'value 4711 number 2.5'
 [ "$bad" = 0 ] || { cat out; exit 1; }
-echo "ok   core_gdb"
+echo "ok   core_gdb ($guest)"

@@ -1,49 +1,14 @@
 // Faults that a handler sees and repairs: address, code, pc and registers; return to the same instruction with another address,
 // to the next one with a result, or out by longjmp. Each often enough that the code is compiled in between.
-#include "show.h"
+#include "isa.h"
 #include <setjmp.h>
-#include <ucontext.h>
 
-// long NAME(long *address): known values in the other argument registers, then one instruction at NAME_pc, then NAME_next.
-#ifdef __riscv
-#define FUNCTION(NAME, INSN)                                                                         \
-    __asm__(".pushsection .text\n.option push\n.option norvc\n.globl " #NAME "\n" #NAME ":\n"        \
-            "li a1, 101\nli a2, 102\nli a3, 103\nli a4, 104\nli a5, 105\nli t3, 106\nli t6, 107\n"    \
-            #NAME "_pc:\n" INSN "\n" #NAME "_next:\nmv a0, a1\nret\n.option pop\n.popsection");      \
-    long NAME(void *);                                                                               \
-    extern char NAME##_pc[], NAME##_next[];
-FUNCTION(load, "ld a1, 0(a0)")
-FUNCTION(store, "sd a1, 0(a0)")
-FUNCTION(byte, "lb a1, 0(a0)")
-FUNCTION(call, "jalr t0, 0(a0)")  // leaves ra alone
-FUNCTION(illegal, "unimp")
-FUNCTION(trap, "ebreak")
-enum { kAddress = 10, kResult = 11, kPc = 0 };
-static const int kKnown[] = {12, 13, 14, 15, 28, 31};
-static const long kValues[] = {102, 103, 104, 105, 106, 107};
-#define REGS(uc) ((unsigned long *)(uc)->uc_mcontext.__gregs)
-#define TRAP_PC trap_pc
-enum { kIllegal = ILL_ILLOPC, kTrap = TRAP_BRKPT };
-#else
-#define FUNCTION(NAME, INSN)                                                                                           \
-    __asm__(".pushsection .text\n.globl " #NAME "\n" #NAME ":\n"                                                       \
-            "mov $101, %rsi\nmov $102, %rdx\nmov $103, %rcx\nmov $104, %r8\nmov $105, %r9\nmov $106, %r10\n"            \
-            "mov $107, %r11\n" #NAME "_pc:\n" INSN "\n" #NAME "_next:\nmov %rsi, %rax\nret\n.popsection");             \
-    long NAME(void *);                                                                                                 \
-    extern char NAME##_pc[], NAME##_next[];
-FUNCTION(load, "mov (%rdi), %rsi")
-FUNCTION(store, "mov %rsi, (%rdi)")
-FUNCTION(byte, "movsbq (%rdi), %rsi")
-FUNCTION(call, "call *%rdi")
-FUNCTION(illegal, "ud2")
-FUNCTION(trap, "int3")
-enum { kAddress = REG_RDI, kResult = REG_RSI, kPc = REG_RIP };
-static const int kKnown[] = {REG_RDX, REG_RCX, REG_R8, REG_R9, REG_R10, REG_R11};
-static const long kValues[] = {102, 103, 104, 105, 106, 107};
-#define REGS(uc) ((unsigned long *)(uc)->uc_mcontext.gregs)
-#define TRAP_PC trap_next  // int3 is over when it traps
-enum { kIllegal = ILL_ILLOPN, kTrap = SI_KERNEL };
-#endif
+FUNCTION(load, LOAD)
+FUNCTION(store, STORE)
+FUNCTION(byte, LOAD_BYTE)
+FUNCTION(call, JUMP)
+FUNCTION(illegal, ILLEGAL)
+FUNCTION(trap, TRAP)
 
 static enum { kRetry, kSkip, kJump } how;
 static long good;

@@ -4,7 +4,7 @@
 
 struct call { const char *name; short generic, x86; const char *kinds; char note; };
 // Kinds of arguments: F descriptor, P path, S string, A address, N size, I any number. Note: R refused by decision, G no
-// such call natively.
+// such call natively, O an old call that riscv64 does not have.
 #define C(name, generic, x86, kinds, note) {#name, generic, x86, kinds, note},
 static const struct call calls[] = {
     C(io_setup, 0, 206, "IA", ' ')
@@ -45,7 +45,7 @@ static const struct call calls[] = {
     C(unlinkat, 35, 263, "FPI", ' ')
     C(symlinkat, 36, 266, "SFP", ' ')
     C(linkat, 37, 265, "FPFPI", ' ')
-    C(renameat, 38, 264, "FPFP", ' ')
+    C(renameat, 38, 264, "FPFP", 'O')
     C(umount2, 39, 166, "PI", ' ')
     C(mount, 40, 165, "SPSIA", ' ')
     C(pivot_root, 41, 155, "PP", ' ')
@@ -346,6 +346,16 @@ static int in(const char *const *list, int n, const char *name) {
         if (strcmp(list[i], name) == 0) return 1;
     return 0;
 }
+/// Rows of calls that this processor's Linux lacks.
+static int of_another_isa(const struct call *c) {
+#if defined(__riscv)
+    return c->note == 'O';
+#elif defined(__aarch64__)
+    return c->note == 'G';
+#else
+    return 0;
+#endif
+}
 #define IN(list, name) in(list, sizeof list / sizeof list[0], name)
 static long number(const struct call *c) {
 #if defined(__x86_64__)
@@ -354,6 +364,9 @@ static long number(const struct call *c) {
     return c->generic;
 #endif
 }
+#if defined(__riscv)
+static int new_for_old;  ///< renameat2 in the list
+#endif
 static void report(const struct call *c, int zeros) {
     long a[6] = {0};
     for (int i = 0; c->kinds[i]; i++) switch (c->kinds[i]) {
@@ -378,6 +391,12 @@ static void report(const struct call *c, int zeros) {
         _exit(0);
     }
     errno = 0;
+#if defined(__riscv)
+    if (c->note == 'O') {
+        if (syscall(number(c), a[0], a[1], a[2], a[3], a[4], a[5]) != -1 || errno != ENOSYS) say("is there! ");
+        c = &calls[new_for_old];
+    }
+#endif
     long r = syscall(number(c), a[0], a[1], a[2], a[3], a[4], a[5]);
     if (c->note == 'G') say("of the guest alone\n");
     else if (IN(any_answer, c->name)) say("answered\n");
@@ -401,6 +420,9 @@ static void probe(const struct call *c, int zeros) {
 int main(void) {
     const int n = sizeof calls / sizeof calls[0];
     chdir("/tmp");
+#if defined(__riscv)
+    while (calls[new_for_old].generic != SYS_renameat2) new_for_old++;
+#endif
     // Zeros name descriptor 0: a file of our own, not a device of the machine's that would lose its permissions.
     const int own = memfd_create("probe", 0);
     if (own < 0 || dup2(own, 0) != 0) return 1;
@@ -412,7 +434,7 @@ int main(void) {
     int wrong = 0;
     for (long nr = 0; nr < 600; nr++) {
         int known = 0;
-        for (int i = 0; i < n; i++) known |= number(&calls[i]) == nr;
+        for (int i = 0; i < n; i++) known |= number(&calls[i]) == nr && !of_another_isa(&calls[i]);
 #if !defined(__x86_64__)
         if (!known && (syscall(nr, -1, -1, -1, -1, -1, -1) != -1 || errno != ENOSYS)) wrong++, say("%ld is no call\n", nr);
 #endif

@@ -1,7 +1,6 @@
-#include "show.h"
+#include "isa.h"
 #include <setjmp.h>
 #include <sys/signalfd.h>
-#include <ucontext.h>
 
 static volatile int count, depth, raised, order[32], codes[32], values[32], on_alt;
 static char alt[65536];
@@ -31,11 +30,7 @@ static sigjmp_buf env;
 static void jump(int s, siginfo_t *si, void *u) { (void)si, (void)u; siglongjmp(env, s); }
 static void skip(int s, siginfo_t *si, void *u) {  // edits the saved pc
     (void)s, (void)si;
-#ifdef __riscv
-    ((ucontext_t *)u)->uc_mcontext.__gregs[0] += 4;
-#else
-    ((ucontext_t *)u)->uc_mcontext.gregs[REG_RIP] += 2;
-#endif
+    REGS((ucontext_t *)u)[kPc] += kSkippedBytes;
     count++;
 }
 static double keep(double x) { __asm__ volatile("" ::: "memory"); return x; }
@@ -147,20 +142,12 @@ int main(void) {
     }
     count = 0;
     set(SIGSEGV, skip, 0);
-#ifdef __riscv
-    __asm__ volatile(".option push\n.option norvc\nsw zero, 8(zero)\n.option pop" ::: "memory");
-#else
-    __asm__ volatile("movl %%eax, (%0)" ::"r"(8L) : "memory");
-#endif
+    SKIPPED_STORE;
     show(count);
     set(SIGFPE, note, 0), set(SIGILL, jump, 0), set(SIGTRAP, note, 0);
     raise(SIGFPE);
     int r = sigsetjmp(env, 1);
-#ifdef __riscv
-    if (r == 0) __asm__ volatile("unimp");
-#else
-    if (r == 0) __asm__ volatile("ud2");
-#endif
+    if (r == 0) __asm__ volatile(ILLEGAL);
     show(r);
     // registers survive a handler
     set(SIGALRM, spoil_fp, SA_RESTART);

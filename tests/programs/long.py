@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Compilers, make, git, runtimes, databases and servers of a Debian riscv64 sysroot, each by a shell script that runs in the guest, and in
+"""Compilers, make, git, runtimes, databases and servers of a guest's Debian sysroot, each by a shell script that runs in the guest, and in
 the same release's programs for this machine: both must print the same.
 
-  long.py [--vm VM] [--timeout S] [CASE…]        cases: the scripts of tests/programs/long
+  long.py [--guest NAME] [--vm VM] [--timeout S] [CASE…]        cases: the scripts of tests/programs/long
 
 Every run has processes, users if not root, and a loopback network of its own (tools/contain.sh) and an empty directory. A script that says `# as: a user
-that is not root` is run so. Results: build/results/programs-long.jsonl, a line a case.
+that is not root` is run so. Results: build/results/programs-long-GUEST.jsonl, a line a case.
 """
 import argparse
 import difflib
@@ -19,12 +19,11 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 CASES = ROOT / "tests/programs/long"
 TOOL = lambda name: str(ROOT / "tools" / name)
-
-
-def sysroot(arch):
-    return subprocess.run([TOOL("sysroot.sh"), arch, "--long"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def run(command, work, limit):
@@ -47,19 +46,27 @@ def run(command, work, limit):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("cases", nargs="*")
+    guests.add_option(ap)
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
     ap.add_argument("--timeout", type=int, default=900, help="seconds a case may take (default 900)")
     a = ap.parse_args()
-    guest, native = sysroot("riscv64"), sysroot("amd64")
+    guests.long_sysroots(a)
     os.environ.clear()
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C", TZ="UTC", SRC=str(ROOT / "bench/real"), HERE=str(CASES))
-    known = dict(line.split(None, 1) for line in (CASES / "known-failures.txt").read_text().splitlines() if line and not line.startswith("#"))
+    sys.exit(guests.each(a, lambda guest: suite(guest, a)))
+
+
+def suite(isa, a):
+    """Runs the cases with one guest; whether anything is wrong."""
+    guest, native = isa.sysroot("--long"), guests.sysroot("amd64", "--long")
+    lines = [line.split(None, 2) for line in (CASES / "known-failures.txt").read_text().splitlines() if line and not line.startswith("#")]
+    known = {case: why for who, case, why in lines if who == isa.name}
     rows = []
     for case in a.cases or sorted(p.stem for p in CASES.glob("*.sh")):
         script = CASES / f"{case}.sh"
         user = ["unshare", "-U", "--map-user=65534", "--map-group=65534", "--"] if re.search("^# as: a user", script.read_text(), re.M) else []
-        work = ROOT / "build/programs-long" / case
-        want = run([TOOL("in-sysroot.sh"), native, *user, "/usr/bin/env", "CROSS=riscv64-linux-gnu-gcc-14", "/usr/bin/bash", str(script)], work, a.timeout)
+        work = ROOT / "build/programs-long" / isa.name / case
+        want = run([TOOL("in-sysroot.sh"), native, *user, "/usr/bin/env", f"CROSS={isa.cc}-14", "/usr/bin/bash", str(script)], work, a.timeout)
         path = f"PATH={guest}/usr/sbin:{guest}/usr/bin"  # what the sysroot lacks must not be found on the host
         got = run([*user, "/usr/bin/env", path, "CROSS=gcc", a.vm, "run", "-L", guest, guest + "/usr/bin/bash", str(script)], work, a.timeout)
         ok = want[:2] == got[:2] and want[0] == 0 and want[1] != ""
@@ -75,14 +82,14 @@ def main():
                      "lines": len(got[1].splitlines())})
     results = ROOT / "build/results"
     results.mkdir(parents=True, exist_ok=True)
-    (results / "programs-long.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (results / f"programs-long-{isa.name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     passed, expected = sum(r["passed"] for r in rows), sum(bool(r["known"]) and not r["passed"] for r in rows)
     bad = sum(r["passed"] == bool(r["known"]) for r in rows)
-    print(f"{passed} passed, {bad} failed, {expected} known failures")
+    print(f"{isa.name}: {passed} passed, {bad} failed, {expected} known failures")
     if not a.cases:
         detail = f"{expected} known failures" if expected else ""
-        subprocess.run([TOOL("readme.py"), "record", "programs-long", str(passed), str(bad), detail], check=True)
-    sys.exit(bad > 0 or passed == 0)
+        guests.record("programs-long", isa, passed, bad, detail)
+    return bad > 0 or passed == 0
 
 
 if __name__ == "__main__":

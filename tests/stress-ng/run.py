@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Debian's stress-ng for riscv64, each stressor for a second with --verify, under vm and, the same version, natively.
+"""A guest's stress-ng of Debian, each stressor for a second with --verify, under vm and, the same version, natively.
 
-  run.py [--vm VM] [--timeout S] [STRESSOR…]      default: all that stress-ng has, but those of excluded.txt
+  run.py [--guest NAME] [--vm VM] [--timeout S] [STRESSOR…]      default: all that stress-ng has, but those of excluded.txt
 
 Every run has processes, users and a loopback network of its own (tools/contain.sh), no rights outside, and an empty directory: as a user
 that is not root, or as root where only that passes natively. stress-ng's own summary says whether a stressor passed, failed or skipped
 itself; one that does not end within S seconds (default 30) is a timeout. What passes natively and not under vm counts as a failure; what
 does not pass natively shows nothing and runs under vm only for the record.
-Results: build/results/stress-ng.jsonl, a line a stressor.
+Results: build/results/stress-ng-GUEST.jsonl, a line a stressor.
 """
 import argparse
 import json
@@ -20,13 +20,12 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
 TOOL = lambda name: str(ROOT / "tools" / name)
 TARGET = 0.95
-
-
-def sysroot(arch):
-    return subprocess.run([TOOL("sysroot.sh"), arch, "--long"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def contained(*command):
@@ -63,10 +62,16 @@ def run(command, name, work, limit):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("stressors", nargs="*")
+    guests.add_option(ap)
     ap.add_argument("--vm", default=str(ROOT / "build/release/vm"))
     ap.add_argument("--timeout", type=int, default=30, help="seconds a stressor may take (default 30)")
     a = ap.parse_args()
-    guest_root, native_root = sysroot("riscv64"), sysroot("amd64")
+    sys.exit(guests.each(a, lambda guest: suite(guest, a)))
+
+
+def suite(isa, a):
+    """Runs the stressors with one guest; whether too few pass."""
+    guest_root, native_root = isa.sysroot("--long"), guests.sysroot("amd64", "--long")
     os.environ.update(PATH="/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL="C")
     native = lambda user: [TOOL("in-sysroot.sh"), native_root, *user, "/usr/bin/stress-ng"]
     guest = lambda user: [*user, a.vm, "run", "-L", guest_root, guest_root + "/usr/bin/stress-ng"]
@@ -74,7 +79,7 @@ def main():
     names = subprocess.run([*native([]), "--stressors"], check=True, capture_output=True, text=True).stdout.split()
     lines = (ROOT / "tests/stress-ng/excluded.txt").read_text().splitlines()
     excluded = dict(line.split(None, 1) for line in lines if line and not line.startswith("#"))
-    work = ROOT / "build/stress-ng"
+    work = ROOT / "build/stress-ng" / isa.name
     rows = []
     for name in a.stressors or names:
         if name in excluded:
@@ -91,16 +96,16 @@ def main():
               flush=True)
     results = ROOT / "build/results"
     results.mkdir(parents=True, exist_ok=True)
-    (results / "stress-ng.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    (results / f"stress-ng-{isa.name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     natively = [r for r in rows if r["native"]["verdict"] == "passed"]
     passed = [r for r in natively if r["vm"]["verdict"] == "passed"]
     left = [f"{r['stressor']} ({r['vm']['verdict']})" for r in natively if r not in passed]
-    print(f"{len(passed)} of {len(natively)} that pass natively ({100 * len(passed) / max(1, len(natively)):.1f} %); not: {', '.join(left) or 'none'};"
+    print(f"{isa.name}: {len(passed)} of {len(natively)} that pass natively ({100 * len(passed) / max(1, len(natively)):.1f} %); not: {', '.join(left) or 'none'};"
           f" {len(rows) - len(natively)} do not pass natively, {len(names) - len(rows) if not a.stressors else 0} excluded")
     if not a.stressors:
         detail = f"{len(rows) - len(natively)} do not pass natively, {len(names) - len(rows)} excluded" + (f"; not: {', '.join(left)}" if left else "")
-        subprocess.run([TOOL("readme.py"), "record", "stress-ng", str(len(passed)), str(len(left)), detail], check=True)
-    sys.exit(len(passed) < TARGET * len(natively) or not natively)
+        guests.record("stress-ng", isa, len(passed), len(left), detail)
+    return len(passed) < TARGET * len(natively) or not natively
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """GCC's C torture tests (gcc.c-torture/execute of Debian's gcc-12-source) on every tier.
 
-A test counts when its riscv64 program passes under qemu-riscv64; then it must pass here too on every tier. Binaries and
-QEMU's verdicts are kept in the cache directory by content. known-failures.txt names exceptions with a reason; an
-exception that passes is an error too.
+A test counts when the guest's program passes under QEMU; then it must pass here too on every tier. Binaries and QEMU's
+verdicts are kept in the cache directory. known-failures.txt names exceptions with a reason; an exception that passes is
+an error too.
 """
 import argparse
 import concurrent.futures
@@ -18,6 +18,9 @@ import sys
 import tarfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import guests  # noqa: E402
+
 CACHE = pathlib.Path(os.environ.get("VM_CACHE_ROOT", ROOT / ".cache")) / "torture"
 DIR = "gcc/testsuite/gcc.c-torture/execute/"
 
@@ -54,21 +57,21 @@ def run(cmd, timeout):
 
 
 def one(job):
-    src, opt, isa, vm, tiers, timeout = job
+    src, opt, guest, vm, tiers, timeout = job
     name = f"{src.relative_to(CACHE / 'src').with_suffix('')}{opt}"
-    exe = CACHE / isa / opt / (str(src.relative_to(CACHE / "src")).replace("/", "_")[:-2])
+    exe = CACHE / guest.name / opt / (str(src.relative_to(CACHE / "src")).replace("/", "_")[:-2])
     verdict = exe.with_suffix(".json")
     if not verdict.exists():
         exe.parent.mkdir(parents=True, exist_ok=True)
         text = src.read_text(errors="replace")
         extra = re.findall(r"dg-(?:additional-)?options\s+\"([^\"]*)\"", text)
         flags = [f for e in extra for f in e.split() if not f.startswith("-m")]
-        cc = subprocess.run([f"{isa}-linux-gnu-gcc", *opt.split(), "-w", "-std=gnu17", "-static", *flags, str(src), "-o", str(exe), "-lm"],
+        cc = subprocess.run([guest.cc, *opt.split(), "-w", "-std=gnu17", "-static", *flags, str(src), "-o", str(exe), "-lm"],
                             capture_output=True)
         if cc.returncode:
             verdict.write_text(json.dumps({"built": False}))
         else:
-            rc, _ = run([f"qemu-{isa}", str(exe)], 60)
+            rc, _ = run([guest.qemu, str(exe)], 60)
             verdict.write_text(json.dumps({"built": True, "qemu": rc}))
     v = json.loads(verdict.read_text())
     if not v["built"]:
@@ -86,8 +89,8 @@ def one(job):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("tests", nargs="*", help="regular expressions on names (default: all)")
-    ap.add_argument("--isa", default="riscv64", choices=["riscv64"])
-    ap.add_argument("--opt", default="-O0,-O2")
+    guests.add_option(ap)
+    ap.add_argument("--opt", help="levels, as -O0,-O2 (default: those of tools/guests/)")
     ap.add_argument("--tiers", default="interp,1,auto")
     ap.add_argument("--sample", type=int, default=1, help="every Nth test only")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
@@ -96,13 +99,21 @@ def main():
     # -O2 given as a value must not look like an option
     argv = [x.replace("--opt ", "--opt=") for x in sys.argv[1:]]
     a = ap.parse_args(argv)
-    known = {}
-    for line in (ROOT / "tests/torture/known-failures.txt").read_text().splitlines():
-        if line.strip() and not line.startswith("#"):
-            test, _, reason = line.partition(" ")
-            known[test] = reason.strip()
-    tiers = a.tiers.split(",")
-    jobs = [(s, o, a.isa, a.vm, tiers, a.timeout) for s in sources() for o in a.opt.split(",")]
+    whole = a.sample == 1 and not a.tests and not a.opt and a.tiers == ap.get_default("tiers")
+    sys.exit(guests.each(a, lambda guest: suite(guest, a, whole)))
+
+
+def known_failures(guest):
+    """{test: reason}; a line is GUEST NAME-Ox reason."""
+    lines = (ROOT / "tests/torture/known-failures.txt").read_text().splitlines()
+    words = [line.split(None, 2) for line in lines if line.strip() and not line.startswith("#")]
+    return {test: reason for who, test, reason in words if who == guest.name}
+
+
+def suite(guest, a, whole):
+    """Prints the failures and the figures of one guest; whether anything is wrong."""
+    known, opts, tiers = known_failures(guest), a.opt or guest.torture, a.tiers.split(",")
+    jobs = [(s, o, guest, a.vm, tiers, a.timeout) for s in sources() for o in opts.split(",")]
     jobs = [j for j in jobs[::a.sample] if not a.tests or any(re.search(t, str(j[0])) for t in a.tests)]
     counts, wrong = {}, []
     with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
@@ -112,14 +123,14 @@ def main():
             counts[what] = counts.get(what, 0) + 1
             if what in ("failed", "unexpected-pass"):
                 wrong.append(name)
-                print(f"{what}: {name}: {bad or known.get(name)}", flush=True)
-    print(f"torture {a.isa} {a.opt} on {a.tiers}: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))
-    if a.sample == 1 and not a.tests and a.opt == ap.get_default("opt") and a.tiers == ap.get_default("tiers"):
+                print(f"{what}: {guest.name} {name}: {bad or known.get(name)}", flush=True)
+    print(f"torture {guest.name} {opts} on {a.tiers}: " + ", ".join(f"{v} {k}" for k, v in sorted(counts.items())))
+    if whole:
         skipped = ", ".join(f"{v} {k}" for k, v in sorted(counts.items()) if k not in ("passed", "failed"))
-        subprocess.run([str(ROOT / "tools/readme.py"), "record", "torture", str(counts.get("passed", 0)), str(len(wrong)), skipped], check=True)
+        guests.record("torture", guest, counts.get("passed", 0), len(wrong), skipped)
     if not counts.get("passed"):
-        sys.exit("torture: no test passed")
-    sys.exit(1 if wrong else 0)
+        print("torture: no test passed")
+    return bool(wrong) or not counts.get("passed")
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ bool Lowering::backed(Value v, u32 but_regs) const {
     const Loc& l = loc_[v];
     const Op op = inst(v).op;
     return (l.regs & ~but_regs) || l.home >= 0 || l.spill >= 0 || op == Op::Const || op == Op::GuestAddr ||
-           op == Op::Const128;
+           op == Op::Const128 || is_const_flags(v);
 }
 
 void Lowering::set_reg(Value v, u8 r) {
@@ -183,7 +183,7 @@ u8 Lowering::in_xmm(Value v) const {
 
 unsigned Lowering::memory_bytes(Value v) const {
     if (loc_[v].spill >= 0) return is_wide(v) ? 16 : 8;
-    return (ir::width(layout_.slots[static_cast<unsigned>(loc_[v].home)].type) + 7) / 8;
+    return slot_bits(layout_.slots[static_cast<unsigned>(loc_[v].home)].type) / 8;
 }
 x86::Mem Lowering::memory_of(Value v, unsigned size) const {
     if (loc_[v].spill >= 0) return spill_mem(loc_[v].spill, size);
@@ -229,7 +229,9 @@ void Lowering::load_gpr(u8 r, Value v, bool keep_flags) {
     const Inst& def = inst(v);
     if (const u8 from = in_gpr(v); from != kNoReg) return copy(r, from);
     if (def.op == Op::Const) return load_const(r, const_bits(v), keep_flags);
+    if (def.op == Op::Const128 && !in_memory(v)) return load_const(r, def.imm, keep_flags);
     if (def.op == Op::GuestAddr) return load_guest_addr(r, def.imm);
+    if (is_const_flags(v)) return load_const(r, const_flags(v), keep_flags);
     if (const u8 from = in_xmm(v); from != kNoReg) {
         cpu_.avx ? a.vmovq(r64(r), xr(from)) : a.movq(r64(r), xr(from));
         return;
@@ -266,7 +268,7 @@ void Lowering::load_xmm(u8 r, Value v) {
         cpu_.avx ? a.vmovq(xr(r), r64(from)) : a.movq(xr(r), r64(from));
         return;
     }
-    if (def.op == Op::Const128) wide_in_memory(v);
+    if (def.op == Op::Const128 && !in_memory(v)) return load_const128(r, v);
     if (!in_memory(v)) {
         error_ = {ErrorKind::Internal, "x86-64 back end lost a value"};
         failed_ = true;
@@ -286,7 +288,7 @@ u8 Lowering::use_gpr(Value v, u32 avoid) {
     if (r == kNoReg || (mask_of(r) & avoid)) {
         r = alloc_gpr(avoid);
         load_gpr(r, v);
-        set_reg(v, r);
+        if (!is_wide(v)) set_reg(v, r);  // of a vector that is only its low part
     }
     locked_ |= mask_of(r);
     return r;

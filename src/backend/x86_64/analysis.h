@@ -30,12 +30,19 @@ struct ValueInfo {
     u32 next = kNever;          ///< instruction of the next use
     u32 hint_gen = 0;
     ir::Value unboxed = ir::kNone;  ///< forward: the NanUnbox of this value
-    u8 hint = kNoReg;               ///< pinned host register in which it should be computed
+    /// Read in place of an operand. Equality of x and y: x - y, which is to be compared with zero. Operand
+    /// `carry_arg` of a sum or of its flags: the flags whose C (or the opposite) it is.
+    ir::Value instead = ir::kNone;
+    u8 carry_arg = kNoReg;
+    bool carry_inverted = false;
+    u8 hint = kNoReg;  ///< pinned host register in which it should be computed
     bool hint_ok = false;
     bool live = false;
     bool deferred = false;     ///< emitted by its only consumer
     bool known_false = false;  ///< an earlier exit or trap was not taken because of it
     bool clean = false;        ///< as I1..I32: bits up to 64 of its register are zero
+    u8 zero_from = 0;          ///< emission: bits of its vector registers from there on are 0; 0 if unknown
+    bool made = false;         ///< emission: made together with an earlier instruction
 };
 
 class Analysis {
@@ -50,6 +57,7 @@ class Analysis {
     PodVector<u16> use_count;    ///< how many to pop, by instruction
     bool boxes = false;          ///< the block boxes F32 values: keep all of them boxed
     bool counts = false;         ///< the block has Icount ops
+    bool flags = false;          ///< the block has values of type Flags
     ir::Value v256 = ir::kNone;  ///< some instruction of this type, which nothing here can lower
 
     bool on(JitOpt o) const { return !(disabled_ & opt_bit(o)); }
@@ -61,8 +69,15 @@ class Analysis {
     void backward(const ir::Block& block);
     void visit(const ir::Block& block, u32 i);
     void use(ir::Value v, u32 at);
+    bool boxes_any(const ir::Block& block);
+    bool quiet_until(const ir::Block& block, ir::Value v, u32 at) const;
     bool may_defer(const ir::Inst& consumer, unsigned arg, const ir::Inst& def) const;
     void operand(const ir::Block& block, u32 at, u32 consumer, unsigned arg);
+    void operands(const ir::Block& block, u32 at, u32 consumer);
+    ir::Value repeated(const ir::Block& block, u32 i, ir::Op op) const;
+    void find_instead(const ir::Block& block, u32 i);
+    ir::Value carry_source(const ir::Block& block, ir::Value v, bool* inverted) const;
+    ir::Value difference(const ir::Block& block, u32 i) const;
     void hint(ir::Value v, u8 reg, u32 gen);
     u32 slot_gen(unsigned slot) const { return barrier_ + reads_[slot]; }
 
@@ -74,6 +89,7 @@ class Analysis {
     PodVector<u32> reads_;       // backward: reads of the slot's home, times 2^20 … see slot_gen
     PodVector<u32> dead_gen_;    // backward: slot_gen at the next write of the slot
     u32 barrier_ = 0;
+    i8 boxes_known_ = -1;  // boxes_any(), where it was asked
 };
 
 /// Instructions that may fault or leave the block: guest state must be exact before them.

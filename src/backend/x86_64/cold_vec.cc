@@ -6,7 +6,7 @@ namespace vm::backend::x86_64 {
 
 // Jumps on c to code that makes d from the operands of instruction i in C++ and comes back.
 void Lowering::cold_soft(Cc c, u32 i, u8 d, const std::array<Operand, 3>& operands) {
-    cold_jcc(c, {.kind = ColdKind::Soft, .imm = soft_.size()});
+    cold_jcc(c, {.kind = ColdKind::VecSoft, .imm = soft_.size()});
     soft_.push_back({&inst(i), d, operands});
 }
 

@@ -54,6 +54,8 @@ struct PinMap {
     explicit PinMap(const ir::StateLayout& layout);
 };
 
+/// Bits of a slot's home; flags are a word (ir_ops.def).
+constexpr unsigned slot_bits(ir::Type t) { return ir::width(t) < 8 ? 8 : ir::width(t); }
 /// Offset of a guest slot's home in the state block.
 constexpr i32 guest_disp(const ir::StateSlot& s) {
     return static_cast<i32>(offsetof(VcpuState, guest)) + s.offset;

@@ -30,6 +30,7 @@ HostFeatures HostFeatures::detect() {
     f.sha = f.sse42 && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_SHA);
     f.cx16 =
         __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_CMPXCHG16B);  // Clang knows no name for this one
+    f.lahf = __get_cpuid(0x80000001, &eax, &ebx, &ecx, &edx) && (ecx & bit_LAHF_LM);
     return f;
 }
 

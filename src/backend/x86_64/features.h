@@ -11,6 +11,7 @@ struct HostFeatures {
     bool sse41 = false, ssse3 = false, popcnt = false, lzcnt = false, bmi1 = false, bmi2 = false,
          pclmul = false;
     bool avx = false, fma = false, cx16 = true;
+    bool lahf = false;  ///< lahf and sahf in 64-bit mode
     bool sse42 = false, avx2 = false, f16c = false;
     bool avx512 = false;  ///< F, VL, BW, DQ and CD
     bool vnni = false;    ///< AVX512-VNNI with VL
@@ -26,7 +27,7 @@ struct HostFeatures {
     u32 bits() const {
         u32 all = 0;
         for (const bool b : {sse41, ssse3, popcnt, lzcnt, bmi1, bmi2, pclmul, avx, fma, cx16, sse42, avx2,
-                             f16c, avx512, vnni, bitalg, gfni, aes, sha})
+                             f16c, avx512, vnni, bitalg, gfni, aes, sha, lahf})
             all = all << 1 | u32{b};
         return all;
     }

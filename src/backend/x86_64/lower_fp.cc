@@ -8,6 +8,8 @@
 //
 // F32 values of a block that boxes any are boxed in their registers at all times; scalar instructions keep
 // the upper bits of their first source, so that is mostly free.
+#include <algorithm>
+
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
@@ -15,26 +17,14 @@ namespace vm::backend::x86_64 {
 using ir::FpSem;
 using ir::Round;
 
-namespace {
-// What no host instruction does by itself: flushing as Arm does, default NaNs, fixed point, and the ops that
-// are an instruction of Arm's.
-bool soft_only(const Inst& in) {
-    if (in.op >= Op::FToBf16 && in.op <= Op::FRoundInt) return true;
-    if (in.op < Op::FAdd || in.op > Op::FRoundInt || !(ir::effects(in.op) & ir::kEffectFP)) return false;
-    if (in.aux & ir::kFpFlush) return true;
-    if (in.op == Op::FCmp) return false;
-    const bool fixed = in.op == Op::FToInt || in.op == Op::IntToF;
-    return ir::fp_sem(in.aux) == FpSem::ArmDn || ir::fp_round(in.aux) == Round::Odd ||
-           (fixed && ir::fp_fraction_bits(in.aux) != 0);
-}
-}  // namespace
-
 bool Lowering::lower_fp(u32 i) {
     const Inst& in = inst(i);
+    const bool fp = ir::effects(in.op) & ir::kEffectFP;
     // Other guests' rules may let the payload of a NaN through.
-    if ((ir::info(in.op).effects & ir::kEffectFP) && ir::fp_sem(in.aux) != FpSem::RiscV)
+    if (fp && ir::fp_sem(in.aux) != FpSem::RiscV)
         for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
-    if (soft_only(in)) return fp_helper(i), true;
+    if (fp && in.op >= Op::FAdd && in.op <= Op::FRoundInt && in.op != Op::FCmp && lower_fp_arm(i))
+        return true;
     switch (in.op) {
         case Op::FAdd: f_arith(i, 0); return true;
         case Op::FSub: f_arith(i, 1); return true;
@@ -51,7 +41,9 @@ bool Lowering::lower_fp(u32 i) {
         case Op::FCopySign: f_sign(i); return true;
         case Op::FCmp: f_cmp(i); return true;
         case Op::FClass: f_class(i); return true;
-        case Op::FToIntMod: fp_helper(i); return true;
+        case Op::FToIntMod:
+        case Op::URecpEst:
+        case Op::URsqrtEst: fp_helper(i); return true;
         case Op::FRound: f_round(i); return true;
         case Op::FToInt: f_to_int(i); return true;
         case Op::IntToF: int_to_f(i); return true;
@@ -71,7 +63,7 @@ void Lowering::fp_helper(u32 i) {
 // Whether host instructions under the guest's MXCSR do what `in` on type t wants, NaN results aside.
 bool Lowering::native_fp(const Inst& in, Type t) const {
     const Round r = ir::fp_round(in.aux);
-    return (t == Type::F32 || t == Type::F64) && r == Round::Dyn && ir::fp_sem(in.aux) != FpSem::Arm;
+    return (t == Type::F32 || t == Type::F64) && r == Round::Dyn;
 }
 
 void Lowering::xmov(u8 to, const x86::Mem& m, unsigned bytes) {
@@ -286,7 +278,7 @@ void Lowering::f_minmax(u32 i, bool max) {
 
 void Lowering::f_sign(u32 i) {
     const Inst& in = inst(i);
-    if (in.type == Type::F16) return fp_helper(i);
+    if (in.type == Type::F16) return in.op == Op::FCopySign ? fp_helper(i) : f_sign_half(i);
     for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
     const bool single = in.type == Type::F32;
     const x86::Mem sign = constant(single ? Const::SignF32 : Const::SignF64, 16);
@@ -309,41 +301,7 @@ void Lowering::f_sign(u32 i) {
     } else {
         fbin(HInst::kIdVandps, HInst::kIdAndps, d, x, rest);
     }
-    defined(i, d);
-}
-
-void Lowering::f_cmp(u32 i) {
-    const Inst& in = inst(i);
-    const Type t = arg_type(in, 0);
-    if (t == Type::F16) return fp_helper(i);
-    const bool single = t == Type::F32, signaling = in.aux & 8;
-    const auto c = static_cast<ir::FpCond>(in.aux & 7);
-    Value x = arg(in, 0), y = arg(in, 1);
-    const bool swap = c == ir::FpCond::Lt || c == ir::FpCond::Le;  // y > x, y >= x are false when unordered
-    if (swap) std::swap(x, y);
-    const u8 p = use_xmm(x);
-    const Operand q = use_xsrc(y, single ? 4 : 8);
-    consume();
-    const u8 d = define_gpr(i);
-    a.xor_(r32(d), r32(d));
-    u8 e = kNoReg;
-    if (c == ir::FpCond::Eq) {
-        e = alloc_gpr(mask_of(d));
-        a.xor_(r32(e), r32(e));
-    }
-    const u32 ids[2][2][2] = {
-        {{HInst::kIdUcomisd, HInst::kIdVucomisd}, {HInst::kIdUcomiss, HInst::kIdVucomiss}},
-        {{HInst::kIdComisd, HInst::kIdVcomisd}, {HInst::kIdComiss, HInst::kIdVcomiss}}};
-    a.emit(ids[signaling][single][cpu_.avx], xr(p), q);
-    switch (c) {
-        case ir::FpCond::Lt: a.seta(r8(d)); break;
-        case ir::FpCond::Le: a.setae(r8(d)); break;
-        case ir::FpCond::Unordered: a.setp(r8(d)); break;
-        case ir::FpCond::Eq:
-            a.setnp(r8(e));
-            a.cmove(r32(d), r32(e));
-            break;
-    }
+    set_zero_from(i, zero_from(arg(in, 0)));
     defined(i, d);
 }
 
@@ -351,9 +309,7 @@ void Lowering::f_round(u32 i) {
     const Inst& in = inst(i);
     const Round r = ir::fp_round(in.aux);
     const bool single = in.type == Type::F32;
-    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41 ||
-        ir::fp_sem(in.aux) == FpSem::Arm)
-        return fp_helper(i);
+    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41) return fp_helper(i);
     constexpr u32 kRc[] = {0, 3, 1, 2};
     const u32 imm = (r == Round::Dyn ? 4 : kRc[static_cast<u8>(r)]) | (in.aux & ir::kFpExact ? 0 : 8);
     const u8 x = use_xmm(arg(in, 0));
@@ -507,6 +463,9 @@ void Lowering::int_to_f(u32 i) {
     }
     convert_int(d, gpr(source, bits), single);
     if (fixed || (is_unsigned && wide)) cold_.back().back = a.pos();
+    if (const unsigned fraction = ir::fp_fraction_bits(in.aux); fraction != 0)
+        scale(d, single, -static_cast<int>(fraction));
+    if (!single || !an_.boxes) set_zero_from(i, single ? 32 : 64);
     defined(i, d);
 }
 
@@ -523,9 +482,7 @@ void Lowering::f_to_f(u32 i) {
     const Type from = arg_type(in, 0);
     const bool widen = from == Type::F32 && in.type == Type::F64;
     const bool narrow = from == Type::F64 && in.type == Type::F32;
-    if ((!widen && !narrow) || ir::fp_sem(in.aux) == FpSem::Arm ||
-        (narrow && ir::fp_round(in.aux) != Round::Dyn))
-        return fp_helper(i);
+    if ((!widen && !narrow) || (narrow && ir::fp_round(in.aux) != Round::Dyn)) return fp_helper(i);
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, mask_of(x));
@@ -671,11 +628,50 @@ u8 Lowering::define_late_xmm(u32 i, Value x) {
     return d;
 }
 
+// Both values known to be zero from there on.
+unsigned Lowering::zero_from_both(Value y, Value z) const {
+    return zero_from(y) != 0 && zero_from(z) != 0 ? std::max(zero_from(y), zero_from(z)) : 0;
+}
+
+// By a mask, if a comparison of floats that nobody else wants decides and its mask covers the result.
+bool Lowering::select_by_mask(u32 i) {
+    constexpr u32 kPredicate[4][2] = {
+        {0x00, 0x10}, {0x11, 0x01}, {0x12, 0x02}, {0x03, 0x13}};  // quiet, signaling
+    const Inst& in = inst(i);
+    Value cond = arg(in, 0), y = arg(in, 1), z = arg(in, 2);
+    while (an_.info[cond].deferred && inst(cond).op == Op::Not) {
+        cond = arg(inst(cond), 0);
+        std::swap(y, z);
+    }
+    const Inst& cmp = inst(cond);
+    if (!cpu_.avx || !an_.info[cond].deferred || cmp.op != Op::FCmp || in.type == Type::V128 ||
+        ir::width(in.type) > ir::width(arg_type(cmp, 0)))
+        return false;
+    const bool single = in.type == Type::F32, single_cmp = arg_type(cmp, 0) == Type::F32;
+    const u8 t = alloc_xmm();
+    {
+        const u8 p = use_xmm(arg(cmp, 0));
+        const Operand q = use_xsrc(arg(cmp, 1), single_cmp ? 4 : 8);
+        a.emit(single_cmp ? HInst::kIdVcmpss : HInst::kIdVcmpsd, xr(t), xr(p), q,
+               asmjit::Imm(kPredicate[cmp.aux & 7][cmp.aux >> 3 & 1]));
+        locked_ = mask_of(t);
+    }
+    const u8 ry = use_xmm(y), rz = use_xmm(z);
+    const unsigned zeros = zero_from_both(y, z);
+    consume();
+    const u8 d = define_xmm(i, mask_of(ry) | mask_of(rz) | mask_of(t));
+    a.emit(single ? HInst::kIdVblendvps : HInst::kIdVblendvpd, xr(d), xr(rz), xr(ry), xr(t));
+    set_zero_from(i, zeros);
+    defined(i, d);
+    return true;
+}
+
 void Lowering::select_xmm(u32 i) {
     const Inst& in = inst(i);
     const Value y = arg(in, 1), z = arg(in, 2);
     nan_observed(y);
     nan_observed(z);
+    if (select_by_mask(i)) return;
     const u8 ty = use_xmm(y);
     const u8 d = alloc_xmm();
     load_xmm(d, z);
@@ -685,6 +681,7 @@ void Lowering::select_xmm(u32 i) {
     const u32 skip = a.jcc_short(invert(c));
     copy(d, ty);
     a.land(skip);
+    set_zero_from(i, zero_from_both(y, z));
     defined(i, d);
 }
 

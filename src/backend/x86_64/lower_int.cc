@@ -98,7 +98,7 @@ void Lowering::alu(u32 i, u32 id, bool commutative) {
 void Lowering::add(u32 i) {
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
-    if (lea_shift(i)) return;
+    if (sum_with_carry(i) || value_with_flags(i) || lea_shift(i)) return;
     Value x = arg(in, 0), y = arg(in, 1);
     if (is_const(x)) std::swap(x, y);
     const u8 xreg = in_gpr(x);
@@ -148,6 +148,7 @@ bool Lowering::lea_shift(u32 i) {
 }
 
 void Lowering::and_(u32 i) {
+    if (value_with_flags(i)) return;
     const Inst& in = inst(i);
     Value x = arg(in, 0), y = arg(in, 1);
     if (is_const(x)) std::swap(x, y);
@@ -173,6 +174,7 @@ void Lowering::and_(u32 i) {
 }
 
 void Lowering::sub(u32 i) {
+    if (sum_with_carry(i) || value_with_flags(i)) return;
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
     const Value x = arg(in, 0), y = arg(in, 1);
@@ -191,6 +193,7 @@ void Lowering::sub(u32 i) {
 }
 
 void Lowering::and_not(u32 i) {
+    if (value_with_flags(i)) return;
     const Inst& in = inst(i);
     const unsigned bits = op_bits(in.type);
     const Value x = arg(in, 0), y = arg(in, 1);
@@ -368,6 +371,12 @@ Cc Lowering::compare(Value cmp, u32* start) {
     const Inst& in = inst(cmp);
     const auto c = static_cast<ir::Cond>(in.aux);
     const unsigned width = ir::width(arg_type(in, 0));
+    if (const Value d = an_.info[cmp].instead; d != kNone) {
+        const u8 r = use_gpr(d);
+        *start = a.pos();
+        a.test(gpr(r, width), gpr(r, width));
+        return host_cond(c);
+    }
     if (an_.info[arg(in, 0)].deferred) return test_and(c, arg(in, 0), start);
     return compare_values(c, arg(in, 0), arg(in, 1), width, start);
 }
@@ -437,7 +446,7 @@ Cc Lowering::condition(Value cond, u32* start) {
     if (an_.info[cond].deferred) {
         if (inst(cond).op == Op::Icmp) return compare(cond, start);
         if (inst(cond).op == Op::Not) return invert(condition(arg(inst(cond), 0), start));
-        return flags_condition(cond, start);
+        return inst(cond).op == Op::FCmp ? fcmp_condition(cond, start) : flags_condition(cond, start);
     }
     const u8 r = use_gpr(cond);
     *start = a.pos();
@@ -452,7 +461,7 @@ void Lowering::icmp(u32 i) {
     const ValueInfo& info = an_.info[i];
     u8 d = kNoReg;
     if (info.hint_ok && reg_val_[info.hint] != arg(in, 0) && reg_val_[info.hint] != arg(in, 1) &&
-        !an_.info[arg(in, 0)].deferred &&
+        !an_.info[arg(in, 0)].deferred && info.instead == kNone &&
         (reg_val_[info.hint] == kNone || uses_left(reg_val_[info.hint]) == 0)) {
         d = info.hint;
         drop_reg(d);
@@ -552,6 +561,7 @@ void Lowering::call_helper(u32 i, HelperId id, u32 code) {
     const u8 d = define_xmm(i);
     cpu_.avx ? a.vmovq(xr(d), x86::rax) : a.movq(xr(d), x86::rax);
     if (in.type == Type::F32) box(d);
+    if (in.type == Type::F64 || (in.type == Type::F32 && !an_.boxes)) set_zero_from(i, ir::width(in.type));
     defined(i, d);
 }
 

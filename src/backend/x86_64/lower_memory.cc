@@ -7,6 +7,10 @@ namespace vm::backend::x86_64 {
 namespace {
 constexpr i32 kReservation = static_cast<i32>(offsetof(VcpuState, reservation));
 x86::Mem reservation(size_t field) { return state_mem(kReservation + static_cast<i32>(field), 8); }
+x86::Mem high_half(x86::Mem m) {
+    m.addOffset(8);
+    return m;
+}
 u32 mem_bytes(Type t) { return ir::width(t) / 8; }
 x86::Mem sized(x86::Mem m, unsigned bytes) {
     m.setSize(bytes);
@@ -115,8 +119,10 @@ void Lowering::load(u32 i) {
         cpu_.avx ? a.vmovups(xr(d), sized(m, 16)) : a.movups(xr(d), sized(m, 16));
     } else if (mem_bytes(in.mtype) == 8) {
         cpu_.avx ? a.vmovq(xr(d), sized(m, 8)) : a.movq(xr(d), sized(m, 8));
+        set_zero_from(i, 64);
     } else if (mem_bytes(in.mtype) == 4) {
         cpu_.avx ? a.vmovd(xr(d), sized(m, 4)) : a.movd(xr(d), sized(m, 4));
+        if (!an_.boxes) set_zero_from(i, 32);
         if (in.type == Type::F32) box(d);
     } else {
         return unsupported(in, "memory type");
@@ -311,6 +317,7 @@ void Lowering::cas128(u32 i) {
 
 void Lowering::load_reserve(u32 i) {
     const Inst& in = inst(i);
+    if (in.mtype == Type::I128) return load_reserve128(i);
     const unsigned bits = ir::width(in.mtype);
     const u8 base = use_gpr(arg(in, 0));
     const u8 t = alloc_gpr();
@@ -322,9 +329,58 @@ void Lowering::load_reserve(u32 i) {
     widen_result(i, t, bits, ir::mem_signed(in.aux));
 }
 
+void Lowering::load_reserve128(u32 i) {
+    const u8 base = use_gpr(arg(inst(i), 0));
+    const u8 t = alloc_xmm();
+    a.movups(xr(t), x86::xmmword_ptr(r64(base)));
+    a.mov(reservation(offsetof(ir::Reservation, addr)), r64(base));
+    a.movups(state_mem(kReservation + static_cast<i32>(offsetof(ir::Reservation, value)), 16), xr(t));
+    a.mov(reservation(offsetof(ir::Reservation, size)), 16);
+    consume();
+    loc_[i].spill = new_spill();
+    a.movaps(spill_mem(loc_[i].spill, 16), xr(t));
+    if (uses_left(i) == 0) release(i);
+}
+
+// As cas128, with what the load saw as the expected value.
+void Lowering::store_cond128(u32 i) {
+    const Inst& in = inst(i);
+    if (!cpu_.cx16) return unsupported(in, "host has no cmpxchg16b");
+    evict_scratch();
+    const Value desired = wide_in_memory(arg(in, 1));
+    for (u8 r : kScratchInt) take(r);
+    take(kXmm0);
+    load_gpr(kR11, arg(in, 0));
+    const x86::Mem low = memory_of(desired, 8), high = high_half(low);
+    a.cmp(reservation(offsetof(ir::Reservation, size)), 16);
+    const u32 none = a.jcc_short(Cc::Ne);
+    a.cmp(reservation(offsetof(ir::Reservation, addr)), x86::r11);
+    const u32 other = a.jcc_short(Cc::Ne);
+    a.mov(x86::rax, reservation(offsetof(ir::Reservation, value)));
+    a.mov(x86::rdx, reservation(offsetof(ir::Reservation, value) + 8));
+    a.mov(x86::rcx, high);
+    a.movq(x86::xmm0, x86::rbx);
+    const u32 begin = a.pos();
+    a.mov(x86::rbx, low);
+    consume();
+    const bool stored = stored_;  // the failing path has no barrier
+    locked().cmpxchg16b(x86::xmmword_ptr(x86::r11), x86::rdx, x86::rax, x86::rcx, x86::rbx);
+    stored_ = stored;
+    a.movq(x86::rbx, x86::xmm0);
+    if (pins_.slot_of[kRbx] >= 0)
+        out_->dirty.push_back({begin, a.pos(), static_cast<u16>(pins_.slot_of[kRbx]), kXmm0});
+    a.land(none);
+    a.land(other);
+    a.sete(x86::al);
+    a.mov(reservation(offsetof(ir::Reservation, size)), 0);
+    a.movzx(x86::eax, x86::al);
+    defined(i, kRax);
+}
+
 // Compare-exchange of the value that the load saw. A failed check jumps to sete with ZF clear.
 void Lowering::store_cond(u32 i) {
     const Inst& in = inst(i);
+    if (in.mtype == Type::I128) return store_cond128(i);
     const unsigned bits = ir::width(in.mtype);
     take(kRax);
     const u8 base = use_gpr(arg(in, 0));

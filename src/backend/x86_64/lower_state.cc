@@ -35,6 +35,7 @@ void Lowering::get_state(u32 i) {
     }
     const u8 d = vec ? define_xmm(i) : define_gpr(i);
     if (pinned >= 0) {
+        if (reg_val_[pinned] != kNone) nan_observed(reg_val_[pinned]);
         copy(d, static_cast<u8>(pinned));
     } else {
         loc_[i].home = static_cast<i16>(slot);
@@ -60,7 +61,7 @@ void Lowering::set_state(u32 i) {
 // Bits of the value that consumers may look at: more than its type has if it is the low part of something.
 unsigned Lowering::full_width(Value v) const {
     const Inst& in = inst(v);
-    if (in.op == Op::GetState) return ir::width(layout_.slots[in.imm].type);
+    if (in.op == Op::GetState) return slot_bits(layout_.slots[in.imm].type);
     return in.op == Op::Const || is_vec(v) ? std::max(64u, ir::width(in.type)) : ir::width(in.type);
 }
 
@@ -69,7 +70,7 @@ u64 Lowering::const_bits(Value v) const {
     return in.type == Type::F32 && an_.boxes ? in.imm | 0xffffffff00000000 : in.imm;
 }
 
-void Lowering::set_pinned(unsigned, u8 reg, Value v) {
+void Lowering::set_pinned(unsigned slot, u8 reg, Value v) {
     if (reg_val_[reg] == v) return consume();
     locked_ |= mask_of(reg);
     free_reg(reg);
@@ -78,8 +79,10 @@ void Lowering::set_pinned(unsigned, u8 reg, Value v) {
     } else {
         load_xmm(reg, v);
     }
-    set_reg(v, reg);
+    // Around a call of C++ the register keeps what its slot has, not more.
+    if (!is_wide(v) || slot_bits(layout_.slots[slot].type) == 128) set_reg(v, reg);
     consume();
+    if (reg_val_[reg] != v) return;
     // The pinned register serves further uses; a scratch copy would only take room.
     for (u8 r : reg < kXmm0 ? kScratchInt : kScratchVector)
         if (reg_val_[r] == v) drop_reg(r);
@@ -87,7 +90,7 @@ void Lowering::set_pinned(unsigned, u8 reg, Value v) {
 
 void Lowering::set_home(unsigned slot, Value v) {
     const ir::StateSlot& s = layout_.slots[slot];
-    const unsigned bits = ir::width(s.type) < 8 ? 8 : ir::width(s.type);
+    const unsigned bits = slot_bits(s.type);
     const Value old = home_val_[slot];
     if (old == v && loc_[v].home == static_cast<i16>(slot)) return consume();
     if (old != kNone && loc_[old].home == static_cast<i16>(slot)) {
@@ -163,6 +166,12 @@ void Lowering::misc_state(u32 i) {
         case Op::Fence:
             if (static_cast<ir::FenceKind>(in.aux) == ir::FenceKind::Full) fence_full();
             return;
+        case Op::DropReservation:
+            a.mov(
+                state_mem(
+                    static_cast<i32>(offsetof(VcpuState, reservation) + offsetof(ir::Reservation, size)), 8),
+                0);
+            return;
         case Op::ReadIcount: {
             if (an_.counts) {
                 const u8 d = define_gpr(i);
@@ -201,12 +210,18 @@ void Lowering::misc_state(u32 i) {
             const u8 v = use_gpr(arg(in, 0));
             consume();
             const u8 t = alloc_gpr(), u = alloc_gpr();
-            a.mov(r32(t), r32(v));
-            a.and_(r32(t), ir::kInputDenormal);
-            a.mov(input_denormal, r8(t));
-            a.mov(r32(t), r32(v));
-            a.and_(r32(t), 0x1f);
-            a.movzx(r32(t), table_byte(Const::HostFlags, t));
+            const Inst& x = inst(arg(in, 0));
+            const bool masked = x.op == Op::And && is_const(arg(x, 1)) && const_value(arg(x, 1)) < 32;
+            if (masked) {
+                a.mov(input_denormal, 0);
+            } else {
+                a.mov(r32(t), r32(v));
+                a.and_(r32(t), ir::kInputDenormal);
+                a.mov(input_denormal, r8(t));
+                a.mov(r32(t), r32(v));
+                a.and_(r32(t), 0x1f);
+            }
+            a.movzx(r32(t), table_byte(Const::HostFlags, masked ? v : t));
             a.stmxcsr(mxcsr);
             a.mov(r32(u), mxcsr);
             a.xor_(r32(t), r32(u));

@@ -148,87 +148,23 @@ void Lowering::wide_helper(u32 i) {
 
 bool Lowering::lower_vec(u32 i) {
     const Inst& in = inst(i);
+    if (lower_vec_scalar(i)) return true;
     switch (in.op) {
-        case Op::Make128: in.type == Type::I128 ? make128(i) : make_v128(i); return true;
+        case Op::Make128: make128(i); return true;
         case Op::Lo128:
         case Op::Hi128: half128(i); return true;
-        case Op::FlagsPack:
-        case Op::FlagsUnpack: {
-            const u8 s = use_gpr(arg(in, 0));
-            consume();
-            const u8 d = define_gpr(i, mask_of(s));
-            if (d != s) a.mov(r32(d), r32(s));
-            flags_word(d, in.op == Op::FlagsPack);
-            defined(i, d);
-            return true;
-        }
         case Op::Nop: return true;
         default: break;
     }
     if (in.type == Type::V128 && lower_vector(i)) return true;
-    const bool flags = in.op >= Op::FlagsAdd && in.op <= Op::FlagsTest,
-               vec = in.op >= Op::VAdd && in.op <= Op::VBfMatMul;
+    const bool vec = in.op >= Op::VAdd && in.op <= Op::VBfMatMul;
     const bool wide = in.type == Type::I128 || in.type == Type::V128 ||
                       (ir::info(in.op).nargs && ir::width(arg_type(in, 0)) == 128);
-    if (!flags && !vec && !(wide && ir::is_eval_int(in.op))) return false;
+    if (!vec && !(wide && ir::is_eval_int(in.op))) return false;
     for (unsigned k = 0; k < ir::info(in.op).nargs; k++)
         if (ir::width(arg_type(in, k)) > 128) return false;
     wide_helper(i);
     return true;
-}
-
-void Lowering::make_v128(u32 i) {
-    const Inst& in = inst(i);
-    const u8 lo = use_gpr(arg(in, 0)), hi = use_gpr(arg(in, 1));
-    consume();
-    const u8 t = alloc_xmm();
-    const u8 d = define_xmm(i);
-    a.movq(xr(d), r64(lo));
-    a.movq(xr(t), r64(hi));
-    a.punpcklqdq(xr(d), xr(t));
-    defined(i, d);
-}
-
-// Between NZCV in bits 31..28 and the word that flags are: bit 15 N, 14 Z, 8 C, 0 V. Multiplied, the bits are
-// wherever the factor's bits take them, without carries; those in the way are arbitrary in the word.
-void Lowering::flags_word(u8 r, bool pack) {
-    if (pack) {
-        a.shr(r32(r), 28);
-        a.imul(r32(r), r32(r), 1 << 12 | 1 << 7 | 1);
-    } else {
-        a.and_(r32(r), 0xc101);
-        a.imul(r32(r), r32(r), 1 << 28 | 1 << 21 | 1 << 16);
-        a.and_(r32(r), static_cast<i32>(0xf0000000));
-    }
-}
-
-// A test of the bits of flags word f; where N and V are compared, of a copy with N in V's place.
-Cc Lowering::flags_condition(Value cond, u32* start) {
-    const Inst& in = inst(cond);
-    const auto c = static_cast<ir::FlagCond>(in.aux);
-    constexpr i32 kN = 0x8000, kZ = 0x4000, kC = 0x100, kV = 1;
-    constexpr i32 kTested[] = {kZ, kZ, kC, kC, kN, kN, kV, kV, kC, kC, kV, kV, kV | kZ, kV | kZ};
-    const u8 f = use_gpr(arg(in, 0));
-    const bool holds_if_zero =
-        c >= ir::FlagCond::Hi ? c == ir::FlagCond::Ge || c == ir::FlagCond::Gt : (in.aux & 1) != 0;
-    u8 t = f;
-    if (c >= ir::FlagCond::Hi) {
-        t = alloc_gpr();
-        a.movzx(r32(t), r16(f));
-    }
-    if (c == ir::FlagCond::Hi || c == ir::FlagCond::Ls) {
-        a.and_(r32(t), kZ | kC);
-        *start = a.pos();
-        a.cmp(r32(t), kC);
-        return c == ir::FlagCond::Hi ? Cc::E : Cc::Ne;
-    }
-    if (c >= ir::FlagCond::Ge) {
-        a.shr(r32(t), 15);
-        a.xor_(r32(t), r32(f));
-    }
-    *start = a.pos();
-    a.test(r32(t), kTested[in.aux]);
-    return holds_if_zero ? Cc::E : Cc::Ne;
 }
 
 }  // namespace vm::backend::x86_64

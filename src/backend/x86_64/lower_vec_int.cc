@@ -91,7 +91,7 @@ bool Lowering::lower_vec_int(u32 i) {
         case Op::VSelect: vec_select(i); return true;
         default: break;
     }
-    if (in.op < Op::VAdd || in.op > Op::VAvgU || in.op == Op::VTable) return false;
+    if (in.op < Op::VAdd || in.op > Op::VAvgU || in.mtype == Type::Void) return false;
     const unsigned lane = lane_index(in);
     const HostOp o = (cpu_.avx512 ? kTable512 : kTable)[static_cast<unsigned>(in.op) - kFirst][lane];
     if (o.vex != 0) {

@@ -59,6 +59,10 @@ void Lowering::lower_all() {
     for (u32 i = 0; i < n && !failed_; i++) {
         const ValueInfo& v = an_.info[i];
         if (!v.live || v.deferred || v.rep != i) continue;
+        if (v.made) {
+            skip_made(i);
+            continue;
+        }
         switch (inst(i).op) {
             case Op::Insn: begin_guest_inst(inst(i).imm); continue;
             case Op::Const:
@@ -142,7 +146,9 @@ void Lowering::lower(u32 i) {
     } else if (effects != ir::kEffectP) {
         done = lower_special(i);
     }
-    if (done || lower_int(i) || lower_memory(i) || lower_fp(i) || lower_vec(i)) return;
+    if (done || lower_int(i) || (an_.flags && lower_flags(i)) || lower_memory(i) || lower_fp(i) ||
+        lower_vec(i))
+        return;
     unsupported(in);
 }
 
@@ -155,6 +161,7 @@ bool Lowering::lower_special(u32 i) {
         case Op::ReadIcount:
         case Op::ReadTime:
         case Op::Fence:
+        case Op::DropReservation:
         case Op::FpGetFlags:
         case Op::FpSetFlags:
         case Op::FpGetRound:

@@ -53,7 +53,14 @@ class Lowering final : public Compiler {
         IntToF,
         U64ToF,
         Unbox,
-        Soft  ///< imm = index in soft_
+        NotEqual,   ///< clears the host's Z
+        ArmSoft,    ///< the operation in C++; r[1 + k] or `op` = operand k
+        ArmMinMax,  ///< r = {result, x, y, single, max}
+        ArmToInt,   ///< r = {result, x, -, single, wide}
+        ArmRound,   ///< r = {result, x, -, single, default NaN}
+        ArmToIntMod,
+        DefaultNan,  ///< r = {result, -, -, single}
+        VecSoft      ///< imm = index in soft_
     };
     struct Cold {
         ColdKind kind;
@@ -188,7 +195,8 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
-    Cc flags_condition(Value cond, u32* start);
+    bool select_by_mask(u32 i);
+    unsigned zero_from_both(Value y, Value z) const;
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
@@ -196,6 +204,64 @@ class Lowering final : public Compiler {
     Cc compare_values(ir::Cond c, Value x, Value y, unsigned bits, u32* start);
     Cc test_and(ir::Cond c, Value conj, u32* start);
     Cc condition(Value cond, u32* start);
+
+    // --- lower_flags.cc
+    /// Where the host's carry comes from before an adc or sbb: a bit of a register or of a word in memory.
+    struct CarryIn {
+        Operand source{};
+        int bit = 0;
+        bool inverted = false;
+    };
+    /// A host instruction that makes flags; its carry is C or, `inverted`, the opposite.
+    struct FlagsOp {
+        u32 id = 0;
+        Operand x{}, y{};
+        CarryIn carry{};
+        bool inverted = false;
+    };
+    bool lower_flags(u32 i);
+    bool no_carry_in(const Inst& in) const;
+    FlagsOp prepare_flags(Value f);
+    FlagsOp prepare_logic(Value x, unsigned bits);
+    void emit_flags(const FlagsOp& o);
+    void flags_to_word(bool inverted, u32 keep);
+    void flags_of(u32 i);
+    template <class F>
+    Value soon_after(u32 i, F match) const;
+    bool same_sum(const Inst& value, const Inst& flags) const;
+    Value value_of_flags(u32 i) const;
+    bool value_with_flags(u32 i);
+    void arithmetic_with_flags(u32 i, Value value, Value flags);
+    CarryIn carry_in(Value v, unsigned k);
+    void set_carry(const CarryIn& c);
+    bool sum_with_carry(u32 i);
+    bool same_sum_with_carry(u32 i, Value x, Value y, const Inst& flags) const;
+    void count_uses_now(Value j);
+    void skip_made(u32 i);
+    void flags_fcmp(u32 i);
+    void fcmp_to_word();
+    void flags_pack(u32 i);
+    bool is_const_flags(Value v) const;
+    u64 const_flags(Value v) const;
+    void flags_unpack(u32 i);
+    void flags_test(u32 i);
+    Cc flags_condition(Value cond, u32* start);
+    void test_word_bit(Value f, u32 bit);
+    Cc word_condition(ir::FlagCond c, Value f, u32* start);
+
+    // --- lower_fcmp.cc
+    struct FcmpOp {
+        u32 id = 0;
+        u8 x = kNoReg;
+        Operand y{};
+    };
+    bool native_fcmp(const Inst& in) const;
+    FcmpOp prepare_fcmp(const Inst& in, bool swap);
+    void emit_fcmp(const FcmpOp& o) { a.emit(o.id, xr(o.x), o.y); }
+    void f_cmp(u32 i);
+    Cc ordered_equal(u32* start);
+    Cc fcmp_condition(Value cmp, u32* start);
+    Cc fcmp_flag_condition(ir::FlagCond c, Value f, u32* start);
 
     // --- lower_memory.cc
     bool lower_memory(u32 i);
@@ -213,6 +279,8 @@ class Lowering final : public Compiler {
     void cas128(u32 i);
     void load_reserve(u32 i);
     void store_cond(u32 i);
+    void load_reserve128(u32 i);
+    void store_cond128(u32 i);
 
     // --- lower_control.cc
     bool lower_control(u32 i);
@@ -253,7 +321,6 @@ class Lowering final : public Compiler {
     void fma(u32 i);
     void f_minmax(u32 i, bool max);
     void f_sign(u32 i);
-    void f_cmp(u32 i);
     void f_class(u32 i);
     void f_round(u32 i);
     void f_to_int(u32 i);
@@ -278,14 +345,63 @@ class Lowering final : public Compiler {
     bool lower_fp(u32 i);
     void cold_fp(const Cold& c);
 
+    // --- lower_fp_arm.cc, cold_fp_arm.cc
+    bool lower_fp_arm(u32 i);
+    u8 arm_result(u32 i, u32 operands);
+    void arm_defined(u32 i, u8 d);
+    Cold arm_cold(u32 i, u8 d, u8 x, const Operand& y, u8 z) const;
+    void arm_check(Cold cold, bool tiny);
+    u8 arm_check_scratch(Cold& cold);
+    void ucomis(bool single, u8 x, const Operand& y);
+    void arm_unary(u32 vex, u32 sse, u8 d, u8 x);
+    void arm_round_to(u8 d, u8 x, bool single, u32 imm);
+    void float_const(u8 d, bool single, double v);
+    void arm_arith(u32 i, u32 k);
+    void arm_sqrt(u32 i);
+    void arm_fma(u32 i);
+    void arm_step(u32 i);
+    void arm_minmax(u32 i, bool max);
+    void arm_round(u32 i);
+    void round_away(u8 d, u8 x, bool single, Cold cold);
+    void arm_to_int(u32 i);
+    u8 arm_scaled(u8 x, u8 t, u8 d, bool single, unsigned fraction, const Cold& soft);
+    void arm_to_int_mod(u32 i);
+    void arm_float_to_float(u32 i);
+    void arm_widen_half(u32 i);
+    void arm_narrow_to_half(u32 i);
+    void scale(u8 d, bool single, int power);
+    void f_sign_half(u32 i);
+    void cold_arm_soft(const Cold& c);
+    void cold_arm_min_max(const Cold& c);
+    void cold_arm_to_int(const Cold& c);
+    void cold_arm_round(const Cold& c);
+    void cold_arm_to_int_mod(const Cold& c);
+    void default_nan_if_nan(u8 d, bool single);
+
     // --- lower_vec.cc
     bool lower_vec(u32 i);
     void make128(u32 i);
-    void make_v128(u32 i);
     u32 wide_op_code(const Inst& in) const;
     void wide_helper(u32 i);
     void half128(u32 i);
-    void flags_word(u8 r, bool pack);
+
+    // --- lower_vec_scalar.cc
+    bool lower_vec_scalar(u32 i);
+    void vec_scalar(u32 i);
+    void low_part(u32 i, Value x, unsigned bits);
+    void vec_low64(u32 i);
+    void vec_extract(u32 i);
+    void extract_int(u32 i, Type lane, unsigned index);
+    void extract_float(u32 i, Type lane, unsigned index);
+    void insert_float(u32 i);
+    bool insert_int(u32 i);
+    void make_v128(u32 i);
+    void load_const128(u8 r, Value v);
+    void gpr_to_xmm(u8 d, u8 from, unsigned bits);
+    x86::Mem lane_memory(Value x, unsigned bytes, unsigned index) const;
+    /// Bits of v's registers from there on are 0; 0: nothing is known.
+    unsigned zero_from(Value v) const { return an_.info[v].zero_from; }
+    void set_zero_from(Value v, unsigned bits) { an_.info[v].zero_from = static_cast<u8>(bits); }
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);

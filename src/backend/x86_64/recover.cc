@@ -11,9 +11,9 @@ u64 canonical_f32(u64 v) { return (v & 0x7fffffff) > 0x7f800000 ? 0xffffffff7fc0
 void store_slot(VcpuState& state, const ir::StateSlot& slot, const HostContext& ctx, unsigned reg) {
     u8* home = state.guest + slot.offset;
     if (reg < kXmm0) {
-        std::memcpy(home, &ctx.gpr[reg], ir::width(slot.type) / 8);
+        std::memcpy(home, &ctx.gpr[reg], slot_bits(slot.type) / 8);
     } else {
-        std::memcpy(home, ctx.xmm[reg - kXmm0], ir::width(slot.type) / 8);
+        std::memcpy(home, ctx.xmm[reg - kXmm0], slot_bits(slot.type) / 8);
     }
 }
 

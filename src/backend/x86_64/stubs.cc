@@ -310,6 +310,12 @@ void init_vcpu_state(VcpuState& s) {
     set_const(s, Const::Byte0f, 0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f);
     set_const(s, Const::Byte70, 0x7070707070707070, 0x7070707070707070);
     init_vec_consts(s);
+    set_const(s, Const::HalfF64, 0x3fe0000000000000, 0);
+    set_const(s, Const::HalfF32, 0x3f000000, 0);
+    set_const(s, Const::OneF64, 0x3ff0000000000000, 0);
+    set_const(s, Const::OneF32, 0x3f800000, 0);
+    set_const(s, Const::IntegralF64, 0x4330000000000000, 0);
+    set_const(s, Const::IntegralF32, 0x4b000000, 0);
     u8* const guest_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::GuestFlags)]);
     u8* const host_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::HostFlags)]);
     for (u8 f = 0; f < 64; f++) guest_flags[f] = fp_flags_from_mxcsr(f);

@@ -1,8 +1,9 @@
 #include "frontend/riscv64/cpu_models.h"
 
-#include <optional>
+#include <array>
 
 #include "base/format.h"
+#include "frontend/features.h"
 #include "frontend/riscv64/riscv64.h"
 #include "frontend/riscv64/rv64_decode.h"
 
@@ -28,36 +29,18 @@ constexpr Model kModels[] = {
     {"rva22", kRva22}, {"rva22u64", kRva22}, {"max", set_of(ExtCount_) - 1},
 };
 
-/// `ext` needs `needs` ("Extension implications" of each chapter).
-struct Need {
-    Ext ext, needs;
-};
-constexpr Need kNeeds[] = {{F, Zicsr}, {D, F},     {Zicntr, Zicsr}, {Zfhmin, F}, {Zfh, Zfhmin},
-                           {Zfa, F},   {Zacas, A}, {Zawrs, A},      {Zcb, C},    {Zcmop, C}};
+// "Extension implications" of each chapter.
+constexpr FeatureTable::Need kNeeds[] = {{F, Zicsr}, {D, F},     {Zicntr, Zicsr}, {Zfhmin, F}, {Zfh, Zfhmin},
+                                         {Zfa, F},   {Zacas, A}, {Zawrs, A},      {Zcb, C},    {Zcmop, C}};
 
-u64 with(u64 features, Ext ext) {
-    features |= set_of(ext);
-    for (const Need& n : kNeeds)
-        if (n.ext == ext) features = with(features, n.needs);
-    return features;
-}
-u64 without(u64 features, Ext ext) {
-    features &= ~set_of(ext);
-    for (const Need& n : kNeeds)
-        if (n.needs == ext) features = without(features, n.ext);
-    return features;
-}
-
-std::string lower(std::string_view s) {
-    std::string out(s);
-    for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    return out;
-}
-
-std::optional<Ext> find_ext(std::string_view lower_name) {
-    for (u32 e = 0; e < ExtCount_; ++e)
-        if (lower(ext_name(static_cast<Ext>(e))) == lower_name) return static_cast<Ext>(e);
-    return std::nullopt;
+const FeatureTable& table() {
+    static const auto names = [] {
+        std::array<std::string_view, ExtCount_> out;
+        for (u32 e = 0; e < ExtCount_; ++e) out[e] = ext_name(static_cast<Ext>(e));
+        return out;
+    }();
+    static const FeatureTable t{names, kNeeds, I, "RISC-V"};
+    return t;
 }
 
 bool unknown(std::string* error, std::string_view what, std::string_view word) {
@@ -67,33 +50,25 @@ bool unknown(std::string* error, std::string_view what, std::string_view word) {
     return false;
 }
 
-/// The next part of `text` up to `separator`, which is removed with it.
-std::string_view take(std::string_view* text, char separator) {
-    const auto n = text->find(separator);
-    const std::string_view part = text->substr(0, n);
-    text->remove_prefix(n == std::string_view::npos ? text->size() : n + 1);
-    return part;
-}
-
 /// "rv64gc_zba": one letter each, then names after underscores.
 bool parse_isa_string(std::string_view text, u64* features, std::string* error) {
     std::string_view rest = text.substr(4);
     *features = 0;
-    for (char c : take(&rest, '_')) {
+    for (char c : take_until(&rest, '_')) {
         const std::string_view letter(&c, 1);
         if (c == 'g') {
             *features |= kG;
-        } else if (const auto ext = find_ext(letter)) {
-            *features = with(*features, *ext);
+        } else if (const auto ext = table().find(letter)) {
+            *features = table().with(*features, *ext);
         } else {
             return unknown(error, "extension", letter);
         }
     }
     while (!rest.empty()) {
-        const std::string_view name = take(&rest, '_');
-        const auto ext = find_ext(name);
+        const std::string_view name = take_until(&rest, '_');
+        const auto ext = table().find(name);
         if (!ext) return unknown(error, "extension", name);
-        *features = with(*features, *ext);
+        *features = table().with(*features, *ext);
     }
     if (!bit(*features, I)) return unknown(error, "base ISA", text);
     return true;
@@ -114,19 +89,11 @@ bool parse_model(std::string_view name, u64* features, std::string* error) {
 u64 all_features() { return set_of(ExtCount_) - 1; }
 
 bool parse_cpu(std::string_view text, u64* features, std::string* error) {
-    const std::string all = lower(text);
+    const std::string all = to_lower(text);
     std::string_view rest = all;
     u64 f = 0;
-    if (!parse_model(take(&rest, ','), &f, error)) return false;
-    while (!rest.empty()) {
-        const std::string_view word = take(&rest, ',');
-        const bool on = word.starts_with('+');
-        if (!on && !word.starts_with('-')) return unknown(error, "word (want +ext or -ext)", word);
-        const auto ext = find_ext(word.substr(1));
-        if (!ext) return unknown(error, "extension", word.substr(1));
-        if (*ext == I) return unknown(error, "switch, the base ISA cannot be changed:", word);
-        f = on ? with(f, *ext) : without(f, *ext);
-    }
+    if (!parse_model(take_until(&rest, ','), &f, error)) return false;
+    if (!table().apply(rest, &f, error)) return false;
     *features = f;
     return true;
 }
@@ -135,7 +102,7 @@ std::string isa_string(u64 features) {
     std::string out = "rv64";
     for (u32 e = 0; e < ExtCount_; ++e) {
         if (!bit(features, e)) continue;
-        const std::string name = lower(ext_name(static_cast<Ext>(e)));
+        const std::string name = to_lower(ext_name(static_cast<Ext>(e)));
         if (name.size() > 1) out += '_';
         out += name;
     }

@@ -2,16 +2,7 @@
 // patterns and a few hundred thousand 32-bit words, validity and whole text; and the expansions of the
 // compressed forms, by letting the assembler compress their text again. Only extensions that binutils 2.40
 // knows take part.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <map>
-#include <vector>
-
-#include "base/format.h"
+#include "frontend/binutils_test.h"
 #include "frontend/riscv64/rv64_decode.h"
 
 namespace vm::frontend::riscv64 {
@@ -27,46 +18,13 @@ u64 binutils_features() {
     return out;
 }
 
-/// A temporary folder with an assembler and a disassembler in it.
-class Binutils : public testing::Test {
+class Rv64Binutils : public frontend::test::Binutils {
   protected:
-    void SetUp() override {
-        dir_ = testing::TempDir() + fmt::format("rv64-binutils-{}", getpid());
-        std::filesystem::create_directories(dir_);
-        if (run("riscv64-linux-gnu-objdump --version > version 2>&1") != 0)
-            GTEST_SKIP()
-                << "riscv64-linux-gnu-objdump is not installed (Debian package binutils-riscv64-linux-gnu)";
-        std::string version;
-        std::getline(std::ifstream(dir_ + "/version") >> std::ws, version);
-        if (version.find(" 2.40") == std::string::npos)
-            GTEST_SKIP() << "the text of this version differs from 2.40's: " << version;
+    Rv64Binutils()
+        : Binutils("riscv64-linux-gnu-", "binutils-riscv64-linux-gnu", fmt::format("-march={}", kMarch)) {}
+    std::map<u64, std::string> dump(const std::vector<u32>& words, unsigned size) {
+        return disassemble_all(words, size, "-M no-aliases");
     }
-    void TearDown() override { std::filesystem::remove_all(dir_); }
-
-    int run(const std::string& command) {
-        return std::system(fmt::format("cd '{}' && {}", dir_, command).c_str());
-    }
-
-    /// objdump's lines for words of `size` bytes at addresses 0, size, ...: address → text.
-    std::map<u64, std::string> disassemble_all(const std::vector<u32>& words, unsigned size) {
-        std::ofstream raw(dir_ + "/words", std::ios::binary);
-        for (u32 w : words) raw.write(reinterpret_cast<const char*>(&w), size);
-        raw.close();
-        std::ofstream(dir_ + "/a.s") << ".text\n.incbin \"words\"\n";
-        EXPECT_EQ(run(fmt::format("riscv64-linux-gnu-as -march={} a.s -o a.o", kMarch)), 0);
-        EXPECT_EQ(run("riscv64-linux-gnu-objdump -Dz -j .text -M no-aliases --no-show-raw-insn a.o > dump"),
-                  0);
-        std::map<u64, std::string> out;
-        std::ifstream dump(dir_ + "/dump");
-        for (std::string line; std::getline(dump, line);) {
-            const size_t colon = line.find(":\t");
-            if (colon != std::string::npos)
-                out[std::stoull(line.substr(0, colon), nullptr, 16)] = line.substr(colon + 2);
-        }
-        return out;
-    }
-
-    std::string dir_;
 };
 
 /// objdump's text in our style; "-" for what it does not know.
@@ -128,14 +86,14 @@ void compare(const std::vector<u32>& words, unsigned size, const std::map<u64, s
     }
 }
 
-TEST_F(Binutils, All16BitPatterns) {
+TEST_F(Rv64Binutils, All16BitPatterns) {
     std::vector<u32> words;
     for (u32 w = 0; w < 0x10000; ++w)
         if ((w & 3) != 3) words.push_back(w);
-    compare(words, 2, disassemble_all(words, 2));
+    compare(words, 2, dump(words, 2));
 }
 
-TEST_F(Binutils, Random32BitWords) {
+TEST_F(Rv64Binutils, Random32BitWords) {
     std::vector<u32> words;
     u64 state = 42;
     const auto add = [&](u32 w) {
@@ -150,7 +108,7 @@ TEST_F(Binutils, Random32BitWords) {
             add((w & 0x707f) | (static_cast<u32>(state >> 20) & ~0x707fu));
         }
     }
-    compare(words, 4, disassemble_all(words, 4));
+    compare(words, 4, dump(words, 4));
 }
 
 /// Source text of the expansion of `d` that the assembler compresses to `d` itself; empty where there is
@@ -186,7 +144,7 @@ std::string compressible_text(Decoded d) {
     return disassemble(d, 0);
 }
 
-TEST_F(Binutils, ExpansionsCompressAgain) {
+TEST_F(Rv64Binutils, ExpansionsCompressAgain) {
     std::vector<u32> words;
     std::ofstream source(dir_ + "/e.s");
     for (u32 w = 0; w < 0x10000; ++w) {
@@ -199,7 +157,7 @@ TEST_F(Binutils, ExpansionsCompressAgain) {
     }
     source.close();
     ASSERT_GT(words.size(), 38000u);
-    ASSERT_EQ(run(fmt::format("riscv64-linux-gnu-as -march={} e.s -o e.o", kMarch)), 0);
+    ASSERT_EQ(assemble("e.s", "e.o"), 0);
     ASSERT_EQ(run("riscv64-linux-gnu-objcopy -O binary -j .text e.o e.bin"), 0);
     std::ifstream in(dir_ + "/e.bin", std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(in), {}};

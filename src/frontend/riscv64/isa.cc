@@ -20,7 +20,7 @@ constexpr std::string_view kFNames[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "
                                           "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
 // Hottest first, by operand counts in Debian's riscv64 libc.a, libm.a and libstdc++ (gcc 12, -O2),
-// instructions in loops weighted 8 per level (count_registers.py). ra is left out although it is
+// instructions in loops weighted 8 per level (tools/count-registers.py). ra is left out although it is
 // frequent: calls write it, and returns read it, once each, and a store of a constant is all that a call
 // needs.
 constexpr u8 kHotX[] = {15, 10, 2,  14, 8,  13, 11,

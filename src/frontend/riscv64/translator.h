@@ -4,10 +4,9 @@
 
 #include <optional>
 
-#include "frontend/guest_isa.h"
 #include "frontend/riscv64/rv64_decode.h"
 #include "frontend/riscv64/state.h"
-#include "ir/builder.h"
+#include "frontend/walk.h"
 
 namespace vm::frontend::riscv64 {
 
@@ -15,10 +14,9 @@ using ir::Op;
 using ir::Type;
 using ir::Value;
 
-class Translator {
+class Translator : private Walk {
   public:
-    Translator(const TranslateRequest& request, ir::Block& out)
-        : b(out, kLayout), request_(request), out_(out), pc_(request.pc) {}
+    Translator(const TranslateRequest& request, ir::Block& out) : Walk(request, out, kLayout) {}
 
     /// Fills the block. Call once.
     void run();
@@ -87,15 +85,11 @@ class Translator {
     Handler FCVT_H_S, FCVT_S_H, FCVT_H_D, FCVT_D_H, FCVT_S_D, FCVT_D_S, FCVTMOD_W_D;
 
   private:
-    // --- the walk over guest code (translator.cc)
+    // --- guest code (translator.cc)
     /// Reads the instruction at pc_ into `*bits`. Returns its length, or 0 with `*fault` = first byte that
     /// cannot be read.
     unsigned fetch(u32* bits, u64* fault);
-    bool fetch_half(u64 pc, u16* out);
-    bool at_known_block() const;
     void translate_one(u32 bits, unsigned length);
-    void stop_unfetchable(u64 fault);
-    void cover(u64 pc, unsigned length);
 
     // --- registers. Writers return true so that a handler can end with them.
     Value x(unsigned r) { return r == 0 ? b.c64(0) : b.get(x_slot(r)); }
@@ -157,16 +151,9 @@ class Translator {
     bool fp_to_fp(const Decoded& d, Type from, Type to);
     bool fp_constant(const Decoded& d, Type t);
 
-    ir::Builder b;
-    const TranslateRequest& request_;
-    ir::Block& out_;
-    u64 pc_;                  ///< of the next instruction to translate
     u32 known_reg_ = 0;       ///< register that holds the constant known_value_ (from auipc), 0 = none
     Value skip_ = ir::kNone;  ///< i1: writes of the current instruction do not happen (predicate())
     u64 known_value_ = 0;
-    u64 window_pc_ = 0;  ///< guest code bytes read ahead
-    u64 window_size_ = 0;
-    u8 window_[64];
 };
 
 }  // namespace vm::frontend::riscv64

@@ -1,6 +1,6 @@
-// isagen TABLE --out DIR NAME: writes the decoder, disassembler, dispatch and list of one ISA table. NAME is
-// what messages and generated comments call the table. Files whose text does not change keep their time
-// stamp, so nothing that includes them is compiled again.
+// isagen FILE... --out DIR NAME...: writes the decoder, disassembler, dispatch and list of one ISA table,
+// which may be spread over files. NAMEs are what messages and generated comments call them. Files whose text
+// does not change keep their time stamp, so nothing that includes them is compiled again.
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -34,12 +34,18 @@ bool write_if_changed(const std::string& path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 5 || std::string(argv[2]) != "--out" || std::string(argv[3]).empty())
-        return complain("usage: isagen TABLE --out DIR NAME-IN-MESSAGES");
-    const std::string path = argv[1], dir = argv[3], shown = argv[4];
-    std::string text;
-    if (!read_file(path, &text)) return complain(fmt::format("cannot read {}", path));
-    auto table = vm::isagen::parse_table(text, shown);
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    const size_t n = words.size() / 2 - 1;
+    if (words.size() < 4 || words.size() % 2 || words[n] != "--out" || words[n + 1].empty())
+        return complain("usage: isagen FILE... --out DIR NAME-IN-MESSAGES...");
+    const std::string& dir = words[n + 1];
+    std::vector<std::string> texts(n);
+    std::vector<vm::isagen::Source> sources;
+    for (size_t k = 0; k < n; ++k) {
+        if (!read_file(words[k], &texts[k])) return complain(fmt::format("cannot read {}", words[k]));
+        sources.push_back({texts[k], words[n + 2 + k]});
+    }
+    auto table = vm::isagen::parse_table(sources);
     if (!table) return complain(table.error().message);
     if (const auto ok = vm::isagen::check_table(*table); !ok) return complain(ok.error().message);
 

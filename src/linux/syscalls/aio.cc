@@ -57,7 +57,7 @@ i64 sys_io_pgetevents(Call& c) {
     if (c.a[5] && !c.get(c.a[5], &arg)) return -EFAULT;
     if (arg.mask) {
         if (arg.size != 8) return -EINVAL;
-        if (!c.get(arg.mask, &guest)) return -EFAULT;
+        if (!c.get(c.plain(arg.mask), &guest)) return -EFAULT;
         host = guest & ~kSyncSignals;
         arg.mask = reinterpret_cast<u64>(&host);
     }

@@ -163,6 +163,7 @@ i64 sys_fstat(Call& c) {
 i64 sys_fcntl(Call& c) {
     constexpr u64 kFlockBytes = 32, kOwnerExBytes = 8;
     constexpr int kGetlk = 5, kSetlk = 6, kSetlkw = 7, kGetOwnerUids = 17;
+    c.a[2] = c.plain(c.a[2]);
     switch (static_cast<int>(c.a[1])) {
         case F_GETFL: {
             const i64 r = c.host(c.a[0], c.a[1]);
@@ -198,7 +199,7 @@ i64 sys_ioctl(Call& c) {
     if (request == kSgIo || _IOC_TYPE(request) == kKvmType ||
         (_IOC_TYPE(request) == kUsbType && _IOC_SIZE(request)))
         return -ENOTTY;
-    const u64 arg = c.a[2];
+    const u64 arg = c.plain(c.a[2]);
     const u64 size = _IOC_DIR(request) != _IOC_NONE && _IOC_SIZE(request) ? _IOC_SIZE(request) : 64;
     if (c.mm().in_range(arg, size))
         c.mm().prepare_kernel_write(arg, size);
@@ -210,6 +211,7 @@ i64 sys_ioctl(Call& c) {
             u64 buf;
         } conf;
         if (!c.get(arg, &conf)) return -EFAULT;
+        if (conf.buf != c.plain(conf.buf)) return -EFAULT;  // the kernel reads it from the guest's memory
         if (conf.buf && !c.out(conf.buf, static_cast<u32>(conf.len))) return -EFAULT;
     }
     return c.host(c.a[0], c.a[1], arg);

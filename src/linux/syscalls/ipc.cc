@@ -47,6 +47,7 @@ i64 sys_msgctl(Call& c) {
 i64 sys_semctl(Call& c) {
     const int cmd = static_cast<int>(c.a[2]);
     HostSemidDs host{};
+    c.a[3] = c.plain(c.a[3]);
     switch (cmd) {
         case IPC_STAT:
         case kSemStat:

@@ -58,15 +58,4 @@ i64 sys_pkey_mprotect(Call& c) {
 i64 sys_pkey_alloc(Call& c) { return c.a[0] || c.a[1] > 3 ? -EINVAL : -ENOSPC; }
 i64 sys_pkey_free(Call&) { return -EINVAL; }
 
-i64 sys_riscv_flush_icache(Call& c) {
-    constexpr u64 kLocal = 1;
-    if (c.a[2] & ~kLocal) return -EINVAL;
-    // Zero length: "everything" in the callers that pass no range.
-    if (c.a[0] == c.a[1])
-        c.t.process().engine().invalidate_all();
-    else if (c.a[0] < c.a[1])
-        c.t.process().engine().invalidate(c.a[0], c.a[1]);
-    return 0;
-}
-
 }  // namespace vm::linux::sys

@@ -24,37 +24,4 @@ i64 sys_uname(Call& c) {
     return c.put(c.a[0], u) ? 0 : -EFAULT;
 }
 
-i64 sys_riscv_hwprobe(Call& c) {
-    struct Pair {
-        i64 key;
-        u64 value;
-    };
-    constexpr u64 kWhichCpus = 1;
-    if (!c.abi().hwprobe) return -ENOSYS;
-    if (c.a[4] & ~kWhichCpus) return -EINVAL;
-    const bool which = c.a[4] & kWhichCpus;
-    if (which ? (!c.a[2] || !c.a[3]) : (!c.a[2] != !c.a[3])) return -EINVAL;
-    const u64 n = c.a[1];
-    if (n > 1024) return -EINVAL;
-    bool all = true;
-    for (u64 i = 0; i < n; i++) {
-        Pair p;
-        if (!c.get(c.a[0] + i * sizeof p, &p)) return -EFAULT;
-        const auto v =
-            c.abi().hwprobe(c.t.process().engine().isa(), p.key, c.t.process().options().engine.cpu_features);
-        if (which) {
-            all &= v && (*v & p.value) == p.value;
-            continue;
-        }
-        p.key = v ? p.key : -1;
-        p.value = v.value_or(0);
-        if (!c.put(c.a[0] + i * sizeof p, p)) return -EFAULT;
-    }
-    if (which && !all) {  // all processors are alike: either the whole set has the features or none
-        const std::string none(std::min<u64>(c.a[2], 128), '\0');
-        if (!c.out(c.a[3], none.size()) || !c.mm().write(c.a[3], none.data(), none.size())) return -EFAULT;
-    }
-    return 0;
-}
-
 }  // namespace vm::linux::sys

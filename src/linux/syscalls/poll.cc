@@ -113,7 +113,7 @@ i64 sys_pselect6(Call& c) {
             u64 addr, size;
         } arg;
         if (!c.get(c.a[5], &arg)) return -EFAULT;
-        if (const i64 r = read_mask(c, arg.addr, arg.size, &m); r < 0) return r;
+        if (const i64 r = read_mask(c, c.plain(arg.addr), arg.size, &m); r < 0) return r;
     }
     const u64 bytes = align_up(static_cast<u32>(std::clamp(static_cast<i32>(c.a[0]), 0, 1 << 20)), 64) / 8;
     for (unsigned i = 1; i <= 3; i++)

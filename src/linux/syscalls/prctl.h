@@ -4,7 +4,11 @@
 #include <span>
 #include <string_view>
 
+#include "base/bits.h"
+
 namespace vm::linux {
+
+struct Call;
 
 /// One option that is answered; every other one is EINVAL, as on a kernel that does not know it.
 struct PrctlOption {
@@ -19,8 +23,10 @@ struct PrctlOption {
     int number;
     std::string_view name;
     Kind kind;
-    std::string_view note;  ///< for docs/syscalls.md
+    std::string_view note;              ///< for docs/syscalls.md
+    i64 (*handler)(Call& c) = nullptr;  ///< of kind Ours
 };
+/// Those of every ISA; Abi::prctl_options has its own.
 std::span<const PrctlOption> prctl_options();
 
 }  // namespace vm::linux

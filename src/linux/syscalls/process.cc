@@ -21,7 +21,7 @@ i64 read_strings(Call& c, u64 addr, std::vector<std::string>* out) {
         if (!c.get(addr + i * 8, &p)) return -EFAULT;
         if (!p) return 0;
         std::string s;
-        if (!c.mm().read_string(p, &s, 1 << 20)) return -EFAULT;
+        if (!c.mm().read_string(c.plain(p), &s, 1 << 20)) return -EFAULT;
         bytes += s.size() + 9;
         if (i == kMost || bytes > kMostBytes) return -E2BIG;
         out->push_back(std::move(s));
@@ -92,8 +92,8 @@ i64 sys_clone(Call& c) {
     r.flags = static_cast<u32>(c.a[0]) & ~u64{0xff};
     r.exit_signal = static_cast<int>(c.a[0] & 0xff);
     r.stack = c.a[1];
-    r.parent_tid = r.pidfd = c.a[2];  // one pointer for both
-    r.child_tid = generic ? c.a[4] : c.a[3];
+    r.parent_tid = r.pidfd = c.plain(c.a[2]);  // one pointer for both
+    r.child_tid = c.plain(generic ? c.a[4] : c.a[3]);
     r.tls = generic ? c.a[3] : c.a[4];
     return do_clone(c.t, r);
 }
@@ -123,13 +123,14 @@ i64 sys_clone3(Call& c) {
     r.flags = a.flags;
     r.exit_signal = static_cast<int>(a.exit_signal);
     r.stack = a.stack + a.stack_size;
-    r.parent_tid = a.parent_tid;
-    r.child_tid = a.child_tid;
+    r.parent_tid = c.plain(a.parent_tid);
+    r.child_tid = c.plain(a.child_tid);
     r.tls = a.tls;
-    r.pidfd = a.pidfd;
+    r.pidfd = c.plain(a.pidfd);
     r.cgroup = a.cgroup;
     r.set_tid.resize(a.set_tid_size);
-    if (a.set_tid && !c.mm().read(a.set_tid, r.set_tid.data(), a.set_tid_size * sizeof(i32))) return -EFAULT;
+    if (a.set_tid && !c.mm().read(c.plain(a.set_tid), r.set_tid.data(), a.set_tid_size * sizeof(i32)))
+        return -EFAULT;
     return do_clone(c.t, r);
 }
 
@@ -231,7 +232,9 @@ i64 sys_personality(Call& c) {
     // guest's.
     constexpr u64 kReadImpliesExec = 0x400000, kMmapPageZero = 0x100000, kLimit32 = 0x800000,
                   kLimit3Gb = 0x8000000;
+    constexpr u32 kPerMask = 0xff, kPerLinux32 = 8;
     const u32 persona = static_cast<u32>(c.a[0]);
+    if ((persona & kPerMask) == kPerLinux32 && !c.abi().personality_32) return -EINVAL;
     if (persona != 0xffffffff && (persona & (kReadImpliesExec | kMmapPageZero | kLimit32 | kLimit3Gb)))
         return -EINVAL;
     return c.host(persona);

@@ -22,6 +22,7 @@ struct Message {
 i64 load_message(Call& c, u64 addr, bool receive, Message* m) {
     if (!c.get(addr, &m->hdr)) return -EFAULT;
     MsgHdr& h = m->hdr;
+    for (u64* p : {&h.name, &h.iov, &h.control}) *p = c.plain(*p);
     if (static_cast<i32>(h.namelen) < 0) return -EINVAL;
     if (h.iovlen > 1024) return -EMSGSIZE;
     const bool ok = receive ? c.out(h.name, h.namelen) && c.out(h.control, h.controllen)

@@ -21,7 +21,9 @@ insn 0x100004, len=4
   set $fa0, %7
 insn 0x100008, len=4
   %10 = get i64 $a0
-  fpflags.set %10
+  %11 = const i64 0x1f
+  %12 = and i64 %10, %11
+  fpflags.set %12
 insn 0x10000c, len=4
   exit 0x100010, syscall
 --- host
@@ -31,19 +33,21 @@ entry:
     mov $a0.32, dword ptr state[scratch+0x10]
     and $a0.32, 0x3f
     movzx $a0.32, byte ptr state[$a0 + consts+0x180]
+    or $a0.8, byte ptr state[fp.input_denormal]
 ; 100004 fadd.d fa0,fa1,fa2
     vaddsd $fa0, $fa1, $fa2
 ; 100008 csrrw zero,fflags,a0
     mov eax, $a0.32
     and eax, 0x1f
-    movzx eax, byte ptr state[rax + consts+0x1c0]
+    mov byte ptr state[fp.input_denormal], 0
+    movzx ecx, byte ptr state[rax + consts+0x1c0]
     stmxcsr dword ptr state[scratch+0x10]
-    mov ecx, dword ptr state[scratch+0x10]
-    xor eax, ecx
-    and eax, 0x3f
+    mov edx, dword ptr state[scratch+0x10]
+    xor ecx, edx
+    and ecx, 0x3f
     je L1
-    xor eax, ecx
-    mov dword ptr state[scratch+0x10], eax
+    xor ecx, edx
+    mov dword ptr state[scratch+0x10], ecx
     ldmxcsr dword ptr state[scratch+0x10]
 ; 10000c ecall
 L1:

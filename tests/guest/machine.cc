@@ -1,4 +1,4 @@
-#include "guest.h"
+#include "machine.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -9,12 +9,9 @@
 #include <cstring>
 
 #include "base/format.h"
-#include "frontend/riscv64/riscv64.h"
-#include "frontend/riscv64/state.h"
 
 namespace vm::test {
 
-namespace rv = frontend::riscv64;
 using ir::ExitReason;
 
 namespace {
@@ -34,18 +31,18 @@ std::string map(u64 at, u64 bytes) {
 
 }  // namespace
 
-Arena::Arena() {
+Arena::Arena(const Map& m) : map_(m) {
     std::signal(SIGALRM, out_of_patience);
-    error_ = map(kCode, kPage);
-    if (error_.empty()) error_ = map(kData, kPages * kPage);
+    error_ = vm::test::map(map_.code, map_.code_bytes);
+    if (error_.empty()) error_ = vm::test::map(map_.data, map_.data_bytes);
 }
 
 Arena::~Arena() {
-    munmap(reinterpret_cast<void*>(kCode), kPage);
-    munmap(reinterpret_cast<void*>(kData), kPages * kPage);
+    munmap(reinterpret_cast<void*>(map_.code), map_.code_bytes);
+    munmap(reinterpret_cast<void*>(map_.data), map_.data_bytes);
 }
 
-void Arena::protect(unsigned page, Access a) {
+void Arena::protect(u64 page, Access a) {
     const int bits = a == Access::All        ? PROT_READ | PROT_WRITE
                      : a == Access::ReadOnly ? PROT_READ
                                              : PROT_NONE;
@@ -53,7 +50,7 @@ void Arena::protect(unsigned page, Access a) {
 }
 
 u64 Arena::place(const std::vector<u8>& code) {
-    auto* at = reinterpret_cast<u8*>(kCode);
+    auto* at = reinterpret_cast<u8*>(map_.code);
     if (std::memcmp(at, code.data(), code.size()) != 0) {
         std::memcpy(at, code.data(), code.size());
         generation_++;
@@ -62,35 +59,38 @@ u64 Arena::place(const std::vector<u8>& code) {
 }
 
 u64 Arena::fetch(u64 pc, void* out, u64 size) {
-    if (pc < kCode || pc >= kCode + kPage) return 0;
-    const u64 n = std::min(size, kCode + kPage - pc);
+    const u64 end = map_.code + map_.code_bytes;
+    if (pc < map_.code || pc >= end) return 0;
+    const u64 n = std::min(size, end - pc);
     std::memcpy(out, reinterpret_cast<const void*>(pc), n);
     return n;
 }
 
-std::string difference(const Snapshot& actual, const Snapshot& expected) {
+std::string difference(const TestGuest& guest, u64 data, const Snapshot& actual, const Snapshot& expected) {
+    const auto text = [](const RegisterValue& v, unsigned bytes) {
+        return bytes == 16 ? fmt::format("{:016x}{:016x}", v[1], v[0]) : fmt::format("{:x}", v[0]);
+    };
     std::string out;
-    for (unsigned n = 0; n < 32; n++) {
-        if (actual.x[n] != expected.x[n])
-            out += fmt::format("  x{} = {:x}, not {:x}\n", n, actual.x[n], expected.x[n]);
-        if (actual.f[n] != expected.f[n])
-            out += fmt::format("  f{} = {:x}, not {:x}\n", n, actual.f[n], expected.f[n]);
+    for (size_t i = 0; i < guest.registers.size(); i++) {
+        const TestGuest::Register& r = guest.registers[i];
+        if (actual.registers[i] != expected.registers[i])
+            out += fmt::format("  {} = {}, not {}\n", r.name, text(actual.registers[i], r.bytes),
+                               text(expected.registers[i], r.bytes));
     }
-    if (actual.flags != expected.flags)
-        out += fmt::format("  fflags = {:x}, not {:x}\n", actual.flags, expected.flags);
-    if (actual.rounding != expected.rounding)
-        out += fmt::format("  frm = {}, not {}\n", actual.rounding, expected.rounding);
-    for (u64 i = 0; i < actual.memory.size(); i++)
-        if (actual.memory[i] != expected.memory[i])
-            out += fmt::format("  byte at {:x} = {:02x}, not {:02x}\n", kData + i, actual.memory[i],
+    unsigned shown = 0;
+    for (u64 i = 0; i < actual.memory.size() && shown < 16; i++)
+        if (actual.memory[i] != expected.memory[i] && ++shown)
+            out += fmt::format("  byte at {:x} = {:02x}, not {:02x}\n", data + i, actual.memory[i],
                                expected.memory[i]);
     return out;
 }
 
-Result<std::unique_ptr<Machine>> Machine::create(Arena& arena, const engine::EngineOptions& options) {
+Result<std::unique_ptr<Machine>> Machine::create(const TestGuest& guest, Arena& arena,
+                                                 const engine::EngineOptions& options) {
     auto m = std::make_unique<Machine>();
+    m->guest_ = &guest;
     m->arena_ = &arena;
-    auto e = engine::Engine::create(rv::kRiscv64, arena, options);
+    auto e = engine::Engine::create(*guest.isa, arena, options);
     if (!e) return std::unexpected(e.error());
     m->engine_ = std::move(*e);
     auto v = m->engine_->create_vcpu();
@@ -100,17 +100,16 @@ Result<std::unique_ptr<Machine>> Machine::create(Arena& arena, const engine::Eng
 }
 
 void Machine::reset(const std::vector<u8>& code, const Snapshot& s) {
+    const Arena::Map& map = arena_->map();
     if (const u64 now = arena_->place(code); now != generation_) {
-        engine_->invalidate(kCode, kCode + kPage);
+        engine_->invalidate(map.code, map.code + map.code_bytes);
         generation_ = now;
     }
-    std::memcpy(Arena::data(), s.memory.data(), s.memory.size());
-    for (unsigned n = 1; n < 32; n++) cpu_->set_reg(rv::x_offset(n), s.x[n]);
-    for (unsigned n = 0; n < 32; n++) cpu_->set_reg(rv::f_offset(n), s.f[n]);
-    cpu_->fp() = {.flags = s.flags, .rounding = s.rounding};
+    std::memcpy(arena_->data(), s.memory.data(), s.memory.size());
+    guest_->set(*cpu_, s.registers);
     cpu_->state_changed();
     cpu_->clear_reservation();
-    cpu_->set_pc(kCode);
+    cpu_->set_pc(map.code);
     icount_ = cpu_->icount();
 }
 
@@ -138,13 +137,9 @@ void Machine::step(u64 count) {
 
 Snapshot Machine::snapshot() {
     Snapshot s;
-    for (unsigned n = 0; n < 32; n++) {
-        s.x[n] = cpu_->reg(rv::x_offset(n));
-        s.f[n] = cpu_->reg(rv::f_offset(n));
-    }
-    s.flags = cpu_->fp().flags;
-    s.rounding = cpu_->fp().rounding;
-    std::memcpy(s.memory.data(), Arena::data(), s.memory.size());
+    s.registers.resize(guest_->registers.size());
+    guest_->get(*cpu_, s.registers);
+    s.memory.assign(arena_->data(), arena_->data() + arena_->map().data_bytes);
     return s;
 }
 

@@ -1,58 +1,62 @@
-// A guest for tests: one code page and eight data pages at fixed addresses, and a machine of any tier to run
-// it on.
+// A guest for tests: code and data pages at fixed addresses, and a machine of any tier and any guest ISA to
+// run code on.
 #pragma once
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/vcpu.h"
+#include "test_guest.h"
 
 namespace vm::test {
 
-inline constexpr u64 kCode = 0x100000, kPage = 4096, kData = 0x200000;
-inline constexpr unsigned kPages = 8;
-
+inline constexpr u64 kPage = 4096;
 enum class Access { All, ReadOnly, None };
 
 /// Maps the pages while it lives.
 class Arena : public engine::GuestMemory {
   public:
-    Arena();
+    /// Bytes are multiples of a page.
+    struct Map {
+        u64 code, code_bytes, data, data_bytes;
+    };
+    explicit Arena(const Map& map);
     ~Arena() override;
     /// Why the pages could not be mapped, or empty.
     const std::string& error() const { return error_; }
-    void protect(unsigned page, Access a);
+    const Map& map() const { return map_; }
+    void protect(u64 page, Access a);
     /// Makes `code` the guest's code. The number grows whenever that changes bytes, also those that the guest
     /// wrote itself.
     u64 place(const std::vector<u8>& code);
-    static u8* data() { return reinterpret_cast<u8*>(kData); }
+    u8* data() const { return reinterpret_cast<u8*>(map_.data); }
 
     u64 fetch(u64 pc, void* out, u64 size) override;
     void note_code(u64, u64) override {}
     bool handle_host_fault(u64, bool) override { return false; }
 
   private:
+    Map map_;
     std::string error_;
     u64 generation_ = 1;
 };
 
-/// All that a program can see: registers, floating-point environment, memory.
+/// All that a program can see: registers in the order of TestGuest::registers, memory.
 struct Snapshot {
-    std::array<u64, 32> x{}, f{};
-    u8 flags = 0, rounding = 0;
-    std::vector<u8> memory = std::vector<u8>(kPages * kPage);
+    std::vector<RegisterValue> registers;
+    std::vector<u8> memory;
     bool operator==(const Snapshot&) const = default;
 };
-/// One line a difference: "x5 = 12, not 13".
-std::string difference(const Snapshot& actual, const Snapshot& expected);
+/// One line a difference: "x5 = 12, not 13". `data`: guest address of the memory.
+std::string difference(const TestGuest& guest, u64 data, const Snapshot& actual, const Snapshot& expected);
 
 /// Engine with one vCPU on the calling thread.
 class Machine {
   public:
-    static Result<std::unique_ptr<Machine>> create(Arena& arena, const engine::EngineOptions& options);
-    /// Code and state for a fresh run from kCode. Every page must be accessible.
+    static Result<std::unique_ptr<Machine>> create(const TestGuest& guest, Arena& arena,
+                                                   const engine::EngineOptions& options);
+    /// Code and state for a fresh run from the first byte of the code. Every page must be accessible.
     void reset(const std::vector<u8>& code, const Snapshot& state);
     void memory_is_shared() { engine_->memory_is_shared(); }
     /// To the next exit other than a hint to wait.
@@ -65,6 +69,7 @@ class Machine {
     u64 icount() const { return cpu_->icount() - icount_; }
 
   private:
+    const TestGuest* guest_ = nullptr;
     Arena* arena_ = nullptr;
     u64 generation_ = 0;  ///< of the code that the engine has seen
     std::unique_ptr<engine::Engine> engine_;

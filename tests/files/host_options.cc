@@ -1,0 +1,48 @@
+#include "host_options.h"
+
+#include "backend/options.h"
+
+namespace vm::test {
+
+using backend::x86_64::HostFeatures;
+
+std::vector<std::string> words_of(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const auto end = text.find(' ');
+        if (end != 0) out.emplace_back(text.substr(0, end));
+        text = end == text.npos ? std::string_view() : text.substr(end + 1);
+    }
+    return out;
+}
+
+bool parse_features(const std::string& text, HostFeatures& f) {
+    f = HostFeatures::baseline();
+    for (const std::string& w : words_of(text)) {
+        if (w == "baseline") continue;
+        const bool all = w == "all";
+        bool known = all;
+        const std::pair<const char*, bool*> names[] = {
+            {"sse41", &f.sse41}, {"ssse3", &f.ssse3},   {"popcnt", &f.popcnt}, {"lzcnt", &f.lzcnt},
+            {"bmi1", &f.bmi1},   {"bmi2", &f.bmi2},     {"pclmul", &f.pclmul}, {"avx", &f.avx},
+            {"fma", &f.fma},     {"cx16", &f.cx16},     {"sse42", &f.sse42},   {"avx2", &f.avx2},
+            {"f16c", &f.f16c},   {"avx512", &f.avx512}, {"vnni", &f.vnni},     {"bitalg", &f.bitalg},
+            {"gfni", &f.gfni},   {"aes", &f.aes},       {"sha", &f.sha},       {"lahf", &f.lahf}};
+        for (const auto& [name, member] : names)
+            if (all || w == name) *member = known = true;
+        if (!known) return false;
+    }
+    return true;
+}
+
+bool parse_opts(const std::string& text, u64& disabled) {
+    for (const std::string& w : words_of(text)) {
+        const auto o =
+            w.starts_with('-') ? backend::parse_jit_opt(std::string_view(w).substr(1)) : std::nullopt;
+        if (!o) return false;
+        disabled |= opt_bit(*o);
+    }
+    return true;
+}
+
+}  // namespace vm::test

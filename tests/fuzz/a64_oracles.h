@@ -1,0 +1,21 @@
+// What an oracle for AArch64 is not asked about, with the reason.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "frontend/arm64/a64_decode.h"
+
+namespace vm::fuzz::a64 {
+
+/// Who runs the cases besides our tiers. Tiers: nobody, all in one process; Programs: nobody, each in its
+/// own.
+enum class Oracle { Tiers, Programs, Qemu, Vixl };
+
+/// Why `id` is not drawn in cases for `oracle`, or empty.
+std::string excluded(frontend::arm64::Insn id, Oracle oracle);
+/// The encodings that cases for an oracle draw from, of those in `only` if there are any.
+std::vector<frontend::arm64::Insn> pool(Oracle oracle, const std::set<std::string, std::less<>>& only);
+
+}  // namespace vm::fuzz::a64
