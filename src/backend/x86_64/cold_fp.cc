@@ -18,7 +18,8 @@ void Lowering::cold_fp(const Cold& c) {
         case ColdKind::ArmRound: return cold_arm_round(c);
         case ColdKind::ArmToIntMod: return cold_arm_to_int_mod(c);
         case ColdKind::DefaultNan:
-            xmov(c.r[0], constant(c.r[3] ? Const::CanonF32 : Const::CanonF64, c.r[3] ? 4 : 8), c.r[3] ? 4 : 8);
+            xmov(c.r[0], constant(c.r[3] ? Const::CanonF32 : Const::CanonF64, c.r[3] ? 4 : 8),
+                 c.r[3] ? 4 : 8);
             return jump_back(c);
         case ColdKind::NotEqual: a.test(x86::rsp, x86::rsp); return jump_back(c);
         case ColdKind::Unbox: xmov(c.r[0], constant(Const::CanonF32, 8), 8); return jump_back(c);

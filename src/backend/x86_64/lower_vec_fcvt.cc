@@ -99,11 +99,13 @@ void Lowering::vec_power(u8 d, int n, bool single) {
     locked_ &= ~mask_of(g);
 }
 
-// What is to be converted, in a scratch register: x scaled by the fraction bits and rounded. Clamped before,
+// What is to be converted, x itself or in a scratch register: x scaled by the fraction bits and rounded. Clamped before,
 // to what no integer holds either, so that scaling cannot overflow.
 u8 Lowering::vec_ftoi_operand(const Inst& in, const Operand& x) {
     const VecFp f = vec_fp(in);
     const unsigned n = ir::fp_fraction_bits(in.aux);
+    const bool as_is = f.round == Round::Rtz || (f.round == Round::Dyn && !(in.aux & ir::kFpUnsigned));
+    if (n == 0 && as_is && x.isReg()) return reg_of(x);
     if (f.round == Round::Rmm && n == 0) return vec_fround_away(x, f.single, true);
     const u8 v = alloc_xmm();
     if (n != 0) {
@@ -116,7 +118,7 @@ u8 Lowering::vec_ftoi_operand(const Inst& in, const Operand& x) {
         v2(mul_of(f.single), v, v, t);
         locked_ &= ~mask_of(t);
     }
-    if (f.round == Round::Rtz || (f.round == Round::Dyn && !(in.aux & ir::kFpUnsigned))) {
+    if (as_is) {
         if (n == 0) vload(v, x);
     } else {
         v1(round_of(f.single), v, n ? static_cast<Operand>(xr(v)) : x, round_control(f.round));
@@ -205,8 +207,8 @@ void Lowering::vec_ftou32(u32 i, const Operand& x, u8 d, u8 v) {
     vload(t, constant(VecConst::Two31F32));
     v2(hop::cmpps, t, t, xr(v), kLe);
     v2(hop::andps, u, t, constant(VecConst::Two31F32));
-    v2(hop::subps, v, v, xr(u));
-    v1(hop::cvttps2dq, d, xr(v));
+    v2(hop::subps, d, v, xr(u));
+    v1(hop::cvttps2dq, d, xr(d));
     vshift(hop::pslld, t, t, 31);
     v2(hop::pxor, d, d, t);
 }

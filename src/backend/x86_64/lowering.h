@@ -539,6 +539,7 @@ class Lowering final : public Compiler {
     bool vec_shift_var(u32 i);
     void vec_shift_var8(u32 i);
     void vec_shift_var16(u32 i);
+    u8 vec_shift_fits(const Operand& x, const Operand& y, unsigned lane, bool is_signed);
     u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
 
     const ir::StateLayout& layout_;

@@ -87,6 +87,12 @@ void init_vec_consts(VcpuState& s) {
     f.splat(VecConst::Dword0000ffff, 0x0000ffff0000ffff);
     f.splat(VecConst::Dword00ff, 0x000000ff000000ff);
     f.splat(VecConst::Qword00ff, 0xff);
+    f.splat(VecConst::Word007f, 0x007f007f007f007f);
+    f.splat(VecConst::Dword007f, 0x0000007f0000007f);
+    f.splat(VecConst::Qword007f, 0x7f);
+    f.splat(VecConst::LargestI16, 0x7fff7fff7fff7fff);
+    f.splat(VecConst::LargestI16, 0x7fffffff7fffffff, 1);
+    f.splat(VecConst::LargestI16, 0x7fffffffffffffff, 2);
     f.splat(VecConst::Qword80000000, 0x80000000);
     for (int n = 0; n < 8; n++) {
         const unsigned k = static_cast<unsigned>(n);

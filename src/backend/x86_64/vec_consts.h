@@ -20,7 +20,11 @@ enum class VecConst : u8 {
     Dword0000ffff,
     Dword00ff,
     Qword00ff,
-    Qword80000000,
+    Word007f,
+    Dword007f,
+    Qword007f,
+    LargestI16,  ///< + 1, 2: of i32, i64
+    Qword80000000 = LargestI16 + 3,
     MaskShl,                    ///< + n: bytes 0xff << n. What a word shift by n leaves of each byte
     MaskShr = MaskShl + 8,      ///< + n: bytes 0xff >> n
     SignShr = MaskShr + 8,      ///< + n: bytes 0x80 >> n

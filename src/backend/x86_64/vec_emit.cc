@@ -178,7 +178,7 @@ std::optional<std::array<u64, 2>> Lowering::const128(Value v) const {
     const Inst& in = inst(v);
     if (in.op == Op::Const128) return std::array{in.imm, in.args[0] | u64{in.args[1]} << 32};
     if (in.op != Op::VSplat || !is_const(arg(in, 0))) return std::nullopt;
-    u64 lane = vm::zext(const_value(arg(in, 0)), ir::width(in.mtype));
+    u64 lane = vm::zext(const_bits(arg(in, 0)), ir::width(in.mtype));
     for (unsigned w = ir::width(in.mtype); w < 64; w *= 2) lane |= lane << w;
     return std::array{lane, lane};
 }
