@@ -99,8 +99,8 @@ void Lowering::vec_power(u8 d, int n, bool single) {
     locked_ &= ~mask_of(g);
 }
 
-// What is to be converted, x itself or in a scratch register: x scaled by the fraction bits and rounded. Clamped before,
-// to what no integer holds either, so that scaling cannot overflow.
+// What is to be converted, x itself or in a scratch register: x scaled by the fraction bits and rounded.
+// Clamped before, to what no integer holds either, so that scaling cannot overflow.
 u8 Lowering::vec_ftoi_operand(const Inst& in, const Operand& x) {
     const VecFp f = vec_fp(in);
     const unsigned n = ir::fp_fraction_bits(in.aux);

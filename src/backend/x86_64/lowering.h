@@ -108,6 +108,7 @@ class Lowering final : public Compiler {
     };
     void choose_swaps();
     void lower_loop();
+    void move_home(u8 reg, u16 slot, bool load);
     void loop_prologue();
     void restore_swaps();
     void restore_inline();

@@ -265,7 +265,9 @@ Outcome interpreted(const ir::Block& block, const ir::StateLayout& l, const std:
                           .icount = &o.icount,
                           .memory = &memory,
                           .read_time = [](u32 which) { return u64{0x1000} + which; }};
-    o.result = ir::interpret(block, l, ctx);
+    unsigned turns = 0;
+    do o.result = ir::interpret(block, l, ctx);
+    while (o.result.reason == ir::ExitReason::Next && o.result.pc == block.start_pc && ++turns < 40);
     o.memory = std::move(memory.bytes);
     return o;
 }
@@ -531,6 +533,7 @@ void check_sequence(F make, unsigned rounds = 8) {
                 const ir::StateLayout l = layout(kind);
                 ir::Block block;
                 ir::Builder b(block, l);
+                block.start_pc = 0x1000;
                 b.insn(0x1000, 4);
                 make(b, rng);
                 b.exit(ir::ExitReason::Syscall, 0x1004);
@@ -624,6 +627,44 @@ TEST(LoweringVec, MemoryAndFaults) {
             }
         },
         40);
+}
+
+// Loops over more vectors than are pinned: they get the registers of others while the loop runs, through cold
+// paths, calls of C++ and faults, too.
+TEST(LoweringVec, Loops) {
+    check_sequence(
+        [](ir::Builder& b, Rng& rng) {
+            const u16 counter = kScalar + 1;
+            const Value x = b.emit({.op = Op::GetState, .type = Type::I64, .imm = counter});
+            const Value n = b.add(b.and_(x, b.c64(7)), b.c64(~u64{0}));
+            b.emit({.op = Op::SetState, .args = {n, kNone, kNone}, .imm = counter});
+            for (u64 k = 2 + rng.below(6); k > 0; k--) {
+                const auto slot = [&] { return static_cast<u16>(rng.below(kSlots)); };
+                const Op op = rng.one_in(3) ? Op::VFMul : rng.one_in(12) ? Op::VBfDot : Op::VAdd;
+                const bool fp = op == Op::VFMul;
+                const u16 to = slot();
+                set(b, to,
+                    b.emit({.op = op,
+                            .type = Type::V128,
+                            .mtype = op == Op::VAdd ? Type::I16 : Type::F32,
+                            .args = {get(b, slot()), get(b, slot()), op == Op::VBfDot ? get(b, to) : kNone},
+                            .aux = fp ? ir::fp_aux(ir::Round::Dyn, ir::FpSem::Arm) : 0}));
+                if (rng.one_in(4)) {
+                    const u64 addr =
+                        TestMemory::kBase + (rng.one_in(4) ? TestMemory::kSize : rng.below(64) * 16);
+                    if (rng.one_in(2))
+                        b.store(Type::V128, b.c64(addr), 0, get(b, slot()));
+                    else
+                        set(b, slot(), b.load(Type::V128, Type::V128, b.c64(addr), 0, false));
+                }
+            }
+            const Value more = b.emit({.op = Op::Icmp,
+                                       .type = Type::I1,
+                                       .args = {n, b.c64(0), kNone},
+                                       .aux = static_cast<u32>(ir::Cond::GtS)});
+            b.emit({.op = Op::ExitIf, .args = {more, kNone, kNone}, .aux = ir::kBackEdge, .imm = 0x1000});
+        },
+        60);
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 namespace vm::backend::x86_64 {
 
 enum class VecConst : u8 {
+    MinNormalF32,
+    MinNormalF64,
     Zero,
     One8,
     One16,
@@ -53,8 +55,6 @@ enum class VecConst : u8 {
     Sha1K0,
     Sha1K1,
     Sha1K2,
-    MinNormalF32,
-    MinNormalF64,
     HalfF16,  ///< + …: words 0x7fff, 0x0400: magnitude and smallest normal number
     MaxFiniteF32 = HalfF16 + 2,
     MaxFiniteF64,
