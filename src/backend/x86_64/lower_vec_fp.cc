@@ -229,9 +229,12 @@ bool Lowering::vec_fstep(u32 i) {
     const u8 t = alloc_xmm(), u = alloc_xmm();
     const HostOp greater = kGreater.of(f.single), both = kAnd.of(f.single);
     v2(both, t, x, abs_mask(f.single));
-    if (rsqrt) {  // x is halved: it must not be tiny either
+    if (rsqrt) {  // x is halved: it must not be tiny either, but may be zero, as what is above 64-bit vectors
+        vload(u, constant(VecConst::Zero));
+        v2(f.single ? hop::pcmpeqd : hop::pcmpeqq, u, u, t);
         v2(f.single ? hop::paddd : hop::paddq, t, t, by_lane(VecConst::StepBiasF32, f.single));
         v2(greater, t, t, by_lane(VecConst::StepLimitF32, f.single));
+        v2(hop::pandn, t, u, t);
     } else {
         v2(greater, t, t, by_lane(VecConst::MaxFiniteF32, f.single));
     }
