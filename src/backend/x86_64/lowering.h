@@ -4,6 +4,7 @@
 // define = register for the result.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "backend/x86_64/analysis.h"
@@ -402,7 +403,11 @@ class Lowering final : public Compiler {
     x86::Mem lane_memory(Value x, unsigned bytes, unsigned index) const;
     /// Bits of v's registers from there on are 0; 0: nothing is known.
     unsigned zero_from(Value v) const { return an_.info[v].zero_from; }
-    void set_zero_from(Value v, unsigned bits) { an_.info[v].zero_from = static_cast<u8>(bits); }
+    /// 0: unknown. Operands may be zero from lower bits on than the result's width.
+    void set_zero_from(Value v, unsigned bits) {
+        const unsigned own = ir::is_float(inst(v).type) ? ir::width(inst(v).type) : 0;
+        an_.info[v].zero_from = static_cast<u8>(bits == 0 ? 0 : std::max(bits, own));
+    }
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);

@@ -179,6 +179,31 @@ TEST(LoweringScalar, Chains) {
                     }
 }
 
+// An operand with zeros from a low bit on, times one without: the product has zeros from its own width on.
+TEST(LoweringScalar, ProductsOfNarrowerScalars) {
+    for (const Machine& s : machines())
+        for (Type narrow : {Type::I8, Type::I16, Type::F16, Type::F32})
+            for (const u32 aux :
+                 {ir::fp_aux(ir::Round::Dyn, ir::FpSem::RiscV), ir::fp_aux(ir::Round::Dyn, ir::FpSem::Arm)}) {
+                Maker m(s);
+                const auto times = [&](Type t, Value x, Value y) {
+                    const Value p = vec(m, Op::VExtract, t, t, {x, kNone, kNone}),
+                                q = vec(m, Op::VExtract, t, t, {y, kNone, kNone});
+                    const Value r = m.b.emit({.op = Op::FMul, .type = t, .args = {p, q, kNone}, .aux = aux});
+                    return vec(m, Op::VScalar, Type::V128, t, {r, kNone, kNone});
+                };
+                const Value wide = vector_operand(m, kV, kHalves[2], true);
+                const Value lane = vec(m, Op::VExtract, narrow, narrow, {wide, kNone, kNone});
+                const Value low = vec(m, Op::VScalar, Type::V128, narrow, {lane, kNone, kNone});
+                constexpr u64 kLarge[2] = {0x7fe0000000000000,
+                                           1};  // makes a subnormal operand a normal result
+                const Value product = times(Type::F64, vector_operand(m, kV + 1, kLarge, true), low);
+                m.b.set(kV, product);
+                m.b.set(kV + 1, times(Type::F32, wide, product));
+                ASSERT_EQ(m.finish(), "");
+            }
+}
+
 // A fault finds all of a pinned vector.
 TEST(LoweringScalar, FaultsSeeWholeVectors) {
     for (const Machine& s : machines())
