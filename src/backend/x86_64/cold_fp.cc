@@ -11,6 +11,7 @@ void Lowering::cold_fp(const Cold& c) {
         case ColdKind::FToInt: return cold_to_int(c);
         case ColdKind::U64ToF: return cold_u64_to_f(c);
         case ColdKind::IntToF: return cold_int_to_f(c);
+        case ColdKind::VecSoft: return cold_soft_emit(c);
         case ColdKind::ArmSoft: return cold_arm_soft(c);
         case ColdKind::ArmMinMax: return cold_arm_min_max(c);
         case ColdKind::ArmToInt: return cold_arm_to_int(c);

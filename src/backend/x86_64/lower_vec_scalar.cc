@@ -57,7 +57,7 @@ void Lowering::vec_scalar(u32 i) {
     if (is_vec(x)) nan_observed(x);
     if (in_xmm(x) != kNoReg || inst(x).op == Op::Const128) return low_part(i, x, bits);
     if (is_const(x)) {
-        const u64 c = vm::zext(const_value(x), bits);
+        const u64 c = vm::zext(const_bits(x), bits);
         const u8 t = c != 0 ? alloc_gpr() : kNoReg;
         if (c != 0) load_const(t, c);
         consume();

@@ -95,6 +95,7 @@ void Lowering::reset() {
     early_.clear();
     keyed_.clear();
     cold_.clear();
+    soft_.clear();
     canon_.clear();
     pending_nan_.clear();
     dirty_open_.fill(-1);

@@ -60,7 +60,8 @@ class Lowering final : public Compiler {
         ArmToInt,   ///< r = {result, x, -, single, wide}
         ArmRound,   ///< r = {result, x, -, single, default NaN}
         ArmToIntMod,
-        DefaultNan  ///< r = {result, -, -, single}
+        DefaultNan,  ///< r = {result, -, -, single}
+        VecSoft      ///< imm = index in soft_
     };
     struct Cold {
         ColdKind kind;
@@ -108,6 +109,7 @@ class Lowering final : public Compiler {
     };
     void choose_swaps();
     void lower_loop();
+    void move_home(u8 reg, u16 slot, bool load);
     void loop_prologue();
     void restore_swaps();
     void restore_inline();
@@ -431,6 +433,7 @@ class Lowering final : public Compiler {
     void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
     void vresult1(u32 i, HostOp o, const Operand& x);
     void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vec_move_result(u32 i, u8 r);
     void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
     void vec_binary(u32 i, HostOp o);
     void vec_unary(u32 i, HostOp o);
@@ -482,6 +485,40 @@ class Lowering final : public Compiler {
     void vec_dot(u32 i);
     void vec_matmul(u32 i);
 
+    // --- lower_vec_fp.cc, lower_vec_fcvt.cc, cold_vec.cc
+    /// Operands of the instruction that is being lowered, and what its host code must be checked for.
+    struct VecFp {
+        bool single = false;  ///< lanes are f32, else f64
+        ir::FpSem sem{};
+        ir::Round round{};
+        bool arm() const { return sem == ir::FpSem::Arm || sem == ir::FpSem::ArmDn; }
+    };
+    VecFp vec_fp(const Inst& in) const;
+    bool lower_vec_fp(u32 i);
+    bool vec_farith(u32 i);
+    bool vec_fsqrt(u32 i);
+    bool vec_fma(u32 i);
+    bool vec_fminmax(u32 i);
+    void vec_fcmp(u32 i);
+    bool vec_fstep(u32 i);
+    bool vec_fma_wide(u32 i);
+    void vec_fcheck(u32 i, u8 d, bool tiny, const std::array<Operand, 3>& operands);
+    void vec_funordered(u32 i, u8 d, u8 x, u8 y);
+    bool lower_vec_fcvt(u32 i);
+    bool vec_fround(u32 i);
+    u8 vec_fround_away(const Operand& x, bool single, bool exact);
+    void vec_power(u8 d, int n, bool single);
+    u8 vec_ftoi_operand(const Inst& in, const Operand& x);
+    bool vec_ftoi(u32 i);
+    void vec_ftou(u32 i, const Operand& x);
+    void vec_ftou32(u32 i, const Operand& x, u8 d, u8 v);
+    void vec_utof(u8 d, u8 x, bool single);
+    bool vec_itof(u32 i);
+    bool vec_fwiden(u32 i);
+    bool vec_fnarrow(u32 i);
+    void cold_soft(Cc c, u32 i, u8 d, const std::array<Operand, 3>& operands);
+    void cold_soft_emit(const Cold& c);
+
     // --- lower_vec_crypto.cc
     bool lower_vec_crypto(u32 i);
     u8 aes_state(Value e);
@@ -512,6 +549,7 @@ class Lowering final : public Compiler {
     bool vec_shift_var(u32 i);
     void vec_shift_var8(u32 i);
     void vec_shift_var16(u32 i);
+    u8 vec_shift_fits(const Operand& x, const Operand& y, unsigned lane, bool is_signed);
     u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
 
     const ir::StateLayout& layout_;
@@ -550,6 +588,13 @@ class Lowering final : public Compiler {
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;
     PodVector<PendingLink> links_;
+    /// Vector operations that may have to be done in C++: operands are where they were, the result goes to d.
+    struct SoftCall {
+        const Inst* inst;
+        u8 d;
+        std::array<Operand, 3> operands;
+    };
+    std::vector<SoftCall> soft_;
     std::vector<u8> canon_;  ///< lists of registers for ColdKind::CanonNan
     /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
     struct PendingNan {
