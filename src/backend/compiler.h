@@ -23,8 +23,11 @@ enum class Stub : u8 {
                  ///< then as IndirectMiss
     CanonF64,    ///< + vector register number: that register becomes the canonical f64 NaN if it is NaN;
                  ///< returns. 16 stubs
-    CanonF32 = CanonF64 + 16,  ///< the same for f32 (boxed in f64). 16 stubs
-    Helper0 = CanonF32 + 16,   ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
+    CanonF32 = CanonF64 + 16,       ///< the same for f32 (boxed in f64). 16 stubs
+    KeepingWideOp = CanonF32 + 16,  ///< calls HelperId::WideOp with its operands in VcpuState (scratch[1] =
+                                    ///< aux, imm = 0), and keeps every register
+    Helper0 =
+        KeepingWideOp + 1,  ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
 };
 
 struct Relocation {

@@ -13,8 +13,8 @@ namespace vm::backend {
 inline constexpr unsigned kFastLookupBits = 12;
 inline constexpr u64 kFastLookupEntries = u64{1} << kFastLookupBits;
 inline constexpr unsigned kSpillSlots = 128;
-inline constexpr unsigned kFpConsts = 32;
-inline constexpr unsigned kVecConsts = 128;
+inline constexpr unsigned kFpConsts = 40;
+inline constexpr unsigned kVecConsts = 160;
 
 /// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod
 /// entries.
@@ -49,7 +49,7 @@ struct alignas(64) VcpuState {
     alignas(16) u64 consts[kFpConsts][2];  ///< masks and numbers that generated code uses as memory operands
                                            ///< (back end's init)
     alignas(64) u64 vec_consts[kVecConsts][2];  ///< the same for vectors
-    u64 kept[26][2];                            ///< registers while a cold path calls C++
+    alignas(16) u64 kept[21][2];                ///< registers while Stub::KeepingWideOp calls C++
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];

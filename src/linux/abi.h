@@ -60,9 +60,10 @@ struct Abi {
                               u64 old_mask);
     /// rt_sigreturn: restores registers and `*mask` from the frame. False: bad frame.
     bool (*pop_signal_frame)(Thread& t, u64* mask);
-    /// Keeps what frames tell of a fault, in Thread::fault_address and fault_code; changes `*code`, the
-    /// signal's si_code, where that is not the usual one. Null: nothing of that.
-    void (*note_fault)(Thread& t, const engine::Exit& e, i32* code) = nullptr;
+    /// Keeps what frames tell of a fault, in Thread::fault_address and fault_code, and corrects its address
+    /// where the engine does not know better. The signal's si_code where that is not the usual one. Null:
+    /// nothing of that.
+    std::optional<i32> (*note_fault)(Thread& t, engine::Exit& e) = nullptr;
     u64 min_signal_stack = 2048;  ///< MINSIGSTKSZ, which sigaltstack checks
     u64 at_minsigstksz = 2048;    ///< AT_MINSIGSTKSZ
     const VdsoDescription* vdso;

@@ -10,7 +10,7 @@ namespace vm::linux {
 bool arm64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags,
                              u64 old_mask);
 bool arm64_pop_signal_frame(Thread& t, u64* mask);
-void arm64_note_fault(Thread& t, const engine::Exit& e, i32* code);
+std::optional<i32> arm64_note_fault(Thread& t, engine::Exit& e);
 CoreRegisters arm64_core_registers(Thread& t);
 
 /// New pointer-authentication keys, as execve makes them.

@@ -176,7 +176,9 @@ u64 fault_status(Thread& t, u64 addr) {
 
 }  // namespace
 
-void arm64_note_fault(Thread& t, const engine::Exit& e, i32* code) {
+std::optional<i32> arm64_note_fault(Thread& t, engine::Exit& e) {
+    // Code for tagged addresses clears the top byte of the upper half's, too.
+    if ((e.value >> 55 & 1) && t.vcpu().reg(a64::kTaggedOffset)) e.value |= ~a64::kAddressMask;
     const u64 addr = t.abi().untagged(e.value);
     switch (e.reason) {
         case ir::ExitReason::MemoryFault:
@@ -201,14 +203,13 @@ void arm64_note_fault(Thread& t, const engine::Exit& e, i32* code) {
             break;
         case ir::ExitReason::Illegal:
             t.fault_address = t.fault_code = 0;
-            if (e.value == a64::kFailedAuthentication) {
-                t.fault_code = syndrome(kEcPacFail, 0);
-                *code = ILL_ILLOPN;
-            }
-            break;
+            if (e.value != a64::kFailedAuthentication) break;
+            t.fault_code = syndrome(kEcPacFail, 0);
+            return ILL_ILLOPN;
         case ir::ExitReason::Unsupported: t.fault_address = t.fault_code = 0; break;
         default: break;  // a breakpoint leaves what was there
     }
+    return std::nullopt;
 }
 
 bool arm64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handler, u64 restorer, u64 flags,

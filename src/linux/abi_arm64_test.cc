@@ -45,11 +45,9 @@ class Arm64Test : public testing::Test {
         return kArm64Abi.pop_signal_frame(g.thread(), &mask);
     }
     void fault(ir::ExitReason reason, u64 pc, u64 value, bool write = false) {
-        i32 code = 0;
         engine::Exit e{reason, pc, value};
         e.write = write;
-        kArm64Abi.note_fault(g.thread(), e, &code);
-        fault_si_code = code;
+        fault_si_code = kArm64Abi.note_fault(g.thread(), e).value_or(0);
     }
     i32 fault_si_code = 0;
     i64 prctl(u64 a, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0) { return g.call(167, {a, b, c, d, e}); }
@@ -132,6 +130,10 @@ TEST_F(Arm64Test, FramesTellOfTheLastFault) {
     fault(MemoryFault, 0x100, ~u64{0xff}, true);
     EXPECT_EQ(syndrome_in(), 0x92000044u);  // the kernel's half: nothing more is told
     EXPECT_EQ(g.thread().fault_address, ~u64{0xff});
+    v.set_reg(a64::kTaggedOffset, 1);
+    fault(MemoryFault, 0x100, (~u64{0xff} << 8) >> 8);
+    EXPECT_EQ(g.thread().fault_address, ~u64{0xff}) << "the top byte was cleared on the way";
+    v.set_reg(a64::kTaggedOffset, 0);
     fault(FetchFault, page, page);
     EXPECT_EQ(syndrome_in(), 0x8200000fu);
     fault(Breakpoint, 0x100, 0);

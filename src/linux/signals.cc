@@ -447,8 +447,10 @@ void deliver_signals(Thread& t, i64* result) {
         t.vcpu().set_pc(t.vcpu().pc() - t.abi().syscall_insn_bytes);
 }
 
-void raise_sync(Thread& t, const engine::Exit& e) {
-    int sig = SIGILL, code = ILL_ILLOPC;
+void raise_sync(Thread& t, const engine::Exit& exit) {
+    engine::Exit e = exit;
+    const auto own_code = t.abi().note_fault ? t.abi().note_fault(t, e) : std::nullopt;
+    int sig = SIGILL, code = own_code.value_or(ILL_ILLOPC);
     u64 addr = e.pc;
     switch (e.reason) {
         case ir::ExitReason::Breakpoint: sig = SIGTRAP, code = TRAP_BRKPT; break;
@@ -470,7 +472,6 @@ void raise_sync(Thread& t, const engine::Exit& e) {
         default: break;
     }
     t.vcpu().set_pc(e.pc);
-    if (t.abi().note_fault) t.abi().note_fault(t, e, &code);
     const SigInfo info = make_info(sig, code, addr);
     if (tracing(t)) strace_signal(t, sig, info);
     const SigAction a = take_action(t, sig);

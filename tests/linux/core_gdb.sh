@@ -5,7 +5,8 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 vm=$(readlink -f "${1:-build/release/vm}")
-guest=${2:-riscv64}
+. tools/lib.sh
+guest "${2:-riscv64}"
 case $(cat /proc/sys/kernel/core_pattern) in core*) ;; *) echo "skipped core_gdb: core_pattern is no plain file"; exit 77 ;; esac
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -32,7 +33,7 @@ int main(int c, char **v) {
     middle(41);
 }
 C
-"$guest-linux-gnu-gcc" -g -O1 -w -static -pthread "$dir/p.c" -o "$dir/p" || exit 1
+"$guest_triple-gcc" -g -O1 -w -static -pthread "$dir/p.c" -o "$dir/p" || exit 1
 cd "$dir"
 ulimit -c unlimited
 ("$vm" run ./p) > /dev/null 2>&1

@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
 # Every tests/linux/*.c compiled natively and for each guest ISA; what all print and how they end must be equal.
-#   run.sh [-v] [TEST...]      environment: VM (the program under test, default build/release/vm), TIERS (default: auto interp;
-#                              qemu: QEMU in place of vm), GUESTS (default: all that vm runs)
+#   run.sh [--guest NAME]... [-v] [TEST...]
+# environment: VM (the program under test, default build/release/vm), TIERS (default: auto interp; qemu: QEMU in place of vm)
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
+. tools/lib.sh
+take_guests "$@"
+whole=1  # a whole run with the usual program is kept for ./dev readme
+set -- "${args[@]}"
+[ -z "${VM:-}${TIERS:-}$*" ] || whole=0
 vm=${VM:-$PWD/build/release/vm}
 read -ra tiers <<< "${TIERS:-auto interp}"
-read -ra guests <<< "${GUESTS:-$("$vm" info | sed -n 's/^ *isa: *//p' | xargs)}"
 verbose=0
 [ "${1:-}" = -v ] && { verbose=1; shift; }
 out=$PWD/build/guests/linux
 mkdir -p "$out"
-whole=1  # a whole run with the usual program is kept for ./dev readme
-[ -z "${VM:-}${TIERS:-}${GUESTS:-}$*" ] || whole=0
 tests=("$@")
 [ ${#tests[@]} -gt 0 ] || for f in tests/linux/*.c; do tests+=("$(basename "$f" .c)"); done
 flags=(-O1 -std=gnu11 -w -static -pthread -fasynchronous-unwind-tables)
-passed=0 failed=0
+declare -A passed failed
+for name in "${guests[@]}"; do passed[$name]=0 failed[$name]=0; done
+good() { passed[$guest]=$((passed[$guest] + 1)); }
+bad() { failed[$guest]=$((failed[$guest] + 1)); }
 
 ended() { # command…: output and exit status
     timeout -k 5 60 "$@" < /dev/null 2>&1
@@ -46,39 +51,46 @@ for t in "${tests[@]}"; do
         echo "skipped $t: $reason"
         continue
     fi
-    for cc in gcc "${guests[@]/%/-linux-gnu-gcc}"; do
-        exe=$out/$t.$cc
+    for name in native "${guests[@]}"; do
+        exe=$out/$t.$name.exe
+        cc=gcc
+        [ "$name" = native ] || { guest "$name" && cc=$guest_triple-gcc; }
         if [ "$exe" -ot "$src" ] || [ "$exe" -ot tests/linux/show.h ] || [ "$exe" -ot tests/linux/isa.h ] || [ ! -e "$exe" ]; then
-            $cc "${flags[@]}" "$src" -o "$exe" -lrt -lutil || { echo "FAIL $t: does not compile"; failed=$((failed + 1)); continue 2; }
+            $cc "${flags[@]}" "$src" -o "$exe" -lrt -lutil || { echo "FAIL $t: does not compile with $cc"; rm -f "$exe"; }
         fi
     done
-    if [ $in_root = 1 ]; then native_root "$out/$t.gcc" > "$out/$t.native"
-    else ended "$out/$t.gcc" > "$out/$t.native"; fi
+    if [ $in_root = 1 ]; then native_root "$out/$t.native.exe" > "$out/$t.native"
+    else ended "$out/$t.native.exe" > "$out/$t.native"; fi
     if [ -e "tests/linux/$t.sed" ]; then sed -i -f "tests/linux/$t.sed" "$out/$t.native"; fi
-    for guest in "${guests[@]}"; do
-        exe=$out/$t.$guest-linux-gnu-gcc
+    for name in "${guests[@]}"; do
+        guest "$name"
+        exe=$out/$t.$name.exe
+        [ -e "$exe" ] && [ -e "$out/$t.native.exe" ] || { bad; continue; }
         for tier in "${tiers[@]}"; do
             if [ $in_root = 1 ] && [ "$tier" = qemu ]; then continue
             elif [ $in_root = 1 ]; then guest_root "$tier" "$exe" > "$out/$t.guest"
-            elif [ "$tier" = qemu ]; then ended "qemu-$guest" "$exe" > "$out/$t.guest"
+            elif [ "$tier" = qemu ]; then ended "$guest_qemu" "$exe" > "$out/$t.guest"
             else ended "$vm" run --tier "$tier" "$exe" > "$out/$t.guest"; fi
             if cmp -s "$out/$t.native" "$out/$t.guest"; then
                 echo "ok   $t ($guest, $tier)"
-                passed=$((passed + 1))
+                good
             else
                 echo "FAIL $t ($guest, $tier): left native, right guest"
                 diff "$out/$t.native" "$out/$t.guest" | head $([ $verbose = 1 ] && echo -200 || echo -12)
-                failed=$((failed + 1))
+                bad
             fi
         done
     done
 done
-if [ "$whole" = 1 ]; then
-    for guest in "${guests[@]}"; do
-        tests/linux/core_gdb.sh "$vm" "$guest"
-        case $? in 0) passed=$((passed + 1)) ;; 77) ;; *) failed=$((failed + 1)) ;; esac
-    done
-fi
-echo "$passed passed, $failed failed"
-[ "$whole" = 0 ] || tools/readme.py record linux "$passed" "$failed"
-[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+status=0
+for name in "${guests[@]}"; do
+    guest "$name"
+    if [ "$whole" = 1 ]; then
+        tests/linux/core_gdb.sh "$vm" "$name"
+        case $? in 0) good ;; 77) ;; *) bad ;; esac
+        tools/readme.py record linux "$name" "${passed[$name]}" "${failed[$name]}"
+    fi
+    echo "$name: ${passed[$name]} passed, ${failed[$name]} failed"
+    [ "${failed[$name]}" = 0 ] && [ "${passed[$name]}" -gt 0 ] || status=1
+done
+exit $status

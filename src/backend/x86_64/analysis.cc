@@ -21,6 +21,7 @@ bool makes_clean(const Inst& in, Type operand) {
         case Op::FlagsTest:
         case Op::FlagsUnpack: return true;
         case Op::VExtract: return is_gpr_type(in.type);
+        case Op::FToInt: return in.type == Type::I32;
         case Op::Load: return is_gpr_type(in.type) && !ir::mem_signed(in.aux);
         case Op::Zext: return true;
         case Op::Sext: return in.type == Type::I32 && operand != Type::I1;
@@ -368,7 +369,8 @@ void Analysis::visit(const ir::Block& block, u32 i) {
         dead_gen_[slot] = slot_gen(slot);
         me.live = true;
         const Value v = info[in.args[0]].rep;
-        if (pins_.reg_of[slot] >= 0 && on(JitOpt::HomeHint))
+        const bool whole = block.insts[v].type != Type::V128 || layout_.slots[slot].type == Type::V128;
+        if (pins_.reg_of[slot] >= 0 && on(JitOpt::HomeHint) && whole)
             hint(v, static_cast<u8>(pins_.reg_of[slot]), slot_gen(slot));
         return use(v, i);
     }

@@ -64,7 +64,13 @@ enum class Const : u8 {
     Byte70,
     GuestFlags,                  ///< 64 bytes: sticky flags of FpEnv by those of MXCSR
     HostFlags = GuestFlags + 4,  ///< 32 bytes: the other way round
-    Count_ = HostFlags + 2
+    HalfF64 = HostFlags + 2,
+    HalfF32,
+    OneF64,
+    OneF32,
+    IntegralF64,  ///< 2^52: from there on every number is integral
+    IntegralF32,
+    Count_
 };
 static_assert(static_cast<unsigned>(Const::Count_) <= kFpConsts);
 inline x86::Mem constant(Const c, unsigned size) {

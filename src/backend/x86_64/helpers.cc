@@ -78,7 +78,14 @@ u64 helper_wide_op(VcpuState* state, u64 a, u64 b, u64) {
     in.aux = static_cast<u32>(a);
     in.imm = b;
     const auto operand = [&](unsigned k) { return u128{state->wide[k][1]} << 64 | state->wide[k][0]; };
-    const u128 x = operand(0), y = operand(1), z = operand(2);
+    u128 x = operand(0), y = operand(1), z = operand(2);
+    if (const unsigned w = ir::width(call.operand); w <= 64) {  // what is above a scalar may be anything
+        x = zext(static_cast<u64>(x), w);
+        if (ir::is_float(call.operand)) {
+            y = zext(static_cast<u64>(y), w);
+            z = zext(static_cast<u64>(z), w);
+        }
+    }
     u128 r = 0;
     if (in.op >= ir::Op::FlagsAdd && in.op <= ir::Op::FlagsTest) {
         r = flags_op(state, call, static_cast<u64>(x), static_cast<u64>(y), static_cast<u64>(z));

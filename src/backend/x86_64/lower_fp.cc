@@ -15,26 +15,14 @@ namespace vm::backend::x86_64 {
 using ir::FpSem;
 using ir::Round;
 
-namespace {
-// What no host instruction does by itself: flushing as Arm does, default NaNs, fixed point, and the ops that
-// are an instruction of Arm's.
-bool soft_only(const Inst& in) {
-    if (in.op >= Op::FToBf16 && in.op <= Op::FRoundInt) return true;
-    if (in.op < Op::FAdd || in.op > Op::FRoundInt || !(ir::effects(in.op) & ir::kEffectFP)) return false;
-    if (in.aux & ir::kFpFlush) return true;
-    if (in.op == Op::FCmp) return false;
-    const bool fixed = in.op == Op::FToInt || in.op == Op::IntToF;
-    return ir::fp_sem(in.aux) == FpSem::ArmDn || ir::fp_round(in.aux) == Round::Odd ||
-           (fixed && ir::fp_fraction_bits(in.aux) != 0);
-}
-}  // namespace
-
 bool Lowering::lower_fp(u32 i) {
     const Inst& in = inst(i);
+    const bool fp = ir::effects(in.op) & ir::kEffectFP;
     // Other guests' rules may let the payload of a NaN through.
-    if ((ir::info(in.op).effects & ir::kEffectFP) && ir::fp_sem(in.aux) != FpSem::RiscV)
+    if (fp && ir::fp_sem(in.aux) != FpSem::RiscV)
         for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
-    if (soft_only(in)) return fp_helper(i), true;
+    if (fp && in.op >= Op::FAdd && in.op <= Op::FRoundInt && in.op != Op::FCmp && lower_fp_arm(i))
+        return true;
     switch (in.op) {
         case Op::FAdd: f_arith(i, 0); return true;
         case Op::FSub: f_arith(i, 1); return true;
@@ -51,7 +39,9 @@ bool Lowering::lower_fp(u32 i) {
         case Op::FCopySign: f_sign(i); return true;
         case Op::FCmp: f_cmp(i); return true;
         case Op::FClass: f_class(i); return true;
-        case Op::FToIntMod: fp_helper(i); return true;
+        case Op::FToIntMod:
+        case Op::URecpEst:
+        case Op::URsqrtEst: fp_helper(i); return true;
         case Op::FRound: f_round(i); return true;
         case Op::FToInt: f_to_int(i); return true;
         case Op::IntToF: int_to_f(i); return true;
@@ -71,7 +61,7 @@ void Lowering::fp_helper(u32 i) {
 // Whether host instructions under the guest's MXCSR do what `in` on type t wants, NaN results aside.
 bool Lowering::native_fp(const Inst& in, Type t) const {
     const Round r = ir::fp_round(in.aux);
-    return (t == Type::F32 || t == Type::F64) && r == Round::Dyn && ir::fp_sem(in.aux) != FpSem::Arm;
+    return (t == Type::F32 || t == Type::F64) && r == Round::Dyn;
 }
 
 void Lowering::xmov(u8 to, const x86::Mem& m, unsigned bytes) {
@@ -286,7 +276,7 @@ void Lowering::f_minmax(u32 i, bool max) {
 
 void Lowering::f_sign(u32 i) {
     const Inst& in = inst(i);
-    if (in.type == Type::F16) return fp_helper(i);
+    if (in.type == Type::F16) return in.op == Op::FCopySign ? fp_helper(i) : f_sign_half(i);
     for (unsigned k = 0; k < ir::info(in.op).nargs; k++) nan_observed(arg(in, k));
     const bool single = in.type == Type::F32;
     const x86::Mem sign = constant(single ? Const::SignF32 : Const::SignF64, 16);
@@ -309,6 +299,7 @@ void Lowering::f_sign(u32 i) {
     } else {
         fbin(HInst::kIdVandps, HInst::kIdAndps, d, x, rest);
     }
+    set_zero_from(i, zero_from(arg(in, 0)));
     defined(i, d);
 }
 
@@ -316,9 +307,7 @@ void Lowering::f_round(u32 i) {
     const Inst& in = inst(i);
     const Round r = ir::fp_round(in.aux);
     const bool single = in.type == Type::F32;
-    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41 ||
-        ir::fp_sem(in.aux) == FpSem::Arm)
-        return fp_helper(i);
+    if ((!single && in.type != Type::F64) || r == Round::Rmm || !cpu_.sse41) return fp_helper(i);
     constexpr u32 kRc[] = {0, 3, 1, 2};
     const u32 imm = (r == Round::Dyn ? 4 : kRc[static_cast<u8>(r)]) | (in.aux & ir::kFpExact ? 0 : 8);
     const u8 x = use_xmm(arg(in, 0));
@@ -472,6 +461,9 @@ void Lowering::int_to_f(u32 i) {
     }
     convert_int(d, gpr(source, bits), single);
     if (fixed || (is_unsigned && wide)) cold_.back().back = a.pos();
+    if (const unsigned fraction = ir::fp_fraction_bits(in.aux); fraction != 0)
+        scale(d, single, -static_cast<int>(fraction));
+    if (!single || !an_.boxes) set_zero_from(i, single ? 32 : 64);
     defined(i, d);
 }
 
@@ -488,9 +480,7 @@ void Lowering::f_to_f(u32 i) {
     const Type from = arg_type(in, 0);
     const bool widen = from == Type::F32 && in.type == Type::F64;
     const bool narrow = from == Type::F64 && in.type == Type::F32;
-    if ((!widen && !narrow) || ir::fp_sem(in.aux) == FpSem::Arm ||
-        (narrow && ir::fp_round(in.aux) != Round::Dyn))
-        return fp_helper(i);
+    if ((!widen && !narrow) || (narrow && ir::fp_round(in.aux) != Round::Dyn)) return fp_helper(i);
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, mask_of(x));

@@ -561,6 +561,7 @@ void Lowering::call_helper(u32 i, HelperId id, u32 code) {
     const u8 d = define_xmm(i);
     cpu_.avx ? a.vmovq(xr(d), x86::rax) : a.movq(xr(d), x86::rax);
     if (in.type == Type::F32) box(d);
+    if (in.type == Type::F64 || (in.type == Type::F32 && !an_.boxes)) set_zero_from(i, ir::width(in.type));
     defined(i, d);
 }
 

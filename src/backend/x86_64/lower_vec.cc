@@ -81,6 +81,12 @@ void Lowering::half128(u32 i) {
     defined(i, d);
 }
 
+// What the helper finds in scratch[0].
+u32 Lowering::wide_op_code(const Inst& in) const {
+    return static_cast<u32>(in.op) | static_cast<u32>(in.type) << 8 |
+           static_cast<u32>(arg_type(in, 0)) << 12 | static_cast<u32>(in.mtype) << 16;
+}
+
 // Operands to VcpuState::wide, the operation in C++, the result from there.
 void Lowering::wide_helper(u32 i) {
     const Inst& in = inst(i);
@@ -114,9 +120,7 @@ void Lowering::wide_helper(u32 i) {
     }
     evict_scratch();
     consume();
-    const u32 code = static_cast<u32>(in.op) | static_cast<u32>(in.type) << 8 |
-                     static_cast<u32>(arg_type(in, 0)) << 12 | static_cast<u32>(in.mtype) << 16;
-    a.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(code));
+    a.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch)), 8), static_cast<i32>(wide_op_code(in)));
     a.mov(x86::eax, in.aux);
     a.mov(x86::ecx, static_cast<u32>(in.imm));
     call_stub(Stub::Helper0, static_cast<unsigned>(HelperId::WideOp));

@@ -53,7 +53,13 @@ class Lowering final : public Compiler {
         IntToF,
         U64ToF,
         Unbox,
-        NotEqual  ///< clears the host's Z
+        NotEqual,   ///< clears the host's Z
+        ArmSoft,    ///< the operation in C++; r[1 + k] or `op` = operand k
+        ArmMinMax,  ///< r = {result, x, y, single, max}
+        ArmToInt,   ///< r = {result, x, -, single, wide}
+        ArmRound,   ///< r = {result, x, -, single, default NaN}
+        ArmToIntMod,
+        DefaultNan  ///< r = {result, -, -, single}
     };
     struct Cold {
         ColdKind kind;
@@ -336,9 +342,43 @@ class Lowering final : public Compiler {
     bool lower_fp(u32 i);
     void cold_fp(const Cold& c);
 
+    // --- lower_fp_arm.cc, cold_fp_arm.cc
+    bool lower_fp_arm(u32 i);
+    u8 arm_result(u32 i, u32 operands);
+    void arm_defined(u32 i, u8 d);
+    Cold arm_cold(u32 i, u8 d, u8 x, const Operand& y, u8 z) const;
+    void arm_check(Cold cold, bool tiny);
+    u8 arm_check_scratch(Cold& cold);
+    void ucomis(bool single, u8 x, const Operand& y);
+    void arm_unary(u32 vex, u32 sse, u8 d, u8 x);
+    void arm_round_to(u8 d, u8 x, bool single, u32 imm);
+    void float_const(u8 d, bool single, double v);
+    void arm_arith(u32 i, u32 k);
+    void arm_sqrt(u32 i);
+    void arm_fma(u32 i);
+    void arm_step(u32 i);
+    void arm_minmax(u32 i, bool max);
+    void arm_round(u32 i);
+    void round_away(u8 d, u8 x, bool single, Cold cold);
+    void arm_to_int(u32 i);
+    u8 arm_scaled(u8 x, u8 t, u8 d, bool single, unsigned fraction, const Cold& soft);
+    void arm_to_int_mod(u32 i);
+    void arm_float_to_float(u32 i);
+    void arm_widen_half(u32 i);
+    void arm_narrow_to_half(u32 i);
+    void scale(u8 d, bool single, int power);
+    void f_sign_half(u32 i);
+    void cold_arm_soft(const Cold& c);
+    void cold_arm_min_max(const Cold& c);
+    void cold_arm_to_int(const Cold& c);
+    void cold_arm_round(const Cold& c);
+    void cold_arm_to_int_mod(const Cold& c);
+    void default_nan_if_nan(u8 d, bool single);
+
     // --- lower_vec.cc
     bool lower_vec(u32 i);
     void make128(u32 i);
+    u32 wide_op_code(const Inst& in) const;
     void wide_helper(u32 i);
     void half128(u32 i);
 

@@ -24,6 +24,7 @@ class StubEmitter {
         enter();
         exits();
         helpers();
+        keeping_helper();
         indirect();
         canon();
         a_.resolve();
@@ -138,6 +139,37 @@ class StubEmitter {
         a_.mov(x86::rsp, VM_STATE(return_sp, 8));
         a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
         move_caller_saved(true);
+        a_.ret();
+    }
+
+    // For cold paths of blocks, which know nothing of what else is in registers: all that C++ may clobber is
+    // kept, whatever slots it holds.
+    void keeping_helper() {
+        static constexpr u8 kGpr[] = {kRax, kRcx, kRdx, kRsi, kRdi, kR8, kR9, kR10, kR11};
+        const auto all = [&](bool load) {
+            i32 at = static_cast<i32>(offsetof(VcpuState, kept));
+            for (u8 r : kGpr) {
+                load ? a_.mov(r64(r), state_mem(at, 8)) : a_.mov(state_mem(at, 8), r64(r));
+                at += 8;
+            }
+            at = align_up(at, 16);
+            for (unsigned n = 0; n < 16; n++, at += 16)
+                load ? a_.movaps(x86::xmm(n), state_mem(at, 16)) : a_.movaps(state_mem(at, 16), x86::xmm(n));
+        };
+        begin(Stub::KeepingWideOp);
+        all(false);
+        a_.mov(x86::rdi, VM_STATE(self, 8));
+        a_.mov(x86::rsi, state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 8), 8));
+        a_.xor_(x86::edx, x86::edx);
+        a_.stmxcsr(VM_STATE(guest_mxcsr, 4));
+        a_.ldmxcsr(VM_STATE(host_mxcsr, 4));
+        a_.mov(VM_STATE(return_sp, 8), x86::rsp);
+        a_.mov(x86::rsp, VM_STATE(host_sp, 8));
+        a_.mov(x86::rax, VM_STATE(helpers, 8));
+        a_.call(x86::qword_ptr(x86::rax, static_cast<i32>(HelperId::WideOp) * 8));
+        a_.mov(x86::rsp, VM_STATE(return_sp, 8));
+        a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
+        all(true);
         a_.ret();
     }
 
@@ -278,6 +310,12 @@ void init_vcpu_state(VcpuState& s) {
     set_const(s, Const::Byte0f, 0x0f0f0f0f0f0f0f0f, 0x0f0f0f0f0f0f0f0f);
     set_const(s, Const::Byte70, 0x7070707070707070, 0x7070707070707070);
     init_vec_consts(s);
+    set_const(s, Const::HalfF64, 0x3fe0000000000000, 0);
+    set_const(s, Const::HalfF32, 0x3f000000, 0);
+    set_const(s, Const::OneF64, 0x3ff0000000000000, 0);
+    set_const(s, Const::OneF32, 0x3f800000, 0);
+    set_const(s, Const::IntegralF64, 0x4330000000000000, 0);
+    set_const(s, Const::IntegralF32, 0x4b000000, 0);
     u8* const guest_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::GuestFlags)]);
     u8* const host_flags = reinterpret_cast<u8*>(s.consts[static_cast<unsigned>(Const::HostFlags)]);
     for (u8 f = 0; f < 64; f++) guest_flags[f] = fp_flags_from_mxcsr(f);

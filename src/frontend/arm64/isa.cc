@@ -52,6 +52,7 @@ u32 mode_of(const u8* guest, const ir::FpEnv&) {
     if (fpcr & kFpcrFz16) mode |= kModeFz16;
     if (fpcr & kFpcrAhp) mode |= kModeAhp;
     if (load_raw<u64>(guest + kTaggedOffset) != 0) mode |= kModeTagged;
+    if (load_raw<u64>(guest + kSpOffset) % 16 != 0) mode |= kModeSpMisaligned;
     mode |= guest[kKeysOffOffset] * u32{kModeKeysOff};
     return mode;
 }

@@ -48,12 +48,13 @@ constexpr bool has_tag(u64 address) { return (address & ~kAddressMask) != 0 && !
 
 /// Mode bits of a block key.
 enum Mode : u32 {
-    kModeFz = 1,        ///< FPCR.FZ
-    kModeDn = 2,        ///< FPCR.DN
-    kModeFz16 = 4,      ///< FPCR.FZ16
-    kModeAhp = 8,       ///< FPCR.AHP
-    kModeTagged = 16,   ///< addresses may have a top byte
-    kModeKeysOff = 32,  ///< times 1 << Key: that key is switched off
+    kModeFz = 1,               ///< FPCR.FZ
+    kModeDn = 2,               ///< FPCR.DN
+    kModeFz16 = 4,             ///< FPCR.FZ16
+    kModeAhp = 8,              ///< FPCR.AHP
+    kModeTagged = 16,          ///< addresses may have a top byte
+    kModeKeysOff = 32,         ///< times 1 << Key: that key is switched off
+    kModeSpMisaligned = 1024,  ///< SP is no multiple of 16
 };
 
 /// Exit value of an Illegal exit that a failed pointer authentication made (FEAT_FPAC).

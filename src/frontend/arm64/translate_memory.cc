@@ -1,7 +1,7 @@
 // Loads and stores of general registers, prefetches. Manual: "Loads and Stores".
 //
 // Where the base register is also loaded or stored with write-back, the manual leaves the result open: here
-// the loaded value wins, and a store stores the old one. A misaligned stack pointer is not checked.
+// the loaded value wins, and a store stores the old one.
 #include "frontend/arm64/translator.h"
 
 namespace vm::frontend::arm64 {

@@ -87,7 +87,7 @@ bool Translator::RET_auth(const Decoded& d) {
 bool Translator::LDRA(const Decoded& d) {
     const Value at = authenticate(base(d.rn), b.c64(0), 2 + d.opt);
     const Value loaded = load(Type::I64, Type::I64, at, d.imm, false);
-    if (d.mode) b.set(x_slot(d.rn), b.add(at, b.c64(static_cast<u64>(d.imm))));
+    if (d.mode) set_reg_sp(d.rn, b.add(at, b.c64(static_cast<u64>(d.imm))));
     return set_reg(d.rt, loaded);
 }
 

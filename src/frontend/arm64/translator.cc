@@ -1,6 +1,8 @@
 // Fetch, decode, dispatch; registers and what all handlers share.
 #include "frontend/arm64/translator.h"
 
+#include <utility>
+
 namespace vm::frontend::arm64 {
 
 void Translator::run() {
@@ -30,7 +32,11 @@ void Translator::translate_one(u32 bits) {
     cover(pc, 4);
     pc_ = pc + 4;
     const Decoded d = decode(bits, request_.features);
-    if (d.id == Insn::Invalid || !dispatch(*this, d)) b.exit(ir::ExitReason::Illegal, pc);
+    if (d.id == Insn::Invalid || !dispatch(*this, d)) return b.exit(ir::ExitReason::Illegal, pc);
+    if (!std::exchange(sp_moved_, false)) return;
+    Value changed = sp_misaligned();
+    if (request_.mode & kModeSpMisaligned) changed = b.xor_(changed, b.constant(Type::I1, 1));
+    b.trap_if(changed, ir::ExitReason::ModeChange, b.c64(0), pc_);
 }
 
 bool Translator::set_reg(unsigned r, Value v) {
@@ -38,7 +44,30 @@ bool Translator::set_reg(unsigned r, Value v) {
     return set_reg_sp(r, v);
 }
 
+// SP is to be a multiple of 16 where it is a base (Linux sets SCTLR_EL1.SA0). It nearly always is: blocks are
+// made for one of the two cases, and only values that may change it are looked at.
+constexpr u64 kSpAlignment = 16;
+
+Value Translator::sp_misaligned() {
+    return b.icmp(ir::Cond::Ne, b.and_(b.get(kSpSlot), b.c64(kSpAlignment - 1)), b.c64(0));
+}
+
+/// Is the new `sp` the old one, moved by a multiple of 16?
+bool Translator::keeps_alignment(Value sp) const {
+    const ir::Inst& in = b.at(sp);
+    if (in.op != Op::Add && in.op != Op::Sub) return false;
+    const ir::Inst &from = b.at(in.args[0]), &by = b.at(in.args[1]);
+    return from.op == Op::GetState && from.imm == kSpSlot && by.op == Op::Const && by.imm % kSpAlignment == 0;
+}
+
+Value Translator::base(unsigned r) {
+    if (r == 31 && (request_.mode & kModeSpMisaligned))
+        b.trap_if(sp_misaligned(), ir::ExitReason::Misaligned, b.get(kSpSlot));
+    return b.get(x_slot(r));
+}
+
 bool Translator::set_reg_sp(unsigned r, Value v) {
+    if (r == 31 && !(keeps_alignment(v) && !(request_.mode & kModeSpMisaligned))) sp_moved_ = true;
     b.set(x_slot(r), b.type(v) == Type::I64 ? v : b.zext(Type::I64, v));
     return true;
 }

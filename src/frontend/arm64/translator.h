@@ -49,6 +49,8 @@ class Translator : private Walk {
     /// v becomes x`r`: an i32 zero-extended; with 31 it is discarded.
     bool set_reg(unsigned r, Value v);
     bool set_reg_sp(unsigned r, Value v);
+    bool keeps_alignment(Value sp) const;
+    Value sp_misaligned();
     Value constant(unsigned sf, u64 v) { return b.constant(int_type(sf), v); }
 
     // --- flags
@@ -96,7 +98,7 @@ class Translator : private Walk {
     /// The address as the memory system sees it: without its top byte in blocks of kModeTagged.
     Value untagged(Value address);
     /// Base register of a load or store: 31 is the stack pointer.
-    Value base(unsigned r) { return b.get(x_slot(r)); }
+    Value base(unsigned r);
     Value load(Type result, Type mem, Value address, i64 disp, bool sign,
                ir::MemOrder o = ir::MemOrder::Plain) {
         const Value at = untagged_at(address, &disp);
@@ -118,7 +120,7 @@ class Translator : private Walk {
     /// Extended register offset of a register form; nothing where the option is unallocated.
     Value register_address(const Decoded& d, unsigned scale);
     void write_back(const Decoded& d, const Address& a) {
-        if (a.writeback != ir::kNone) b.set(x_slot(d.rn), a.writeback);
+        if (a.writeback != ir::kNone) set_reg_sp(d.rn, a.writeback);
     }
     static Type mem_type(unsigned size) {
         constexpr Type t[] = {Type::I8, Type::I16, Type::I32, Type::I64};
@@ -244,6 +246,8 @@ class Translator : private Walk {
     Value narrow_reg(unsigned size, unsigned r);
     Value rotated_lanes(Value n, unsigned right);
     bool crypto(const Decoded& d, Op op, Value p, Value q = ir::kNone, Value r = ir::kNone);
+
+    bool sp_moved_ = false;  ///< the current instruction gave SP a value that may be misaligned
 };
 
 }  // namespace vm::frontend::arm64
