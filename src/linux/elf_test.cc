@@ -80,6 +80,13 @@ TEST(Elf, ReadsAProgram) {
     EXPECT_FALSE(e->exec_stack);
 }
 
+TEST(Elf, ASegmentOfNoBytesMayLieBehindTheFile) {
+    Image i;
+    i.put<u64>(64 + 56 * 2 + 8, i.bytes.size() + 0x1000);  // the second LOAD, as ld makes .bss
+    i.put<u64>(64 + 56 * 2 + 32, 0);
+    EXPECT_EQ(message(i), "ok");
+}
+
 TEST(Elf, SaysWhatIsWrong) {
     auto changed = [](auto change) {
         Image i;
