@@ -152,7 +152,9 @@ TEST(Elf, ThousandMutationsGiveOneSentenceEach) {
             for (const ElfSegment& s : e->loads) {
                 ASSERT_LE(s.filesz, s.memsz);
                 ASSERT_LE(s.vaddr + s.memsz, kTask);
-                if (s.filesz != 0) ASSERT_LE(s.offset + s.filesz, i.bytes.size());
+                if (s.filesz != 0) {
+                    ASSERT_LE(s.offset + s.filesz, i.bytes.size());
+                }
             }
             continue;
         }
