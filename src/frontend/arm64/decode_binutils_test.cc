@@ -31,17 +31,13 @@ std::string normal(std::string text) {
     return text;
 }
 
-/// Advanced SIMD: data processing, and loads and stores of structures.
-bool is_simd(u32 w) {
-    const bool data = (w >> 25 & 7) == 7 && ((w >> 30 & 1) || !(w >> 28 & 1));
-    return data || (w & 0xbe000000) == 0x0c000000;
-}
-
 /// What objdump knows and this processor does not have; null: it should.
 const char* missing(u32 w, const std::string& theirs) {
     const std::string name = mnemonic(theirs);
     const unsigned group = w >> 25 & 15;
-    if (is_simd(w)) return "whether Advanced SIMD is complete is not asked here";
+    if (starts_with_any(name, {"sm3", "sm4"})) return "FEAT_SM3, FEAT_SM4";
+    if (starts_with_any(name, {"fmlal", "fmlsl"}) && (w >> 22 & 1) && (w >> 21 & 1) && !(w >> 28 & 1))
+        return "a bit that must be 0, of which this objdump knows nothing";
     if (group == 2) return "FEAT_SVE";
     if (group == 0 || starts_with_any(name, {"smstart", "smstop"})) return "FEAT_SME";
     if (is_any(name, {"hvc", "smc", "dcps1", "dcps2", "dcps3", "eret", "eretaa", "eretab", "drps", "hlt"}))

@@ -247,6 +247,82 @@ class Translator : private Walk {
     Value rotated_lanes(Value n, unsigned right);
     bool crypto(const Decoded& d, Op op, Value p, Value q = ir::kNone, Value r = ir::kNone);
 
+    // --- shapes shared by Advanced SIMD floating-point handlers (translate_simdfp_*.cc). Lanes of 64 bits
+    // need q.
+    static bool lanes_valid(const Decoded& d) { return d.size < 3 || d.q; }
+    static unsigned lane_count(const Decoded& d) { return (8u << d.q) >> d.size; }
+    /// Lane-wise, in the block's mode.
+    Value fp_vec(Op op, Type t, Value n, Value m = ir::kNone, u32 extra = 0) {
+        return vec(op, t, n, m, fp(t, ir::Round::Dyn, extra));
+    }
+    /// Lane `index` of v`r` in every lane of a vector of q.
+    Value dup_lane(unsigned q, Type t, unsigned r, i64 index) {
+        const Value all = vec(Op::VDup, t, v(r), ir::kNone, 0, static_cast<u64>(index));
+        return q ? all : low64(all);
+    }
+    /// The element of Rm, in every lane or alone.
+    Value fp_element(const Decoded& d) { return dup_lane(d.q, fp_type(d.size), d.rm, d.imm); }
+    Value fp_scalar_element(const Decoded& d) {
+        return b.vextract(fp_type(d.size), v(d.rm), static_cast<unsigned>(d.imm));
+    }
+    Value low_halves(Value low, Value high) { return vec(Op::VZip1, Type::I64, low, high); }
+    /// f of the first lanes of x; the others are zero.
+    template <class F>
+    Value each_lane(Type t, unsigned lanes, Value x, F f) {
+        Value out = b.vscalar(f(b.vextract(t, x, 0)));
+        for (unsigned i = 1; i < lanes; ++i) {
+            const Value lane = f(b.vextract(t, x, i));
+            out = vec(Op::VInsert, b.type(lane), out, lane, 0, i);
+        }
+        return out;
+    }
+    bool fp_lanes(const Decoded& d, Op op, Value m);
+    bool fp_lanes(const Decoded& d, Op op) { return fp_lanes(d, op, vq(d.q, d.rm)); }
+    bool fp_lane0(const Decoded& d, Op op, Value m);
+    bool fp_lane0(const Decoded& d, Op op) { return fp_lane0(d, op, scalar(fp_type(d.size), d.rm)); }
+    bool fp_multiply_add(const Decoded& d, Value m, u32 signs);
+    bool fp_multiply_add_lane0(const Decoded& d, u32 signs);
+    bool fp_pairs(const Decoded& d, Op op);
+    bool fp_pair(const Decoded& d, Op op);
+    bool fp_across(const Decoded& d, Op op);
+    bool fp_estimate(const Decoded& d, Op op);
+    Value signs(Type t) { return lanes(t, u64{1} << (ir::width(t) - 1)); }
+    Value magnitudes(Type t, Value x) { return b.binary(Op::AndNot, x, signs(t)); }
+    bool fp_compare_lanes(const Decoded& d, ir::FpCond c, Value p, Value q);
+    bool fp_compare_lane0(const Decoded& d, ir::FpCond c, Value p, Value q);
+    bool lanes_to_int(const Decoded& d, ir::Round rounding, unsigned fraction_bits);
+    bool lane0_to_int(const Decoded& d, ir::Round rounding, unsigned fraction_bits);
+    bool lanes_to_fp(const Decoded& d, unsigned fraction_bits);
+    bool lane0_to_fp(const Decoded& d, unsigned fraction_bits);
+    u32 between_formats(unsigned narrow_size, ir::Round rounding = ir::Round::Dyn) const;
+    bool set_narrowed(const Decoded& d, Value narrow);
+    Value turned(const Decoded& d, Value m, unsigned quarters);
+    bool complex_multiply_add(const Decoded& d, Value m);
+    bool fp_multiply_add_long(const Decoded& d, Value m);
+    bool dot(const Decoded& d, Op op, Value m);
+    bool bfloat_multiply_add(const Decoded& d, Value m);
+
+    // --- loads and stores of structures (translate_structures.cc)
+    /// Up to four registers, or the up to four 16-byte parts of memory that they are loaded from or stored
+    /// to.
+    using Quad = std::array<Value, 4>;
+    using Rearrange = Quad (Translator::*)(const Decoded&, Quad);
+    bool load_structures(const Decoded& d, Rearrange parts_to_registers);
+    bool store_structures(const Decoded& d, Rearrange registers_to_parts);
+    void after_structures(const Decoded& d, Value base, unsigned bytes);
+    Quad separate1(const Decoded& d, Quad parts);
+    Quad separate2(const Decoded& d, Quad parts);
+    Quad separate3(const Decoded& d, Quad parts);
+    Quad separate4(const Decoded& d, Quad parts);
+    Quad interleave1(const Decoded& d, Quad registers);
+    Quad interleave2(const Decoded& d, Quad registers);
+    Quad interleave3(const Decoded& d, Quad registers);
+    Quad interleave4(const Decoded& d, Quad registers);
+    Value high_half(Value x) { return vec(Op::VDup, Type::I64, x, ir::kNone, 0, 1); }
+    Quad riffle(Type lane, unsigned count, const Quad& parts);
+    template <class F>
+    Value bytes_of(const Quad& sources, F place);
+
     bool sp_moved_ = false;  ///< the current instruction gave SP a value that may be misaligned
 };
 

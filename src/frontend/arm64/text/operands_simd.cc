@@ -12,9 +12,6 @@ void put_vector(std::string& out, unsigned r, unsigned size, unsigned q) {
 void put_scalar_of(std::string& out, unsigned r, unsigned size) {
     out += fmt::format("{}{}", "bhsdq"[size], r);
 }
-void put_element(std::string& out, unsigned r, unsigned size, u64 index) {
-    out += fmt::format("v{}.{}[{}]", r, "bhsd"[size & 3], index);
-}
 /// Lane size of a shift by a constant, and of a copy.
 unsigned shift_size(const Decoded& d) {
     return static_cast<unsigned>(std::bit_width(static_cast<u64>(d.imm))) - 4;
@@ -25,6 +22,10 @@ unsigned copy_size(const Decoded& d) {
 u64 copy_index(const Decoded& d) { return static_cast<u64>(d.imm) >> (copy_size(d) + 1); }
 
 }  // namespace
+
+void put_element(std::string& out, unsigned r, unsigned size, u64 index) {
+    out += fmt::format("v{}.{}[{}]", r, "bhsd"[size & 3], index);
+}
 
 #define VECTOR(NAME, R, SIZE, Q) \
     void put_##NAME(std::string& out, const Decoded& d, u64) { put_vector(out, d.R, SIZE, Q); }

@@ -16,6 +16,8 @@ void put_general(std::string& out, unsigned sf, unsigned r, Role31 role = kZero)
 void put_immediate(std::string& out, u64 value);
 /// A decimal one: #-16.
 void put_number(std::string& out, i64 value);
+/// An element of a vector register, of 2^size bytes: v3.s[1].
+void put_element(std::string& out, unsigned r, unsigned size, u64 index);
 /// `[base]`, `[base, #disp]`, `[base], #disp` or `[base, #disp]!`, as `mode` (AddressMode) says.
 void put_address(std::string& out, unsigned base, unsigned mode, i64 disp);
 
