@@ -144,7 +144,8 @@ Result<void> add_load(Elf& e, const ElfSegment& s, const std::string& name, cons
     if (s.memsz < s.filesz)
         return bad(name, "is a damaged ELF file: a segment is larger in the file than in memory");
     if (s.memsz == 0) return {};
-    if (s.offset > size || s.filesz > size - s.offset)
+    // One without bytes of the file may name any place in it: linkers give .bss one behind the end.
+    if (s.filesz != 0 && (s.offset > size || s.filesz > size - s.offset))
         return bad(name, "is cut off: a segment lies beyond the end of the file");
     if (s.vaddr >= task_size || s.memsz > task_size - s.vaddr)
         return bad(name,

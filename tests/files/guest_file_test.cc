@@ -1,6 +1,6 @@
-// files/rv64/*.s: guest assembly in; expected encoding, IR, IR after the passes and host code out. Only the
-// sections that a file has are compared. Host code is made for fixed host features, so it does not depend on
-// the machine that runs the test.
+// files/rv64/*.s, files/a64/*.s: guest assembly in; expected encoding, IR, IR after the passes and host code
+// out. Only the sections that a file has are compared. Host code is made for fixed host features, so it does
+// not depend on the machine that runs the test.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 #include "backend/options.h"
 #include "backend/x86_64/x86_64.h"
 #include "base/format.h"
+#include "frontend/arm64/arm64.h"
 #include "frontend/riscv64/riscv64.h"
 #include "host_options.h"
 #include "host_text.h"
@@ -22,8 +23,19 @@ namespace vm::test {
 namespace {
 
 namespace x64 = backend::x86_64;
-const frontend::GuestIsa& isa() { return frontend::riscv64::kRiscv64; }
-std::string folder() { return VM_TEST_FILES "/rv64"; }
+/// A guest whose files are in a folder of its own, and how they are assembled. Only blessing needs the
+/// assembler.
+struct Guest {
+    const char* folder;
+    const frontend::GuestIsa* isa;
+    const char *triple, *march, *prelude, *link;
+};
+const Guest kGuests[] = {
+    {"rv64", &frontend::riscv64::kRiscv64, "riscv64-linux-gnu",
+     "rv64imafdc_zicsr_zifencei_zba_zbb_zbc_zbs_zfh", ".option norelax\n", "--no-relax"},
+    {"a64", &frontend::arm64::kArm64, "aarch64-linux-gnu", "armv8.6-a+crypto+sha3+fp16", "", ""},
+};
+std::string path_of(const Guest& g) { return fmt::format("{}/{}", VM_TEST_FILES, g.folder); }
 constexpr u64 kBase = 0x100000;  ///< where the code lies unless the file says `pc: …`
 
 struct Code {
@@ -39,11 +51,11 @@ struct Code {
 };
 
 /// Address, bytes as they lie in memory, and our disassembly: `100000 13 05 15 00  addi a0,a0,1`.
-std::string code_text(const Code& c) {
+std::string code_text(const frontend::GuestIsa& isa, const Code& c) {
     std::string out;
     for (u64 at = 0; at < c.bytes.size();) {
         unsigned length = 1;
-        const std::string text = isa().disassemble(c.base + at, &c.bytes[at], c.bytes.size() - at, &length);
+        const std::string text = isa.disassemble(c.base + at, &c.bytes[at], c.bytes.size() - at, &length);
         std::string hex;
         for (unsigned i = 0; i < length; i++) hex += fmt::format("{:02x} ", c.bytes[at + i]);
         out += fmt::format("{:x} {:<12} {}\n", c.base + at, hex, text);
@@ -66,18 +78,16 @@ bool parse_code(std::string_view text, Code& c) {
 }
 
 /// Assembles `source` at `base` with the cross binutils. Only blessing needs it.
-bool assemble(const std::string& source, u64 base, std::vector<u8>& out) {
+bool assemble(const Guest& g, const std::string& source, u64 base, std::vector<u8>& out) {
     char dir[] = "/tmp/vm-file-test-XXXXXX";
     if (mkdtemp(dir) == nullptr) return false;
     const std::string d = dir;
-    std::ofstream(d + "/a.s") << ".option norelax\n.text\n.globl _start\n_start:\n" << source;
-    const std::string march = "rv64imafdc_zicsr_zifencei_zba_zbb_zbc_zbs_zfh";
+    std::ofstream(d + "/a.s") << g.prelude << ".text\n.globl _start\n_start:\n" << source;
     const std::string command = fmt::format(
-        "cd {} && riscv64-linux-gnu-as -march={} -o a.o a.s && riscv64-linux-gnu-ld -N "
-        "--no-warn-rwx-segments --no-relax "
-        "-Ttext={:#x} "
-        "-o a.elf a.o && riscv64-linux-gnu-objcopy -O binary -j .text a.elf a.bin",
-        d, march, base);
+        "cd {0} && {1}-as -march={2} -o a.o a.s && {1}-ld -N --no-warn-rwx-segments {3} -Ttext={4:#x} -o "
+        "a.elf "
+        "a.o && {1}-objcopy -O binary -j .text a.elf a.bin",
+        d, g.triple, g.march, g.link, base);
     const bool ok = std::system(command.c_str()) == 0;
     if (ok) {
         std::ifstream in(d + "/a.bin", std::ios::binary);
@@ -87,11 +97,15 @@ bool assemble(const std::string& source, u64 base, std::vector<u8>& out) {
     return ok && !out.empty();
 }
 
-class GoldenTest : public testing::TestWithParam<std::string> {
+using Param = std::pair<const Guest*, std::string>;
+
+class GoldenTest : public testing::TestWithParam<Param> {
   protected:
+    const Guest& guest() const { return *GetParam().first; }
+    const frontend::GuestIsa& isa() const { return *guest().isa; }
     void run();
     void assemble_again(TestFile& file, Code& code);
-    static std::string ir_text(const ir::Block& b) {
+    std::string ir_text(const ir::Block& b) const {
         std::string out;
         for (ir::Value v = 0; v < b.insts.size(); ++v)
             if (b.insts[v].op != ir::Op::Nop)
@@ -104,20 +118,21 @@ class GoldenTest : public testing::TestWithParam<std::string> {
 void GoldenTest::assemble_again(TestFile& file, Code& code) {
     if (!blessing()) return;
     std::vector<u8> bytes;
-    ASSERT_TRUE(assemble(file.section("guest"), code.base, bytes)) << "the assembler does not take it";
+    ASSERT_TRUE(assemble(guest(), file.section("guest"), code.base, bytes))
+        << "the assembler does not take it";
     code.bytes = bytes;
-    file.expect("code", code_text(code));
+    file.expect("code", code_text(isa(), code));
 }
 
 void GoldenTest::run() {
-    TestFile file(folder() + "/" + GetParam() + ".s");
+    TestFile file(path_of(guest()) + "/" + GetParam().second + ".s");
     ASSERT_EQ(file.error(), "");
     Code code;
     code.base = std::strtoull(file.option("pc", "0x100000").c_str(), nullptr, 0);
     parse_code(file.section("code"), code);
     ASSERT_NO_FATAL_FAILURE(assemble_again(file, code));
     ASSERT_FALSE(code.bytes.empty()) << "section code is empty; VM_BLESS=1 assembles section guest into it";
-    file.expect("code", code_text(code));
+    file.expect("code", code_text(isa(), code));
 
     frontend::TranslateRequest request;
     request.pc = code.base;
@@ -168,8 +183,16 @@ TEST_P(GoldenTest, Translates) {
     run();
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, GoldenTest, testing::ValuesIn(test_files(folder(), ".s")),
-                         [](const auto& i) { return i.param; });
+std::vector<Param> params() {
+    std::vector<Param> out;
+    for (const Guest& g : kGuests)
+        for (std::string& name : test_files(path_of(g), ".s")) out.emplace_back(&g, std::move(name));
+    return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, GoldenTest, testing::ValuesIn(params()), [](const auto& i) {
+    return fmt::format("{}_{}", i.param.first->folder, i.param.second);
+});
 
 }  // namespace
 }  // namespace vm::test

@@ -15,6 +15,7 @@ using Reasons = std::map<std::string_view, const char*>;
 
 constexpr const char* kAbsent = "VIXL 5.1 does not have it";
 constexpr const char* kSigned = "VIXL 5.1 sign-extends bytes and halfwords";
+constexpr const char* kTopByte = "VIXL ignores the top byte of the upper half's addresses, too; Linux does not";
 constexpr const char* kMonitor = "VIXL fails exclusive stores at random";
 
 /// Not drawn: they stand in fixed places of a program.
@@ -41,6 +42,7 @@ const Reasons kNotInVixl{
     {"LDSMAX", kSigned}, {"LDSMIN", kSigned},
     {"PMULL_v", "VIXL 5.1 clears the destination before it reads, should they be one register"},
     {"PMULL_q", kAbsent},
+    {"XPACI", kTopByte}, {"XPACD", kTopByte}, {"XPACLRI", kTopByte},
     {"MOVK", "VIXL 5.1 sign-extends the 32-bit form"},
 };
 // clang-format on

@@ -83,14 +83,15 @@ class Fuzzer:
         args = ["--seed", seed, "--cases", cases, "--length", length] + (["--qemu"] if qemu else []) + (["--faults"] if seed % 4 >= 2 else [])
         self.generate(elf, *args, "--coverage", cov)
         outs = self.outputs(elf, qemu)
+        refused = self.refused(elf) if "1" in self.tiers else 0
         if self.differ(outs):
             report = self.explain(elf, args, outs, cases, length, qemu)
         else:
-            report = self.ran_elsewhere(elf)
-        coverage = self.counts(cov)
+            report = None if refused else self.ran_elsewhere(elf)
+        coverage = {} if refused else self.counts(cov)
         for f in [elf, cov, *(f"{elf}.{tier}" for tier in self.tiers)]:
             pathlib.Path(f).unlink(missing_ok=True)
-        return {} if report else {"tiers": coverage, **({"qemu": coverage} if qemu else {})}, cases, report
+        return {} if report else {"tiers": coverage, **({"qemu": coverage} if qemu else {})}, cases, refused, report
 
     @staticmethod
     def counts(file):
@@ -104,16 +105,24 @@ class Fuzzer:
         if p.returncode == 0:
             coverage = self.counts(cov)
             pathlib.Path(cov).unlink()
-            return {"tiers": coverage, **({} if alone else {"vixl": coverage})}, cases, None
+            return {"tiers": coverage, **({} if alone else {"vixl": coverage})}, cases, 0, None
         report = f"difference with {pathlib.Path(self.target.vixl).name} {' '.join(map(str, args))}: exit status {p.returncode}\n{p.stdout}{p.stderr}"
         self.keep(f"vixl-seed{seed}", report)
-        return {}, cases, report
+        return {}, cases, 0, report
 
     @staticmethod
     def keep(name, text):
         found = ROOT / "tests/fuzz/found"
         found.mkdir(exist_ok=True)
         (found / f"{name}.txt").write_text(text)
+
+    @staticmethod
+    def refused(elf):
+        """Blocks that tier 1 left to the interpreter, as too large for it: such a program is compared, but does not count as executed."""
+        try:
+            return json.loads(pathlib.Path(f"{elf}.1").read_text())["refused_blocks"]
+        except FileNotFoundError:  # it did not end by itself
+            return 0
 
     def ran_elsewhere(self, elf):
         """By the engine's counters: what a tier left to the other one. None if nothing."""
@@ -264,7 +273,8 @@ def suite(guest, a):
         print("\n".join(reports), end="\n" if reports else "", flush=True)
 
         def take(result):
-            coverage, n, report = result
+            coverage, n, refused, report = result
+            counts["refused"] += bool(refused)
             counts["cases"] += n
             counts["programs"] += 1
             total.add(coverage)
@@ -284,7 +294,7 @@ def suite(guest, a):
     missing = total.missing()
     oracles = ", ".join(f"{total.counts[who].total()} {'also under' if who == 'qemu' else 'with'} {title}" for who, title, _ in total.oracles())
     print(f"fuzz: {guest.name}: {programs} programs, {cases} cases, {total.counts['tiers'].total()} counted instructions ({oracles}) in {seconds:.0f} s; "
-          f"{looked} counted places traced, {len(missed)} not executed; {len(reports)} differences; "
+          f"{looked} counted places traced, {len(missed)} not executed; {len(reports)} differences; {counts['refused']} programs with blocks that tier 1 refused; "
           + "; ".join(f"{'not reached' if who == 'tiers' else 'not with ' + who}: {' '.join(names) or 'none'}" for who, names in missing.items()))
     if a.page:
         commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()

@@ -63,10 +63,13 @@ size_t base_register(u32 word) {
     const auto t = fuzz::a64::traits(word);
     const bool immediate =
         t.address == Address::Offset || t.address == Address::Pre || t.address == Address::Post;
-    const bool one_register = (word >> 27 & 7) == 7;
+    const bool one_register = (word >> 27 & 7) == 7 && fuzz::a64::field_rn(word) != fuzz::a64::kSp;
     const unsigned rn = fuzz::a64::field_rn(word);
     const bool stores_base = !t.load && fuzz::a64::field_rd(word) == rn;
-    return immediate && one_register && t.alignment == 1 && !t.prefetch && !stores_base ? rn : kTpidr + 1;
+    return immediate && one_register && t.alignment == 1 && !t.prefetch &&
+                   t.signature == fuzz::a64::Signature::None && !stores_base
+               ? rn
+               : kTpidr + 1;
 }
 
 TestGuest make() {
