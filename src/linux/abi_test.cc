@@ -31,7 +31,7 @@ TEST_P(AbiTest, ANewProgramFindsItsStackAndAuxiliaryVector) {
     EXPECT_EQ(aux[51], g.abi().at_minsigstksz);
     EXPECT_EQ(aux[33], (*g).vdso_base);
     EXPECT_EQ(aux.contains(15), !g.abi().platform.empty());
-    EXPECT_LT((*g).stack_top, g.abi().elf.task_size);
+    EXPECT_LT((*g).stack_top, g.mm().task_size());
 }
 
 TEST_P(AbiTest, ASignalFrameGivesBackEveryRegister) {
