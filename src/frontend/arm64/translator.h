@@ -329,8 +329,6 @@ class Translator : private Walk {
     Quad interleave4(const Decoded& d, Quad registers);
     Value high_half(Value x) { return vec(Op::VDup, Type::I64, x, ir::kNone, 0, 1); }
     Quad riffle(Type lane, unsigned count, const Quad& parts);
-    template <class F>
-    Value bytes_of(const Quad& sources, F place);
 
     bool sp_moved_ = false;  ///< the current instruction gave SP a value that may be misaligned
 };
