@@ -15,6 +15,13 @@ unsigned lane_index(const Inst& in) {
 constexpr HostOp kZip[2][4] = {{hop::punpcklbw, hop::punpcklwd, hop::punpckldq, hop::punpcklqdq},
                                {hop::punpckhbw, hop::punpckhwd, hop::punpckhdq, hop::punpckhqdq}};
 
+/// Do all 8 indices mean to pshufb what they mean to vtable? It looks at bits 7 and 3..0 alone.
+constexpr bool is_host_index(u64 indices) {
+    for (; indices != 0; indices >>= 8)
+        if ((indices & 0xf0) != 0 && !(indices & 0x80)) return false;
+    return true;
+}
+
 }  // namespace
 
 bool Lowering::lower_vec_shuffle(u32 i) {
@@ -136,7 +143,10 @@ void Lowering::vec_dup(u32 i) {
 // pshufb gives 0 where bit 7 of the index is set.
 void Lowering::vec_table(u32 i) {
     const u8 x = use_xmm(arg(inst(i), 0)), index = use_xmm(arg(inst(i), 1));
+    const auto known = const128(arg(inst(i), 1));
     consume();
+    if (known && is_host_index((*known)[0]) && is_host_index((*known)[1]))
+        return vresult(i, hop::pshufb, x, xr(index));
     const u8 t = alloc_xmm();
     v2(hop::paddusb, t, index, constant(Const::Byte70, 16));
     vresult(i, hop::pshufb, x, t);

@@ -47,6 +47,21 @@ TEST(LoweringVec, Sha256Rounds) {
     });
 }
 
+// Tables with constant indices: of the host's kind, and with some that the host would take modulo 16.
+TEST(LoweringVec, ConstantTables) {
+    check_sequence([](ir::Builder& b, Rng& rng) {
+        for (u16 slot = 0; slot < 4; slot++) {
+            u64 half[2] = {};
+            const bool any = rng.one_in(3);
+            for (u64& h : half)
+                for (unsigned at = 0; at < 64; at += 8)
+                    h |= (any ? rng.below(256) : rng.one_in(4) ? 128 + rng.below(128) : rng.below(16)) << at;
+            const Value index = b.const128(Type::V128, half[0], half[1]);
+            set(b, slot, b.vector(Op::VTable, Type::I8, get(b, static_cast<u16>(rng.below(8))), index));
+        }
+    });
+}
+
 // Vectors from and to memory among operations; one in three blocks faults somewhere, and then nothing of the
 // guest state but that of earlier instructions may be seen.
 TEST(LoweringVec, MemoryAndFaults) {

@@ -28,7 +28,7 @@ u32 dense(Insn id, u64* state) {
 }
 
 TEST(SimdChain, ForwardingChangesNothing) {
-    constexpr auto kFirst = static_cast<u16>(Insn::SHADD_v), kLast = static_cast<u16>(Insn::XAR);
+    constexpr auto kFirst = static_cast<u16>(Insn::SHADD_v), kLast = static_cast<u16>(Insn::BFMLALT_e);
     u64 state = 5;
     for (int round = 0; round < 400; ++round) {
         Machine plain;
@@ -45,6 +45,7 @@ TEST(SimdChain, ForwardingChangesNothing) {
         forwarding.translate();
         forwarding.interpret();
         ASSERT_EQ(plain.guest, forwarding.guest) << plain.text() << forwarding.text();
+        ASSERT_EQ(plain.fp.flags, forwarding.fp.flags);
     }
 }
 
@@ -72,6 +73,26 @@ TEST(SimdChain, UpperHalvesAreClearedOnce) {
                                   word("CMEQ_v") | rd(4) | rn(0) | rm(1), word("CLZ_v") | rd(5) | rn(0)},
                                  {5, 6}, {7, 8});
     for (const unsigned r : {3, 4, 5}) EXPECT_EQ(n.v(r).high, 0u) << r;
+}
+
+// Also of numbers, as long as no zero can become -0.
+TEST(SimdChain, UpperHalvesOfNumbersAreClearedOnce) {
+    const u32 mul = word("FMUL_v"), add = word("FADD_v"), sub = word("FSUB_v"), div = word("FDIV_v");
+    constexpr Vector kTwos{0x4000000040000000, ~u64{0}}, kOnes{0x3f8000003f800000, 1};
+    const Machine m = forwarding({mul | rd(0) | rn(1) | rm(2), add | rd(3) | rn(0) | rm(0),
+                                  div | rd(4) | rn(3) | rm(0), word("FMLA_v") | rd(0) | rn(0) | rm(0)},
+                                 kTwos, kOnes);
+    EXPECT_EQ(m.count(ir::Op::VLow64), 2u) << m.text();
+    EXPECT_EQ(m.v(0), (Vector{0x40c0000040c00000, 0}));
+    EXPECT_EQ(m.v(3), (Vector{0x4080000040800000, 0}));
+    EXPECT_EQ(m.v(4), (Vector{0x4000000040000000, 0}));
+    EXPECT_EQ(m.fp.flags, 0);
+    Machine down;
+    down.request.forward_state = true;
+    down.set_fpcr(u64{2} << 22);
+    down.run({sub | rd(0) | rn(1) | rm(2), word("FMLS_v") | rd(3) | rn(1) | rm(2)});
+    EXPECT_EQ(down.v(0), (Vector{0x8000000080000000, 0}));
+    EXPECT_EQ(down.v(3), (Vector{0x8000000080000000, 0}));
 }
 
 // CNT and then a sum of its bytes.

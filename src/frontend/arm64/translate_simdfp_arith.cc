@@ -42,8 +42,10 @@ bool Translator::FRSQRTS_s(const Decoded& d) { return fp_lane0(d, Op::FRsqrtStep
 /// Above vectors of 64 bits, 0 is divided by 1.
 bool Translator::FDIV_v(const Decoded& d) {
     constexpr u64 kOnes[] = {0, 0x3c003c003c003c00, 0x3f8000003f800000, 0};
-    const Value m = vq(d.q, d.rm);
-    return fp_lanes(d, Op::VFDiv, d.q ? m : b.or_(m, b.const128(Type::V128, 0, kOnes[d.size & 3])));
+    if (d.q) return fp_lanes(d, Op::VFDiv);
+    if (!lanes_valid(d)) return false;
+    const Value m = b.or_(low64(v(d.rm)), b.const128(Type::V128, 0, kOnes[d.size & 3]));
+    return set_v(d.rd, fp_vec(Op::VFDiv, fp_type(d.size), low64(v(d.rn)), m));
 }
 
 // --- signs

@@ -1,11 +1,10 @@
 // Loads and stores of structures: LD1-LD4, ST1-ST4. Manual: "Advanced SIMD load/store multiple structures",
 // "single structure", and their post-indexed forms.
 //
-// Memory is accessed in whole parts of 16 bytes (a last one of 8), in ascending order, and what is in between
-// is register work. Of a run of elements, a riffle interleaves the first half with the second: the element at
-// p goes to 2p modulo (n - 1). So k riffles take elements apart that stand 2^-k (modulo n - 1) of the run
-// away from each other: with 2^m elements in a register, m riffles separate structures, of any number of
-// elements.
+// Memory is accessed in whole parts of 16 bytes (a last one of 8), in ascending order; the rest is register
+// work. A riffle interleaves the halves of a run of n elements: what stands at p goes to 2p modulo n - 1. Of
+// structures of s elements, with 2^m elements to a register, element s * k + r belongs at 2^m * r + k: m
+// riffles take it there.
 #include "frontend/arm64/translator.h"
 
 namespace vm::frontend::arm64 {
@@ -86,27 +85,6 @@ Translator::Quad Translator::riffle(Type lane, unsigned count, const Quad& parts
             zip(Op::VZip1, q, high_half(r))};
 }
 
-/// A vector whose byte j is byte place(j) of the sources, 16 bytes each; negative: zero.
-template <class F>
-Value Translator::bytes_of(const Quad& sources, F place) {
-    Value out = ir::kNone;
-    for (int source = 0; source < 4; ++source) {
-        u64 index[2] = {};
-        bool any = false;
-        for (int j = 0; j < 16; ++j) {
-            const int from = place(j);
-            const bool here = from >= 0 && from / 16 == source;
-            any |= here;
-            index[j / 8] |= u64{here ? static_cast<u8>(from % 16) : u8{0x80}} << 8 * (j % 8);
-        }
-        if (!any) continue;
-        const Value table = vec(Op::VTable, Type::I8, sources[static_cast<unsigned>(source)],
-                                b.const128(Type::V128, index[0], index[1]));
-        out = out == ir::kNone ? table : b.or_(out, table);
-    }
-    return out;
-}
-
 /// LD1: nothing to separate, but without q a part has two registers.
 Translator::Quad Translator::separate1(const Decoded& d, Quad parts) {
     if (d.q) return parts;
@@ -123,23 +101,20 @@ Translator::Quad Translator::separate2(const Decoded& d, Quad parts) {
     return {vec(Op::VUzp1, lane, parts[0], high), vec(Op::VUzp2, lane, parts[0], high)};
 }
 
-/// Small lanes by tables, for which a riffle more is needed each time lanes are half as wide.
+/// Without q the second half of the 24 bytes begins at 12; what stands above them does not matter.
 Translator::Quad Translator::separate3(const Decoded& d, Quad parts) {
-    if (d.q && d.size >= 2) {
-        for (unsigned k = d.size; k < 4; ++k) parts = riffle(mem_type(d.size), 3, parts);
-        return parts;
+    const Type lane = mem_type(d.size);
+    for (unsigned k = d.size; k < 3u + d.q; ++k) {
+        if (d.q)
+            parts = riffle(lane, 3, parts);
+        else
+            parts = riffle(lane, 2, {parts[0], vec(Op::VExt, Type::I8, parts[0], parts[1], 0, 12)});
     }
-    Quad out{};
-    const int lane = 1 << d.size, bytes = static_cast<int>(register_bytes(d));
-    for (int r = 0; r < 3; ++r)
-        out[static_cast<unsigned>(r)] =
-            bytes_of(parts, [&](int j) { return j < bytes ? (j / lane * 3 + r) * lane + j % lane : -1; });
-    return out;
+    return separate1(d, parts);
 }
 
 Translator::Quad Translator::separate4(const Decoded& d, Quad parts) {
-    const unsigned count = 2u << d.q;
-    for (unsigned k = d.size; k < 3u + d.q; ++k) parts = riffle(mem_type(d.size), count, parts);
+    for (unsigned k = d.size; k < 3u + d.q; ++k) parts = riffle(mem_type(d.size), 2u << d.q, parts);
     return separate1(d, parts);
 }
 
@@ -156,19 +131,43 @@ Translator::Quad Translator::interleave2(const Decoded& d, Quad registers) {
     return {vec(Op::VZip1, lane, p, q), d.q ? vec(Op::VZip2, lane, p, q) : ir::kNone};
 }
 
+/// Riffles the other way for large lanes, which are cheap to unzip. Else, of the L lanes of a part, part c
+/// has at j lane e of register r where L * c + j = 3 * e + r. For one r every j occurs with one c: so a
+/// permutation of each register brings its lanes to where they go, whatever the part, and parts are chosen
+/// from registers by masks. The permutation for r is that for 0, rotated by r lanes.
 Translator::Quad Translator::interleave3(const Decoded& d, Quad registers) {
-    const int lane = 1 << d.size, bytes = static_cast<int>(3 * register_bytes(d));
-    if (d.size == 3) {
-        const auto [p, q, r, s] = registers;
-        return {low_halves(p, q), low_halves(r, high_half(p)), vec(Op::VZip2, Type::I64, q, r)};
+    const Type lane = mem_type(d.size);
+    if (d.q && d.size >= 2) {
+        for (unsigned k = d.size; k < 4; ++k) {
+            const auto [p, q, r, s] = registers;
+            const Value even = vec(Op::VUzp1, lane, p, q), odd = vec(Op::VUzp2, lane, p, q);
+            registers = {even, low_halves(vec(Op::VUzp1, lane, r, r), odd),
+                         vec(Op::VExt, Type::I8, odd, vec(Op::VUzp2, lane, r, r), 0, 8)};
+        }
+        return registers;
     }
-    Quad out{};
-    for (int part = 0; 16 * part < bytes; ++part)
-        out[static_cast<unsigned>(part)] = bytes_of(registers, [&](int j) {
-            const int at = 16 * part + j, element = at / lane;
-            return at < bytes ? element % 3 * 16 + element / 3 * lane + at % lane : -1;
-        });
-    return out;
+    const unsigned bytes = 1u << d.size, count = 16 / bytes;
+    u64 permutation[2] = {}, multiples[2] = {};  // lanes 0, 3, 6 ...
+    for (unsigned at = 0; at < 16; ++at) {
+        unsigned from = at / bytes;
+        while (from % 3) from += count;
+        permutation[at / 8] |= u64{from / 3 * bytes + at % bytes} << 8 * (at % 8);
+        if (at / bytes % 3 == 0) multiples[at / 8] |= u64{0xff} << 8 * (at % 8);
+    }
+    const Value index = b.const128(Type::V128, permutation[0], permutation[1]);
+    const Value mask0 = b.const128(Type::V128, multiples[0], multiples[1]);
+    const Value mask1 = vec(Op::VExt, Type::I8, zero_vector(), mask0, 0, 16 - bytes);
+
+    for (unsigned r = 0; r < 3; ++r) {
+        const Value placed = vec(Op::VTable, Type::I8, registers[r], index);
+        registers[r] = r ? vec(Op::VExt, Type::I8, placed, placed, 0, 16 - r * bytes) : placed;
+    }
+    Quad parts{};
+    for (unsigned c = 0; c < 2u + d.q; ++c) {
+        const auto from = [&](unsigned j) { return registers[(count * c + j) % 3]; };
+        parts[c] = bit_select(mask0, from(0), bit_select(mask1, from(1), from(2)));
+    }
+    return parts;
 }
 
 /// Two riffles; of lanes of 64 bits fewer steps do.

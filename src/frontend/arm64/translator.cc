@@ -82,7 +82,8 @@ bool Translator::upper_half_zero(Value value, unsigned depth) const {
     const auto zero = [&](unsigned k) { return depth > 0 && upper_half_zero(in.args[k], depth - 1); };
     switch (in.op) {
         case Op::VLow64:
-        case Op::VScalar: return true;
+        case Op::VScalar:
+        case Op::VFNarrow: return true;
         case Op::Const128: return (in.args[0] | in.args[1]) == 0;
         case Op::And:
         case Op::VMul: return zero(0) || zero(1);
@@ -93,7 +94,11 @@ bool Translator::upper_half_zero(Value value, unsigned depth) const {
         case Op::VAbs:
         case Op::VPopcnt:
         case Op::VBitrev:
-        case Op::VRev: return zero(0);
+        case Op::VRev:
+        case Op::VFSqrt:
+        case Op::VFRound:
+        case Op::VFToInt:
+        case Op::VIntToF: return zero(0);
         case Op::VUzp1:
         case Op::VUzp2:
         case Op::VNarrowSatS:
@@ -115,7 +120,16 @@ bool Translator::upper_half_zero(Value value, unsigned depth) const {
         case Op::VAddSatU:
         case Op::VSubSatS:
         case Op::VSubSatU:
-        case Op::VMulDblHi: return zero(0) && zero(1);
+        case Op::VMulDblHi:
+        case Op::VFAdd:
+        case Op::VFMul:
+        case Op::VFMulX:
+        case Op::VFMin:
+        case Op::VFMax:
+        case Op::VFMinNum:
+        case Op::VFMaxNum: return zero(0) && zero(1);
+        case Op::VFma:  // not of negated operands: +0 - 0 may be -0
+            return !(in.aux & (ir::kFmaNegProduct | ir::kFmaNegAddend)) && zero(0) && zero(1) && zero(2);
         default: return false;
     }
 }

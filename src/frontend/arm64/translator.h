@@ -1,12 +1,19 @@
 // Translator: guest instructions of one extended block → IR. One handler an encoding of the tables, named as
 // the encoding; the generated dispatch() calls it, so an encoding without a handler does not compile.
 //
-//   translate_integer.cc    data processing of general registers      translate_fp*.cc    scalar floating
-//   point translate_branch.cc     branches, calls, exceptions               translate_simd*.cc  Advanced SIMD
-//   translate_memory.cc     loads and stores of general registers     translate_crypto.cc AES, SHA,
-//   polynomial translate_atomic.cc     exclusives, acquire/release, LSE translate_system.cc     hints,
-//   barriers, system registers, caches translate_pauth.cc      pointer authentication
+//   translate_integer.cc     data processing of general registers
+//   translate_memory.cc      loads and stores of general registers
+//   translate_atomic.cc      exclusives, acquire and release, LSE
+//   translate_branch.cc      branches, calls, exceptions
+//   translate_system.cc      hints, barriers, system registers, caches
+//   translate_pauth.cc       pointer authentication
+//   translate_fp_*.cc        scalar floating point, loads and stores of vector registers
+//   translate_simd_*.cc      Advanced SIMD, integers; translate_crypto.cc AES, SHA
+//   translate_simdfp_*.cc    Advanced SIMD, floating point, dot products, matrices
+//   translate_structures.cc  LD1-LD4, ST1-ST4
 #pragma once
+
+#include <array>
 
 #include "frontend/arm64/a64_decode.h"
 #include "frontend/arm64/a64_handlers.h"
@@ -329,8 +336,6 @@ class Translator : private Walk {
     Quad interleave4(const Decoded& d, Quad registers);
     Value high_half(Value x) { return vec(Op::VDup, Type::I64, x, ir::kNone, 0, 1); }
     Quad riffle(Type lane, unsigned count, const Quad& parts);
-    template <class F>
-    Value bytes_of(const Quad& sources, F place);
 
     bool sp_moved_ = false;  ///< the current instruction gave SP a value that may be misaligned
 };
