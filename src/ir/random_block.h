@@ -203,6 +203,8 @@ class RandomBlock {
     Value konst(Type t, u64 v) { return op(Op::Const, t, {kNone, kNone, kNone}, 0, zext(v, width(t))); }
     Value chain_step(Value x);
     void chain();
+    void flags_idiom();
+    void scalar_idiom();
     void repeat();
     void keep(Value v);
     void instruction();
@@ -600,6 +602,58 @@ inline void RandomBlock::chain() {
     op(Op::SetState, T::Void, {chosen, kNone, kNone}, 0, rng_.below(8));
 }
 
+/// A sum or a conjunction and its flags, perhaps with the carry of other flags, and what asks about them.
+inline void RandomBlock::flags_idiom() {
+    const Type t = rng_.one_in(2) ? T::I64 : T::I32;
+    const bool logic = rng_.one_in(5), carry = !logic && rng_.one_in(3),
+               flags_first = !logic && rng_.one_in(3);
+    const Op sum = logic ? Op::And : rng_.one_in(2) ? Op::Sub : Op::Add;
+    const Op kind = logic ? Op::FlagsLogic : sum == Op::Sub ? Op::FlagsSub : Op::FlagsAdd;
+    const Value x = any(t), y = rng_.one_in(3) ? konst(t, rng_.edge()) : any(t);
+    Value c = konst(T::I1, 0);
+    if (carry) {
+        c = op(Op::FlagsTest, T::I1, {any(T::Flags), kNone, kNone}, static_cast<u32>(rng_.below(3)) + 1);
+        if (rng_.one_in(3)) c = op(Op::Not, T::I1, {c, kNone, kNone});
+    }
+    Value value = kNone, flags = kNone;
+    const auto make_value = [&] {
+        value = op(sum, t, {x, y, kNone});
+        if (carry) value = op(sum, t, {value, op(Op::Zext, t, {c, kNone, kNone}), kNone});
+        if (t == T::I64 && rng_.one_in(2)) op(Op::SetState, T::Void, {value, kNone, kNone}, 0, rng_.below(8));
+    };
+    if (!flags_first) make_value();
+    if (logic) {
+        flags = op(kind, T::Flags, {value, kNone, kNone});
+    } else {
+        flags = op(kind, T::Flags, {x, y, c}, kind == Op::FlagsSub ? static_cast<u32>(rng_.below(2)) : 0);
+    }
+    if (rng_.one_in(2)) keep(flags);
+    if (flags_first) make_value();
+    const Value equal = op(Op::Icmp, T::I1, {x, y, kNone}, static_cast<u32>(rng_.below(2)));
+    const Value holds = op(Op::FlagsTest, T::I1, {flags, kNone, kNone}, static_cast<u32>(rng_.below(14)));
+    const Value chosen = op(Op::Select, T::I64, {rng_.one_in(2) ? equal : holds, any(T::I64), any(T::I64)});
+    op(Op::SetState, T::Void, {chosen, kNone, kNone}, 0, rng_.below(8));
+    if (rng_.one_in(3)) op(Op::ExitIf, T::Void, {rng_.one_in(2) ? equal : holds, kNone, kNone}, 0, 0x2000);
+}
+
+/// Scalars in vector registers: taken out, some operations of Arm in a row, put back.
+inline void RandomBlock::scalar_idiom() {
+    const Type t = rng_.one_in(2) ? T::F64 : T::F32;
+    std::vector<Value> v;
+    for (u64 n = 1 + rng_.below(3); n > 0; --n)
+        v.push_back(rng_.one_in(3) ? op(Op::Load, t, {address(), kNone, kNone}, 0, 0, t)
+                                   : op(Op::VExtract, t, {any(T::V128), kNone, kNone}, 0, 0, t));
+    for (u64 n = 1 + rng_.below(8); n > 0; --n) {
+        constexpr Op ops[] = {Op::FAdd, Op::FSub, Op::FMul, Op::FDiv, Op::FSqrt, Op::Fma, Op::FNeg, Op::FMax};
+        const Op o = ops[rng_.below(std::size(ops))];
+        std::array<Value, 3> args{kNone, kNone, kNone};
+        for (unsigned k = 0; k < arg_count(o); ++k)
+            args[k] = v[v.size() - 1 - rng_.below(std::min<u64>(v.size(), 4))];
+        v.push_back(op(o, t, args, o == Op::FNeg ? 0 : fp_aux(Round::Dyn, FpSem::Arm)));
+        if (rng_.one_in(2)) keep(op(Op::VScalar, T::V128, {v.back(), kNone, kNone}, 0, 0, t));
+    }
+}
+
 /// One of the last instructions once more, perhaps with another condition, memory type or position.
 inline void RandomBlock::repeat() {
     Inst in = b_.insts[b_.insts.size() - 1 - rng_.below(std::min<u64>(b_.insts.size(), 30))];
@@ -627,6 +681,8 @@ inline void RandomBlock::keep(Value v) {
 inline void RandomBlock::instruction() {
     control(Op::Insn);
     if (rng_.one_in(4)) return chain();
+    if (options_.flags && rng_.one_in(8)) return flags_idiom();
+    if (options_.floats && options_.vectors && rng_.one_in(8)) return scalar_idiom();
     for (u64 n = 1 + rng_.below(4); n > 0; --n) {
         const u64 kind = rng_.below(10);
         Op o = static_cast<Op>(rng_.below(static_cast<u64>(Op::Insn)));

@@ -342,7 +342,8 @@ void Analysis::operand(const ir::Block& block, u32 at, u32 consumer, unsigned ar
     const bool inner = at != consumer && (block.insts[at].op == Op::Add || block.insts[at].op == Op::Sub);
     const bool fits = info[consumer].carry_arg == kNoReg ? !inner && may_defer(in, arg, def)
                                                          : def.op == in.op && info[v].instead == ir::kNone;
-    bool defer = total_[v] == 1 && !wide_compare && fits && block.insts[in.args[arg]].type == def.type;
+    bool defer = total_[v] == 1 && !wide_compare && fits && info[v].carry_arg == kNoReg &&
+                 block.insts[in.args[arg]].type == def.type;
     if (defer && in.op == Op::Icmp) {  // test x,y; jz
         const Inst& zero = block.insts[info[in.args[1]].rep];
         const auto c = static_cast<ir::Cond>(in.aux);

@@ -266,11 +266,19 @@ bool Lowering::sum_with_carry(u32 i) {
     const Value f = soon_after(i, [&](const Inst& v) { return same_sum_with_carry(i, x, y, v); });
     if (f != kNone) count_uses_now(f);
     const Operand src = both ? use_src(y, bits) : Operand(asmjit::Imm(0));
-    const CarryIn c = carry_in(i, info.carry_arg);
-    if (in_gpr(x) == kNoReg && uses_left(x) > 1 && x != y) use_gpr(x);
+    CarryIn c = carry_in(i, info.carry_arg);
+    if (in_gpr(x) == kNoReg && !is_const(x) && uses_left(x) > 1 && x != y) use_gpr(x);
     const u8 xreg = in_gpr(x);
     if (xreg != kNoReg) locked_ |= mask_of(xreg);
     consume();
+    if (f != kNone && c.source.isReg() && all_scratch_locked(mask_of(kRax)) &&
+        (xreg == kNoReg || uses_left(x) > 0)) {  // no register for the sum: the old flags wait in memory
+        x86::Mem word = wide_mem(0);
+        word.setSize(2);
+        a.mov(word, r16(c.source.id()));
+        locked_ &= ~mask_of(c.source.id());
+        c.source = word;
+    }
     const u32 read = (src.isReg() ? mask_of(src.id()) : 0) | (c.source.isReg() ? mask_of(c.source.id()) : 0);
     const u8 d = define_gpr(i, mask_of(xreg), (f != kNone ? mask_of(kRax) : 0) | (read & ~mask_of(xreg)));
     locked_ |= mask_of(d);
@@ -288,6 +296,12 @@ bool Lowering::sum_with_carry(u32 i) {
         defined(f, kRax);
     }
     defined(i, d);
+    return true;
+}
+
+bool Lowering::all_scratch_locked(u32 more) const {
+    for (const u8 r : kScratchInt)
+        if (!((locked_ | more) & mask_of(r))) return false;
     return true;
 }
 

@@ -153,11 +153,10 @@ void Lowering::arm_round_to(u8 d, u8 x, bool single, u32 imm) {
     }
 }
 
-void Lowering::float_const(u8 d, bool single, double v) {
-    const u8 t = alloc_gpr();
+// d = v, by way of general register t.
+void Lowering::float_const(u8 d, u8 t, bool single, double v) {
     load_const(t, single ? std::bit_cast<u32>(static_cast<float>(v)) : std::bit_cast<u64>(v));
     gpr_to_xmm(d, t, single ? 32 : 64);
-    locked_ &= ~mask_of(t);
 }
 
 // --- arithmetic
@@ -246,7 +245,7 @@ void Lowering::arm_step(u32 i) {
     const u8 x = use_xmm(arg(in, 0)), y = use_xmm(arg(in, 1));
     consume();
     const u8 d = arm_result(i, mask_of(x) | mask_of(y));
-    const u8 t = alloc_xmm();
+    const u8 t = alloc_xmm(), g = alloc_gpr();
     const Cold soft = arm_cold(i, d, x, xr(y), kNoReg);
     const size_t first_cold = cold_.size();
     for (const u8 v : {x, y}) {
@@ -254,7 +253,7 @@ void Lowering::arm_step(u32 i) {
         ucomis(single, t, infinity);
         cold_jcc(Cc::E, soft);
         if (v != x || !halve) continue;
-        float_const(d, single, single ? 0x1p-125 : 0x1p-1021);
+        float_const(d, g, single, single ? 0x1p-125 : 0x1p-1021);
         ucomis(single, t, xr(d));
         cold_jcc(Cc::B, soft);
     }
@@ -269,7 +268,7 @@ void Lowering::arm_step(u32 i) {
         const u8 factor = halve ? t : x;
         if (halve)
             fbin(mul_vex, mul_sse, t, x, constant(single ? Const::HalfF32 : Const::HalfF64, single ? 4 : 8));
-        float_const(d, single, halve ? 1.5 : 2);
+        float_const(d, g, single, halve ? 1.5 : 2);
         a.emit(single ? HInst::kIdVfnmadd231ss : HInst::kIdVfnmadd231sd, xr(d), xr(factor), xr(y));
         set_zero_from(i, single ? 32 : 64);
     }
@@ -357,9 +356,7 @@ u8 Lowering::arm_scaled(u8 x, u8 t, u8 d, bool single, unsigned fraction, const 
     xmov(t, constant(single ? Const::Two63F32 : Const::Two63F64, single ? 4 : 8), single ? 4 : 8);
     ucomis(single, t, xr(u));
     cold_jcc(Cc::Be, soft);
-    const double factor = std::ldexp(1.0, static_cast<int>(fraction));
-    load_const(d, single ? std::bit_cast<u32>(static_cast<float>(factor)) : std::bit_cast<u64>(factor));
-    gpr_to_xmm(t, d, single ? 32 : 64);
+    float_const(t, d, single, std::ldexp(1.0, static_cast<int>(fraction)));
     fbin(single ? HInst::kIdVmulss : HInst::kIdVmulsd, single ? HInst::kIdMulss : HInst::kIdMulsd, t, t,
          xr(x));
     locked_ &= ~mask_of(u);
@@ -443,7 +440,7 @@ void Lowering::arm_to_int_mod(u32 i) {
 // d * 2^power
 void Lowering::scale(u8 d, bool single, int power) {
     const u8 t = alloc_xmm();
-    float_const(t, single, std::ldexp(1.0, power));
+    float_const(t, alloc_gpr(), single, std::ldexp(1.0, power));
     fbin(single ? HInst::kIdVmulss : HInst::kIdVmulsd, single ? HInst::kIdMulss : HInst::kIdMulsd, d, d,
          xr(t));
 }

@@ -109,12 +109,19 @@ void Lowering::low_part(u32 i, Value x, unsigned bits) {
     }
     defined(i, d);
     // The scalar may leave its register when others need it: this one has it, too.
-    if (inst(x).type != Type::V128 && !an_.info[x].aliased) an_.info[x].twin = i;
+    if (may_be_vector(x)) an_.info[x].twin = i;
+}
+
+// Whether a vector with scalar x as its low part can be read in place of x. Not a vector itself, not where f32 are
+// boxed, and not if other values stand for x.
+bool Lowering::may_be_vector(Value x) const {
+    const Type t = inst(x).type;
+    return (t == Type::F64 || (t == Type::F32 && !an_.boxes)) && !an_.info[x].aliased;
 }
 
 // Scalar x has zeros above it: vector i is what x was, registers and all.
 bool Lowering::take_over(u32 i, Value x) {
-    if (inst(x).type == Type::V128 || an_.info[x].aliased) return false;
+    if (!may_be_vector(x)) return false;
     const u32 regs = loc_[x].regs & 0xffff0000;
     set_zero_from(i, zero_from(x));
     consume();
@@ -191,7 +198,7 @@ void Lowering::extract_float(u32 i, Type lane, unsigned index) {
         consume();
         const u8 d = define_xmm(i);
         xmov(d, m, single ? 4 : 8);
-        set_zero_from(i, single ? 32 : 64);
+        if (!single || !an_.boxes) set_zero_from(i, single ? 32 : 64);
         if (single) box(d);
         return defined(i, d);
     }
@@ -202,7 +209,7 @@ void Lowering::extract_float(u32 i, Type lane, unsigned index) {
         copy(d, s);
     } else if (!single || index == 3) {
         vshift(hop::psrldq, d, s, single ? 12 : 8);
-        set_zero_from(i, single ? 32 : 64);
+        if (!single || !an_.boxes) set_zero_from(i, single ? 32 : 64);
     } else {
         v1(hop::pshufd, d, xr(s), index);
     }

@@ -240,6 +240,7 @@ class Lowering final : public Compiler {
     CarryIn carry_in(Value v, unsigned k);
     void set_carry(const CarryIn& c);
     bool sum_with_carry(u32 i);
+    bool all_scratch_locked(u32 more) const;
     bool same_sum_with_carry(u32 i, Value x, Value y, const Inst& flags) const;
     void count_uses_now(Value j);
     void skip_made(u32 i);
@@ -360,7 +361,7 @@ class Lowering final : public Compiler {
     void ucomis(bool single, u8 x, const Operand& y);
     void arm_unary(u32 vex, u32 sse, u8 d, u8 x);
     void arm_round_to(u8 d, u8 x, bool single, u32 imm);
-    void float_const(u8 d, bool single, double v);
+    void float_const(u8 d, u8 t, bool single, double v);
     void arm_arith(u32 i, u32 k);
     void arm_sqrt(u32 i);
     void arm_fma(u32 i);
@@ -394,6 +395,7 @@ class Lowering final : public Compiler {
     bool lower_vec_scalar(u32 i);
     void vec_scalar(u32 i);
     void low_part(u32 i, Value x, unsigned bits);
+    bool may_be_vector(Value x) const;
     bool take_over(u32 i, Value x);
     void vec_low64(u32 i);
     void vec_extract(u32 i);
