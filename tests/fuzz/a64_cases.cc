@@ -279,6 +279,10 @@ bool CaseMaker::fits(const Drawn& d) const {
     if (!d.allocated) return o_.faults && (t.flow == Flow::Next || t.flow == Flow::Leaves);
     if (t.flow == Flow::Leaves || !t.predictable || (t.writes & reserved_) != 0) return false;
     const bool writes_back = t.address == Address::Pre || t.address == Address::Post;
+    if (d.base != nullptr && d.base->reg == kSp && limits_.no_sp.contains(d.id)) return false;
+    const unsigned rd = field_rd(d.word), rm = field_rm(d.word);
+    if (limits_.distinct.contains(d.id) && (rd == field_rn(d.word) || rd == rm || rd == (rm & 15)))
+        return false;
     if (d.base != nullptr && d.base->reg == kSp && writes_back && t.offset % 16 != 0) return false;
     if (t.flow == Flow::Indirect) return t.target != 31 && !bit(reserved_, t.target);
     if (t.signature == Signature::Sign || t.signature == Signature::Authenticate) {
