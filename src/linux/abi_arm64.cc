@@ -75,9 +75,11 @@ HwCaps hwcap(const frontend::GuestIsa& isa, u64 features) {
     return caps;
 }
 
-/// asm-generic's numbers; what it leaves to the architectures, arm64 does not have.
-int syscall_index(u64 nr) {
-    constexpr u64 kArchFirst = 244, kArchLast = 259;
+/// asm-generic's numbers, of which Linux looks at 32 bits here; what asm-generic leaves to the architectures,
+/// arm64 does not have.
+int syscall_index(u64 x8) {
+    constexpr u32 kArchFirst = 244, kArchLast = 259;
+    const u32 nr = static_cast<u32>(x8);
     return nr < 512 && (nr < kArchFirst || nr > kArchLast) ? static_cast<int>(nr) : -1;
 }
 

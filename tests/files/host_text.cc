@@ -47,7 +47,8 @@ std::string stub_name(u32 target) {
                                                    {Stub::ExitReason, "ExitReason"},
                                                    {Stub::IndirectMiss, "IndirectMiss"},
                                                    {Stub::Safepoint, "Safepoint"},
-                                                   {Stub::ReturnMiss, "ReturnMiss"}};
+                                                   {Stub::ReturnMiss, "ReturnMiss"},
+                                                   {Stub::KeepingWideOp, "KeepingWideOp"}};
     static const std::map<backend::HelperId, const char*> helpers{
         {backend::HelperId::LookupIndirect, "LookupIndirect"},
         {backend::HelperId::ReadTime, "ReadTime"},
@@ -64,6 +65,17 @@ std::string stub_name(u32 target) {
     }
     if (target >= canon32) return fmt::format("CanonF32 xmm{}", target - canon32);
     return fmt::format("CanonF64 xmm{}", target - canon64);
+}
+
+/// The description of an operation for C++, by name instead of by number.
+std::string named_operation(const std::string& text) {
+    static const std::string kPrefix = "mov qword ptr state[scratch], 0x";
+    if (!text.starts_with(kPrefix)) return text;
+    const unsigned long code = std::strtoul(text.c_str() + kPrefix.size(), nullptr, 16);
+    const auto type = [&](unsigned shift) { return ir::name(static_cast<ir::Type>(code >> shift & 15)); };
+    if ((code & 0xff) >= static_cast<unsigned long>(ir::Op::Count_)) return text;
+    return fmt::format("mov qword ptr state[scratch], {} {} of {}, {:#x}",
+                       ir::info(static_cast<ir::Op>(code & 0xff)).text, type(8), type(12), code >> 16);
 }
 
 class Printer {
@@ -127,7 +139,7 @@ class Printer {
                 mnemonic + " " +
                 (target == block_.entry_offset ? std::string("entry") : fmt::format("L{}", labels_[target]));
         } else if (text.size() > mnemonic.size()) {
-            text = mnemonic + " " + names_.rename(text.substr(mnemonic.size() + 1));
+            text = named_operation(mnemonic + " " + names_.rename(text.substr(mnemonic.size() + 1)));
         }
         if (r != nullptr && r->kind != backend::Relocation::Kind::StubRel32)
             comment = fmt::format("guest address {:x}", r->value);

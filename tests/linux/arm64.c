@@ -59,6 +59,7 @@ static int survive(void) {
 static uint64_t pacia(uint64_t p, uint64_t m) { __asm__ volatile(".arch_extension pauth\npacia %0, %1" : "+r"(p) : "r"(m)); return p; }
 static uint64_t autia(uint64_t p, uint64_t m) { __asm__ volatile(".arch_extension pauth\nautia %0, %1" : "+r"(p) : "r"(m)); return p; }
 static void jump_to(uint64_t at) { __asm__ volatile("br %0" ::"r"(at)); }
+static void use_sp(void) { __asm__ volatile("mov x9, sp\nsub sp, sp, 8\nldr x10, [sp]\nmov sp, x9" ::: "x9", "x10", "memory"); }
 static void exclusive(void *at) { uint64_t v; __asm__ volatile("ldxr %0, [%1]" : "=r"(v) : "r"(at) : "memory"); }
 static const char *slurp(const char *name) {
     static char text[8192];
@@ -125,6 +126,7 @@ int main(void) {
     check(FAULT(*(volatile int *)~0xful) == SIGSEGV && code == SEGV_MAPERR && address == (void *)~0xful);
     check(FAULT(jump_to((uint64_t)m)) == SIGSEGV && code == SEGV_ACCERR && address == m && esr >> 26 == 0x20);
     check(FAULT(jump_to((uint64_t)m + 2)) == SIGBUS && code == BUS_ADRALN && address == (char *)m + 2 && esr >> 26 == 0x22);
+    check(FAULT(use_sp()) == SIGBUS && code == BUS_ADRALN && (uint64_t)address % 16 == 8 && esr >> 26 == 0x26);
     check(FAULT(exclusive((char *)m + 12)) == SIGBUS && code == BUS_ADRALN && address == (char *)m + 12 && (esr & 0x3f) == 0x21);
     check(FAULT(__asm__ volatile(".inst 0")) == SIGILL && code == ILL_ILLOPC && esr == 0);
     check(FAULT(__asm__ volatile("hlt 5")) == SIGILL && code == ILL_ILLOPC);

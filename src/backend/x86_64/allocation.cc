@@ -1,4 +1,6 @@
 // Where values are while a block is emitted, and how they get into registers.
+#include <algorithm>
+
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
@@ -35,6 +37,8 @@ void Lowering::begin_inst(u32 i) {
         cur_uses_[k] = an_.uses.back();
         an_.uses.pop_back();
     }
+    if (renamed_)
+        for (unsigned k = 0; k < cur_count_; k++) cur_uses_[k].value = an_.info[cur_uses_[k].value].rep;
 }
 
 void Lowering::consume() {
@@ -109,10 +113,36 @@ void Lowering::save(Value v, u8 r) {
     }
 }
 
+// Whether a vector that is at hand has v as its low part, and v is not just being read.
+bool Lowering::has_twin(Value v) const {
+    const Value t = an_.info[v].twin;
+    if (t == kNone || (loc_[t].regs == 0 && loc_[t].home < 0)) return false;
+    for (unsigned k = 0; !consumed_ && k < cur_count_; k++)
+        if (cur_uses_[k].value == v) return false;
+    return true;
+}
+
+// From now on `to` is read wherever v would be, which is nowhere any more.
+void Lowering::rename(Value v, Value to) {
+    ValueInfo &from = an_.info[v], &into = an_.info[to];
+    into.uses += from.uses;
+    into.next = std::min(into.next > cur_ ? into.next : kNever, from.next);
+    from.uses = 0;
+    from.rep = to;
+    renamed_ = true;
+    release(v);
+    for (u32 m = loc_[v].regs; m; m &= m - 1) reg_val_[static_cast<u8>(std::countr_zero(m))] = kNone;
+    loc_[v].regs = 0;
+}
+
+// v, which is still needed, leaves r, its last register.
+void Lowering::keep(Value v, u8 r) { has_twin(v) ? rename(v, an_.info[v].twin) : save(v, r); }
+
 // After this `r` may be overwritten; what it held and is still needed is elsewhere.
 void Lowering::free_reg(u8 r) {
     const Value v = reg_val_[r];
     if (v == kNone) return;
+    if (uses_left(v) > 0 && !backed(v, mask_of(r)) && has_twin(v)) return rename(v, an_.info[v].twin);
     if (uses_left(v) > 0 && !backed(v, mask_of(r))) {
         const bool vec = r >= kXmm0;
         const auto& pool = vec ? kScratchVector : kScratchInt;
@@ -149,7 +179,7 @@ u8 Lowering::alloc(bool vec, u32 avoid) {
         const Value v = reg_val_[r];
         // Dropping a value that is elsewhere too costs a load later, others a store now and a load.
         const u64 distance = an_.info[v].next > cur_ ? an_.info[v].next - cur_ : 0;
-        const u64 score = 2 + distance * (backed(v, mask_of(r)) ? 2 : 1);
+        const u64 score = 2 + distance * (backed(v, mask_of(r)) || has_twin(v) ? 2 : 1);
         if (score >= best_score) {
             best = r;
             best_score = score;
@@ -160,7 +190,7 @@ u8 Lowering::alloc(bool vec, u32 avoid) {
         failed_ = true;
         return pool[0];
     }
-    if (uses_left(reg_val_[best]) > 0 && !backed(reg_val_[best], mask_of(best))) save(reg_val_[best], best);
+    if (uses_left(reg_val_[best]) > 0 && !backed(reg_val_[best], mask_of(best))) keep(reg_val_[best], best);
     drop_reg(best);
     locked_ |= mask_of(best);
     return best;
@@ -355,7 +385,7 @@ void Lowering::evict_scratch() {
     const auto evict = [&](u8 r) {
         const Value v = reg_val_[r];
         if (v == kNone) return;
-        if (uses_left(v) > 0 && !backed(v, kScratch)) save(v, r);
+        if (uses_left(v) > 0 && !backed(v, kScratch)) keep(v, r);
         drop_reg(r);
     };
     for (u8 r : kScratchInt) evict(r);

@@ -62,6 +62,11 @@ bool loose(const ir::Block& block, const Inst& in) {
     return (in.aux & ir::kLooseUpper) && is_gpr_type(in.type) && block.insts[in.args[0]].type != Type::I1;
 }
 
+// The result never goes to an operand's register: the cold path may want that.
+bool keeps_operands(const Inst& in) {
+    return (ir::effects(in.op) & ir::kEffectFP) && ir::fp_sem(in.aux) == ir::FpSem::Arm;
+}
+
 bool raw_args(Op op) { return op == Op::Const128; }
 
 }  // namespace
@@ -216,7 +221,10 @@ void Analysis::forward(const ir::Block& block) {
         }
         const Value r = same_as(block, i);
         info[i].rep = r;
-        if (r != i) continue;
+        if (r != i) {
+            info[r].aliased = true;
+            continue;
+        }
         if (in.type == Type::V256) v256 = i;
         if (in.type == Type::Flags) flags = true;
         if (in.op == Op::Icount) counts = true;
@@ -296,6 +304,20 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
                    (wide || def.type == Type::I32);
         case Op::VAesMc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesE;
         case Op::VAesImc: return on(JitOpt::FuseCrypto) && def.op == Op::VAesD;
+        default: return false;
+    }
+}
+
+// Whether scalar x has zeros above it from the start: then its vector is the same register.
+bool Analysis::taken_over(const ir::Block& block, Value x) {
+    const Inst& in = block.insts[x];
+    if ((in.type != Type::F64 && in.type != Type::F32) || info[x].aliased || boxes_any(block)) return false;
+    switch (in.op) {
+        case Op::Load:
+        case Op::IntToF: return true;
+        case Op::FSqrt:
+        case Op::FRound:
+        case Op::FToF: return ir::fp_sem(in.aux) == ir::FpSem::Arm || ir::fp_sem(in.aux) == ir::FpSem::ArmDn;
         default: return false;
     }
 }
@@ -391,11 +413,12 @@ void Analysis::visit(const ir::Block& block, u32 i) {
     if (!barrier && nargs && me.hint_ok) {
         const Value x = info[in.args[0]].rep;
         const Type type = block.insts[x].type;
-        const bool same_class = is_gpr_type(type) == (me.hint < kXmm0);
+        const bool same_class = in_gpr_class(type) == (me.hint < kXmm0);
         // Around a call of C++ a pinned register keeps what its slot has, not more.
         const unsigned slot = static_cast<unsigned>(pins_.slot_of[me.hint]);
         const bool fits = ir::width(type) <= ir::width(layout_.slots[slot].type);
-        if (info[x].uses == 1 && info[x].hint == kNoReg && x != i && same_class && fits)
+        const bool only_here = info[x].uses == 1 || (in.op == Op::VScalar && taken_over(block, x));
+        if (only_here && info[x].hint == kNoReg && x != i && same_class && fits && !keeps_operands(in))
             hint(x, me.hint, me.hint_gen);
     }
 }

@@ -38,11 +38,13 @@ struct ValueInfo {
     u8 hint = kNoReg;  ///< pinned host register in which it should be computed
     bool hint_ok = false;
     bool live = false;
-    bool deferred = false;     ///< emitted by its only consumer
-    bool known_false = false;  ///< an earlier exit or trap was not taken because of it
-    bool clean = false;        ///< as I1..I32: bits up to 64 of its register are zero
-    u8 zero_from = 0;          ///< emission: bits of its vector registers from there on are 0; 0 if unknown
-    bool made = false;         ///< emission: made together with an earlier instruction
+    bool deferred = false;       ///< emitted by its only consumer
+    bool known_false = false;    ///< an earlier exit or trap was not taken because of it
+    bool clean = false;          ///< as I1..I32: bits up to 64 of its register are zero
+    u8 zero_from = 0;            ///< emission: bits of its vector registers from there on are 0; 0 if unknown
+    ir::Value twin = ir::kNone;  ///< emission: vector with this scalar as its low part, zeros above
+    bool aliased = false;        ///< another value has this one as its representative
+    bool made = false;           ///< emission: made together with an earlier instruction
 };
 
 class Analysis {
@@ -69,6 +71,7 @@ class Analysis {
     void backward(const ir::Block& block);
     void visit(const ir::Block& block, u32 i);
     void use(ir::Value v, u32 at);
+    bool taken_over(const ir::Block& block, ir::Value x);
     bool boxes_any(const ir::Block& block);
     bool quiet_until(const ir::Block& block, ir::Value v, u32 at) const;
     bool may_defer(const ir::Inst& consumer, unsigned arg, const ir::Inst& def) const;
@@ -99,6 +102,10 @@ constexpr bool is_barrier(ir::Op op) {
 
 /// Truncation, or a narrow get, of integer values costs nothing: consumers use the low bits.
 constexpr bool is_gpr_type(ir::Type t) { return t >= ir::Type::I1 && t <= ir::Type::I64; }
+/// Values of these types are in general registers.
+constexpr bool in_gpr_class(ir::Type t) {
+    return is_gpr_type(t) || t == ir::Type::F16 || t == ir::Type::Flags;
+}
 constexpr bool is_xmm_type(ir::Type t) {
     return t == ir::Type::F32 || t == ir::Type::F64 || t == ir::Type::F16;
 }

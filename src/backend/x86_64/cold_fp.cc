@@ -11,13 +11,15 @@ void Lowering::cold_fp(const Cold& c) {
         case ColdKind::FToInt: return cold_to_int(c);
         case ColdKind::U64ToF: return cold_u64_to_f(c);
         case ColdKind::IntToF: return cold_int_to_f(c);
+        case ColdKind::VecSoft: return cold_soft_emit(c);
         case ColdKind::ArmSoft: return cold_arm_soft(c);
         case ColdKind::ArmMinMax: return cold_arm_min_max(c);
         case ColdKind::ArmToInt: return cold_arm_to_int(c);
         case ColdKind::ArmRound: return cold_arm_round(c);
         case ColdKind::ArmToIntMod: return cold_arm_to_int_mod(c);
         case ColdKind::DefaultNan:
-            xmov(c.r[0], constant(c.r[3] ? Const::CanonF32 : Const::CanonF64, c.r[3] ? 4 : 8), c.r[3] ? 4 : 8);
+            xmov(c.r[0], constant(c.r[3] ? Const::CanonF32 : Const::CanonF64, c.r[3] ? 4 : 8),
+                 c.r[3] ? 4 : 8);
             return jump_back(c);
         case ColdKind::NotEqual: a.test(x86::rsp, x86::rsp); return jump_back(c);
         case ColdKind::Unbox: xmov(c.r[0], constant(Const::CanonF32, 8), 8); return jump_back(c);

@@ -26,8 +26,8 @@ struct HostFeatures {
     /// All of them as one number, a bit each.
     u32 bits() const {
         u32 all = 0;
-        for (const bool b : {sse41, ssse3, popcnt, lzcnt, bmi1, bmi2, pclmul, avx, fma, cx16, sse42, avx2,
-                             f16c, avx512, vnni, bitalg, gfni, aes, sha, lahf})
+        for (const bool b : {sse41, ssse3, popcnt, lzcnt,  bmi1, bmi2,   pclmul, avx, fma, cx16,
+                             sse42, avx2,  f16c,   avx512, vnni, bitalg, gfni,   aes, sha, lahf})
             all = all << 1 | u32{b};
         return all;
     }

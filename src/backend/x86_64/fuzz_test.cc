@@ -144,6 +144,20 @@ void make_loop(ir::Block& b, Rng& rng) {
     b.insts.push_back(end);
 }
 
+/// Those of the host, or of some older one.
+HostFeatures random_features(Rng& rng) {
+    HostFeatures f = HostFeatures::detect();
+    switch (rng.below(6)) {
+        case 0: return HostFeatures::baseline();
+        case 1:
+            f.drop_avx();
+            f.gfni = f.sha = false;
+            return f;
+        case 2: f.avx512 = f.vnni = f.bitalg = f.gfni = false; return f;
+        default: return f;
+    }
+}
+
 void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
     std::map<std::string, unsigned> unsupported;
     unsigned failures = 0;
@@ -151,7 +165,7 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         Rng rng(seed * 77);
         Config c;
         c.layout = static_cast<unsigned>(rng.below(4));
-        c.features = rng.one_in(4) ? HostFeatures::baseline() : HostFeatures::detect();
+        c.features = random_features(rng);
         if (rng.one_in(3)) c.disabled = rng.next() & ((u64{1} << static_cast<unsigned>(JitOpt::Count_)) - 1);
         c.state_seed = rng.next();
         c.alone = rng.one_in(4);

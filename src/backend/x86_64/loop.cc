@@ -49,22 +49,25 @@ void Lowering::choose_swaps() {
             c.sets++;
         }
     }
-    std::vector<u16> in, out;
-    for (u16 s = 0; s < layout_.slots.size(); s++) {
-        if (layout_.slots[s].type != Type::I64) continue;
-        if (pins_.reg_of[s] >= 0) {
-            out.push_back(s);
-        } else if (costs[s].cost() >= kWorthwhile) {
-            in.push_back(s);
+    // Scalar floats stay: their NaNs wait in registers that fault recovery knows.
+    for (const Type t : {Type::I64, Type::V128}) {
+        std::vector<u16> in, out;
+        for (u16 s = 0; s < layout_.slots.size(); s++) {
+            if (layout_.slots[s].type != t) continue;
+            if (pins_.reg_of[s] >= 0) {
+                out.push_back(s);
+            } else if (costs[s].cost() >= kWorthwhile) {
+                in.push_back(s);
+            }
         }
-    }
-    // Without ties, so that every build chooses the same.
-    std::ranges::sort(in, std::greater{}, [&](u16 s) { return std::pair(costs[s].cost(), -int{s}); });
-    std::ranges::sort(out, std::less{}, [&](u16 s) { return std::pair(costs[s].cost(), s); });
-    for (size_t k = 0; k < std::min({in.size(), out.size(), size_t{kMaxSwaps}}); k++) {
-        if (costs[in[k]].cost() < costs[out[k]].cost() + kWorthwhile) break;
-        const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
-        swaps_.push_back({reg, in[k], out[k], written[in[k]]});
+        // Without ties, so that every build chooses the same.
+        std::ranges::sort(in, std::greater{}, [&](u16 s) { return std::pair(costs[s].cost(), -int{s}); });
+        std::ranges::sort(out, std::less{}, [&](u16 s) { return std::pair(costs[s].cost(), s); });
+        for (size_t k = 0; k < std::min({in.size(), out.size(), size_t{kMaxSwaps}}); k++) {
+            if (costs[in[k]].cost() < costs[out[k]].cost() + kWorthwhile) break;
+            const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
+            swaps_.push_back({reg, in[k], out[k], written[in[k]]});
+        }
     }
 }
 
@@ -83,10 +86,21 @@ void Lowering::lower_loop() {
     for (size_t k = exchanged - 2 * swaps_.size(); k < exchanged; k++) out_->dirty[k].host_end = a.pos();
 }
 
+// A whole register to the home of a slot, or from it.
+void Lowering::move_home(u8 reg, u16 slot, bool load) {
+    const i32 at = guest_disp(layout_.slots[slot]);
+    if (reg < kXmm0) {
+        load ? a.mov(r64(reg), state_mem(at, 8)) : a.mov(state_mem(at, 8), r64(reg));
+    } else {
+        const u32 id = cpu_.avx ? HInst::kIdVmovups : HInst::kIdMovups;
+        load ? a.emit(id, xr(reg), state_mem(at, 16)) : a.emit(id, state_mem(at, 16), xr(reg));
+    }
+}
+
 void Lowering::loop_prologue() {
     for (const Swap& s : swaps_) {
-        a.mov(state_mem(guest_disp(layout_.slots[s.out]), 8), r64(s.reg));
-        a.mov(r64(s.reg), state_mem(guest_disp(layout_.slots[s.in]), 8));
+        move_home(s.reg, s.out, false);
+        move_home(s.reg, s.in, true);
     }
     loop_head_ = a.pos();
     for (const Swap& s : swaps_) {
@@ -97,8 +111,8 @@ void Lowering::loop_prologue() {
 
 void Lowering::restore_swaps() {
     for (const Swap& s : swaps_) {
-        if (s.written) a.mov(state_mem(guest_disp(layout_.slots[s.in]), 8), r64(s.reg));
-        a.mov(r64(s.reg), state_mem(guest_disp(layout_.slots[s.out]), 8));
+        if (s.written) move_home(s.reg, s.in, false);
+        move_home(s.reg, s.out, true);
     }
 }
 

@@ -8,6 +8,8 @@
 //
 // F32 values of a block that boxes any are boxed in their registers at all times; scalar instructions keep
 // the upper bits of their first source, so that is mostly free.
+#include <algorithm>
+
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
@@ -626,11 +628,50 @@ u8 Lowering::define_late_xmm(u32 i, Value x) {
     return d;
 }
 
+// Both values known to be zero from there on.
+unsigned Lowering::zero_from_both(Value y, Value z) const {
+    return zero_from(y) != 0 && zero_from(z) != 0 ? std::max(zero_from(y), zero_from(z)) : 0;
+}
+
+// By a mask, if a comparison of floats that nobody else wants decides and its mask covers the result.
+bool Lowering::select_by_mask(u32 i) {
+    constexpr u32 kPredicate[4][2] = {
+        {0x00, 0x10}, {0x11, 0x01}, {0x12, 0x02}, {0x03, 0x13}};  // quiet, signaling
+    const Inst& in = inst(i);
+    Value cond = arg(in, 0), y = arg(in, 1), z = arg(in, 2);
+    while (an_.info[cond].deferred && inst(cond).op == Op::Not) {
+        cond = arg(inst(cond), 0);
+        std::swap(y, z);
+    }
+    const Inst& cmp = inst(cond);
+    if (!cpu_.avx || !an_.info[cond].deferred || cmp.op != Op::FCmp || in.type == Type::V128 ||
+        ir::width(in.type) > ir::width(arg_type(cmp, 0)))
+        return false;
+    const bool single = in.type == Type::F32, single_cmp = arg_type(cmp, 0) == Type::F32;
+    const u8 t = alloc_xmm();
+    {
+        const u8 p = use_xmm(arg(cmp, 0));
+        const Operand q = use_xsrc(arg(cmp, 1), single_cmp ? 4 : 8);
+        a.emit(single_cmp ? HInst::kIdVcmpss : HInst::kIdVcmpsd, xr(t), xr(p), q,
+               asmjit::Imm(kPredicate[cmp.aux & 7][cmp.aux >> 3 & 1]));
+        locked_ = mask_of(t);
+    }
+    const u8 ry = use_xmm(y), rz = use_xmm(z);
+    const unsigned zeros = zero_from_both(y, z);
+    consume();
+    const u8 d = define_xmm(i, mask_of(ry) | mask_of(rz) | mask_of(t));
+    a.emit(single ? HInst::kIdVblendvps : HInst::kIdVblendvpd, xr(d), xr(rz), xr(ry), xr(t));
+    set_zero_from(i, zeros);
+    defined(i, d);
+    return true;
+}
+
 void Lowering::select_xmm(u32 i) {
     const Inst& in = inst(i);
     const Value y = arg(in, 1), z = arg(in, 2);
     nan_observed(y);
     nan_observed(z);
+    if (select_by_mask(i)) return;
     const u8 ty = use_xmm(y);
     const u8 d = alloc_xmm();
     load_xmm(d, z);
@@ -640,6 +681,7 @@ void Lowering::select_xmm(u32 i) {
     const u32 skip = a.jcc_short(invert(c));
     copy(d, ty);
     a.land(skip);
+    set_zero_from(i, zero_from_both(y, z));
     defined(i, d);
 }
 

@@ -294,7 +294,7 @@ void Lowering::arm_minmax(u32 i, bool max) {
     fbin(vex, sse, d, x, xr(y));
     cold_.back().back = a.pos();
     // The cold path combines both registers.
-    set_zero_from(i, zero_from(xv) != 0 && zero_from(yv) != 0 ? std::max(zero_from(xv), zero_from(yv)) : 0);
+    set_zero_from(i, zero_from_both(xv, yv));
     arm_defined(i, d);
 }
 

@@ -84,16 +84,30 @@ Value Lowering::aes_round_of(Value v) const {
     return is_round(inst(e)) && an_.info[e].deferred ? e : kNone;
 }
 
-// Key of the round that follows i, if it is known by now; else zero.
+// Key of the round that follows i, if it is known by now, or its slot holds it already; else zero.
 Operand Lowering::aes_next_key(u32 i) {
     const Value e = on(JitOpt::FuseCrypto) ? aes_round_of(i) : kNone;
     if (e == kNone) return constant(VecConst::Zero);
     const Value key = arg(inst(e), arg(inst(e), 0) == i ? 1 : 0);
-    if (key >= i || !backed(key, 0)) return constant(VecConst::Zero);
+    Operand found = constant(VecConst::Zero);
+    if (key < i && backed(key, 0)) {
+        const bool memory = in_xmm(key) == kNoReg && in_memory(key) && aligned_enough(memory_of(key, 16));
+        found = memory ? static_cast<Operand>(memory_of(key, 16)) : xr(use_xmm(key));
+    } else if (key > i && inst(key).op == Op::GetState) {
+        const unsigned slot = static_cast<unsigned>(inst(key).imm);
+        for (u32 k = i + 1; k < key; k++)
+            if (inst(k).op == Op::SetState && inst(k).imm == slot) return found;
+        const i8 pinned = pins_.reg_of[slot];
+        const x86::Mem home = state_mem(guest_disp(layout_.slots[slot]), 16);
+        if (pinned < 0 && !aligned_enough(home)) return found;
+        found = home;
+        if (pinned >= 0) found = xr(static_cast<u8>(pinned));
+        if (pinned >= 0) locked_ |= mask_of(static_cast<u8>(pinned));
+    } else {
+        return found;
+    }
     keyed_.push_back(i);
-    if (in_xmm(key) == kNoReg && in_memory(key) && aligned_enough(memory_of(key, 16)))
-        return memory_of(key, 16);
-    return xr(use_xmm(key));
+    return found;
 }
 
 void Lowering::vec_aes_round(u32 i, HostOp o) { vresult(i, o, aes_state(i), constant(VecConst::Zero)); }
@@ -180,7 +194,7 @@ Value Lowering::sha256_partner(u32 i) const {
     const u32 end = std::min(static_cast<u32>(block_->insts.size()), i + kPairDistance);
     for (u32 j = i + 1; j < end; j++) {
         const Inst& o = inst(j);
-        if (o.op != other || !an_.info[j].live || an_.info[j].rep != j) continue;
+        if (o.op != other || !an_.info[j].live || an_.info[j].made || an_.info[j].rep != j) continue;
         if (arg(o, 0) == arg(in, 1) && arg(o, 1) == arg(in, 0) && arg(o, 2) == arg(in, 2)) return j;
     }
     return kNone;
@@ -188,27 +202,24 @@ Value Lowering::sha256_partner(u32 i) const {
 
 void Lowering::vec_sha256(u32 i) {
     const Inst& in = inst(i);
-    if (std::ranges::find(early_, i) != early_.end()) return consume();
     const bool first = in.op == Op::VSha256H;
     const Operand abcd = use_vmem(arg(in, first ? 0 : 1)), efgh = use_vmem(arg(in, first ? 1 : 0)),
                   z = use_vmem(arg(in, 2));
     const Value partner = sha256_partner(i);
+    if (partner != kNone) count_uses_now(partner);
     consume();
     take(kXmm0);
     const u8 abef = alloc_xmm(), cdgh = alloc_xmm();
-    vload(abef, efgh);
-    copy(cdgh, abef);
-    v2(hop::shufps, abef, abef, abcd, 0x11);
-    v2(hop::shufps, cdgh, cdgh, abcd, 0xbb);
+    if (efgh.isMem()) vload(abef, efgh);
+    const u8 from = efgh.isMem() ? abef : reg_of(efgh);
+    v2(hop::shufps, cdgh, from, abcd, 0xbb);
+    v2(hop::shufps, abef, from, abcd, 0x11);
     vload(kXmm0, z);
     a.sha256rnds2(xr(cdgh), xr(abef), x86::xmm0);
     v1(hop::pshufd, kXmm0, x86::xmm0, 0xee);
     a.sha256rnds2(xr(abef), xr(cdgh), x86::xmm0);
     const u32 h = 0xbb, h2 = 0x11;
-    if (partner != kNone) {
-        v2(hop::shufps, kXmm0, abef, xr(cdgh), first ? h2 : h);
-        early_.push_back(partner);
-    }
+    if (partner != kNone) v2(hop::shufps, kXmm0, abef, xr(cdgh), first ? h2 : h);
     vresult(i, hop::shufps, abef, xr(cdgh), first ? h : h2);
     if (partner != kNone) defined(partner, kXmm0);
 }
@@ -232,9 +243,7 @@ void Lowering::vec_sha256_su1(u32 i) {
     v2(hop::palignr, t, z, y, 4);
     v2(hop::paddd, t, t, x);
     a.sha256msg2(xr(t), xr(z));
-    const u8 d = define_xmm(i, mask_of(t));
-    copy(d, t);
-    defined(i, d);
+    vec_move_result(i, t);
 }
 
 // --- SHA-512: the schedule in both lanes at once, the rounds, each of which needs the one before, in general

@@ -170,10 +170,7 @@ void Lowering::vec_minmax64(u32 i) {
     } else {
         v2(hop::pcmpgtq, greater, x, y);
     }
-    const u8 r = max ? vec_mask_select(greater, x, y) : vec_mask_select(greater, y, x),
-             d = define_xmm(i, mask_of(r));
-    copy(d, r);
-    defined(i, d);
+    vec_move_result(i, max ? vec_mask_select(greater, x, y) : vec_mask_select(greater, y, x));
 }
 
 void Lowering::vec_abs64(u32 i) {

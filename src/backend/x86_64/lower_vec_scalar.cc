@@ -57,7 +57,7 @@ void Lowering::vec_scalar(u32 i) {
     if (is_vec(x)) nan_observed(x);
     if (in_xmm(x) != kNoReg || inst(x).op == Op::Const128) return low_part(i, x, bits);
     if (is_const(x)) {
-        const u64 c = vm::zext(const_value(x), bits);
+        const u64 c = vm::zext(const_bits(x), bits);
         const u8 t = c != 0 ? alloc_gpr() : kNoReg;
         if (c != 0) load_const(t, c);
         consume();
@@ -91,6 +91,7 @@ void Lowering::vec_scalar(u32 i) {
 void Lowering::low_part(u32 i, Value x, unsigned bits) {
     const u8 s = use_xmm(x);
     const bool clean = zero_from(x) != 0 && zero_from(x) <= bits;
+    if (clean && take_over(i, x)) return;
     consume();
     const u8 d = define_xmm(i, mask_of(s), !clean && bits == 32 && !cpu_.sse41 ? mask_of(s) : 0);
     set_zero_from(i, clean ? zero_from(x) : bits);
@@ -107,6 +108,20 @@ void Lowering::low_part(u32 i, Value x, unsigned bits) {
         a.movss(xr(d), xr(s));
     }
     defined(i, d);
+    // The scalar may leave its register when others need it: this one has it, too.
+    if (inst(x).type != Type::V128 && !an_.info[x].aliased) an_.info[x].twin = i;
+}
+
+// Scalar x has zeros above it: vector i is what x was, registers and all.
+bool Lowering::take_over(u32 i, Value x) {
+    if (inst(x).type == Type::V128 || an_.info[x].aliased) return false;
+    const u32 regs = loc_[x].regs & 0xffff0000;
+    set_zero_from(i, zero_from(x));
+    consume();
+    rename(x, i);
+    for (u32 m = regs; m; m &= m - 1) set_reg(i, static_cast<u8>(std::countr_zero(m)));
+    if (uses_left(i) == 0) release(i);
+    return true;
 }
 
 void Lowering::vec_low64(u32 i) {

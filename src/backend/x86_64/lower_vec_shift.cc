@@ -16,6 +16,10 @@ constexpr HostOp kSub[4] = {hop::psubb, hop::psubw, hop::psubd, hop::psubq};
 constexpr VecConst kOne[4] = {VecConst::One8, VecConst::One16, VecConst::One32, VecConst::One64};
 constexpr VecConst kLowByte[4] = {VecConst::Zero, VecConst::Word00ff, VecConst::Dword00ff,
                                   VecConst::Qword00ff};
+constexpr VecConst kByte7f[4] = {VecConst::Zero, VecConst::Word007f, VecConst::Dword007f,
+                                 VecConst::Qword007f};
+constexpr HostOp kEqual[4] = {hop::pcmpeqb, hop::pcmpeqw, hop::pcmpeqd, hop::pcmpeqq};
+constexpr HostOp kGreater[4] = {hop::pcmpgtb, hop::pcmpgtw, hop::pcmpgtd, hop::pcmpgtq};
 // By a vector of amounts, which count as a whole.
 constexpr u32 kShlVar[4] = {0, HInst::kIdVpsllvw, HInst::kIdVpsllvd, HInst::kIdVpsllvq};
 constexpr u32 kLshrVar[4] = {0, HInst::kIdVpsrlvw, HInst::kIdVpsrlvd, HInst::kIdVpsrlvq};
@@ -46,9 +50,7 @@ void Lowering::vec_shift_imm(u32 i, Op op, unsigned n) {
     const u8 x = use_xmm(arg(inst(i), 0));
     consume();
     if (n == 0) {
-        const u8 d = define_xmm(i, mask_of(x));
-        copy(d, x);
-        return defined(i, d);
+        return vec_move_result(i, x);
     }
     if (op == Op::VAshrImm && lane == 3 && !cpu_.avx512) return vec_ashr64(i, x, n);
     vresult_shift(i, op == Op::VShlImm ? kShl[lane] : op == Op::VLshrImm ? kLshr[lane] : kAshr[lane], x, n);
@@ -97,7 +99,7 @@ bool Lowering::vec_shift_const(u32 i) {
     const i64 n = static_cast<i8>((*amounts)[0]);
     for (unsigned at = bits; at < 128; at += bits)
         if (static_cast<i8>((*amounts)[at / 64] >> at % 64) != n) return false;
-    if ((in.aux & ir::kVSaturate) && n > 0) return false;
+    if ((in.aux & (ir::kVSaturate | ir::kVOverflowMask)) && n > 0) return false;
     const bool is_signed = in.op == Op::VShiftS, round = (in.aux & ir::kVRound) && n < 0;
     const unsigned right = static_cast<unsigned>(-n);
     const bool zero = (in.aux & ir::kVOverflowMask) || n >= bits ||
@@ -157,21 +159,55 @@ void Lowering::vec_round_shift(u32 i, unsigned n) {
     vresult(i, kAdd[lane], t, bit);
 }
 
-// Not saturating. Bytes by multiplication, other lanes by AVX2's shifts.
+// Bytes by multiplication, other lanes by AVX2's shifts.
 bool Lowering::vec_shift_var(u32 i) {
     const Inst& in = inst(i);
     const unsigned lane = lane_index(in);
-    if (in.aux & (ir::kVSaturate | ir::kVOverflowMask)) return false;
-    if (lane == 0) return vec_shift_var8(i), true;
-    if (!cpu_.avx2) return false;
-    if (lane == 1 && !cpu_.avx512) return vec_shift_var16(i), true;
+    const bool saturates = in.aux & (ir::kVSaturate | ir::kVOverflowMask);
+    if (lane == 0 && !saturates) return vec_shift_var8(i), true;
+    if (lane == 0 || !cpu_.avx2) return false;
+    if (lane == 1 && !cpu_.avx512) return !saturates && (vec_shift_var16(i), true);
     const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
     consume();
-    const u8 r = vec_shift_lanes(x, y, lane, in.op == Op::VShiftS, in.aux & ir::kVRound);
-    const u8 d = define_xmm(i, mask_of(r));
-    copy(d, r);
-    defined(i, d);
+    const bool is_signed = in.op == Op::VShiftS;
+    u8 r = kNoReg;
+    if (!(in.aux & ir::kVOverflowMask)) r = vec_shift_lanes(x, y, lane, is_signed, in.aux & ir::kVRound);
+    if (!saturates) return vec_move_result(i, r), true;
+    const u8 fits = vec_shift_fits(x, y, lane, is_signed);
+    if (in.aux & ir::kVOverflowMask) return vresult(i, hop::pxor, fits, constant(Const::AllOnes, 16)), true;
+    const u8 bound = alloc_xmm();
+    if (is_signed) {
+        vzero(bound);
+        v2(kGreater[lane], bound, bound, x);
+        v2(hop::pxor, bound, bound, constant(VecConst::LargestI16, lane - 1));
+    } else {
+        vload(bound, constant(Const::AllOnes, 16));
+    }
+    a.vpblendvb(xr(r), xr(bound), xr(r), xr(fits));
+    vec_move_result(i, r);
     return true;
+}
+
+// All ones where x shifted by y, if that is to the left, is x again when it is shifted back.
+u8 Lowering::vec_shift_fits(const Operand& x, const Operand& y, unsigned lane, bool is_signed) {
+    const u8 fits = alloc_xmm(), n = alloc_xmm(), t = alloc_xmm();
+    const bool split = is_signed && lane == 3 && !cpu_.avx512;
+    vload(n, y);
+    v2(hop::pand, n, n, constant(kLowByte[lane]));
+    vload(fits, x);
+    a.emit(kShlVar[lane], xr(fits), xr(fits), xr(n));
+    if (split) {
+        vzero(t);
+        v2(hop::pcmpgtq, t, t, fits);
+        v2(hop::pxor, fits, fits, t);
+    }
+    a.emit(is_signed && !split ? kAshrVar[lane] : kLshrVar[lane], xr(fits), xr(fits), xr(n));
+    if (split) v2(hop::pxor, fits, fits, t);
+    v2(kEqual[lane], fits, fits, x);
+    v2(kGreater[lane], n, n, constant(kByte7f[lane]));  // to the right
+    v2(hop::por, fits, fits, n);
+    locked_ &= ~(mask_of(n) | mask_of(t));
+    return fits;
 }
 
 // The shift of x by y in a scratch register; x and y are in memory or pinned. Amounts are bytes n and -n

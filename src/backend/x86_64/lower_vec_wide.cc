@@ -201,9 +201,7 @@ void Lowering::vec_dot(u32 i) {
     const u8 sum = alloc_xmm();
     vload(sum, x);
     vec_add_dot(sum, y, z, in.aux & ir::kVDotSignedX, in.aux & ir::kVDotSignedY);
-    const u8 d = define_xmm(i, mask_of(sum));
-    copy(d, sum);
-    defined(i, d);
+    vec_move_result(i, sum);
 }
 
 // Each row of y, twice, with both rows of z: the halves of a product are neighbours.

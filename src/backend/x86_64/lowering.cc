@@ -91,9 +91,11 @@ void Lowering::reset() {
     spill_used_.fill(0);
     spill_dying_.fill(0);
     locked_ = 0;
+    renamed_ = false;
     early_.clear();
     keyed_.clear();
     cold_.clear();
+    soft_.clear();
     canon_.clear();
     pending_nan_.clear();
     dirty_open_.fill(-1);

@@ -4,6 +4,7 @@
 // define = register for the result.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "backend/x86_64/analysis.h"
@@ -59,7 +60,8 @@ class Lowering final : public Compiler {
         ArmToInt,   ///< r = {result, x, -, single, wide}
         ArmRound,   ///< r = {result, x, -, single, default NaN}
         ArmToIntMod,
-        DefaultNan  ///< r = {result, -, -, single}
+        DefaultNan,  ///< r = {result, -, -, single}
+        VecSoft      ///< imm = index in soft_
     };
     struct Cold {
         ColdKind kind;
@@ -107,6 +109,7 @@ class Lowering final : public Compiler {
     };
     void choose_swaps();
     void lower_loop();
+    void move_home(u8 reg, u16 slot, bool load);
     void loop_prologue();
     void restore_swaps();
     void restore_inline();
@@ -124,6 +127,9 @@ class Lowering final : public Compiler {
     void drop_reg(u8 r);
     void release(Value v);
     void save(Value v, u8 r);
+    bool has_twin(Value v) const;
+    void keep(Value v, u8 r);
+    void rename(Value v, Value to);
     void free_reg(u8 r);
     u8 alloc(bool vec, u32 avoid = 0);
     u8 alloc_gpr(u32 avoid = 0) { return alloc(false, avoid); }
@@ -194,6 +200,8 @@ class Lowering final : public Compiler {
     void icmp(u32 i);
     void select(u32 i);
     void select_xmm(u32 i);
+    bool select_by_mask(u32 i);
+    unsigned zero_from_both(Value y, Value z) const;
     void int_helper(u32 i);
     void call_helper(u32 i, HelperId id, u32 code);
     void widen_narrow(u8 d, Value x, unsigned bits, bool sign);
@@ -386,6 +394,7 @@ class Lowering final : public Compiler {
     bool lower_vec_scalar(u32 i);
     void vec_scalar(u32 i);
     void low_part(u32 i, Value x, unsigned bits);
+    bool take_over(u32 i, Value x);
     void vec_low64(u32 i);
     void vec_extract(u32 i);
     void extract_int(u32 i, Type lane, unsigned index);
@@ -398,7 +407,11 @@ class Lowering final : public Compiler {
     x86::Mem lane_memory(Value x, unsigned bytes, unsigned index) const;
     /// Bits of v's registers from there on are 0; 0: nothing is known.
     unsigned zero_from(Value v) const { return an_.info[v].zero_from; }
-    void set_zero_from(Value v, unsigned bits) { an_.info[v].zero_from = static_cast<u8>(bits); }
+    /// 0: unknown. Operands may be zero from lower bits on than the result's width.
+    void set_zero_from(Value v, unsigned bits) {
+        const unsigned own = ir::is_float(inst(v).type) ? ir::width(inst(v).type) : 0;
+        an_.info[v].zero_from = static_cast<u8>(bits == 0 ? 0 : std::max(bits, own));
+    }
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);
@@ -420,6 +433,7 @@ class Lowering final : public Compiler {
     void vresult(u32 i, HostOp o, u8 x, const Operand& y, u32 imm);
     void vresult1(u32 i, HostOp o, const Operand& x);
     void vresult1(u32 i, HostOp o, const Operand& x, u32 imm);
+    void vec_move_result(u32 i, u8 r);
     void vresult_shift(u32 i, HostOp o, u8 x, u32 n);
     void vec_binary(u32 i, HostOp o);
     void vec_unary(u32 i, HostOp o);
@@ -471,6 +485,40 @@ class Lowering final : public Compiler {
     void vec_dot(u32 i);
     void vec_matmul(u32 i);
 
+    // --- lower_vec_fp.cc, lower_vec_fcvt.cc, cold_vec.cc
+    /// Operands of the instruction that is being lowered, and what its host code must be checked for.
+    struct VecFp {
+        bool single = false;  ///< lanes are f32, else f64
+        ir::FpSem sem{};
+        ir::Round round{};
+        bool arm() const { return sem == ir::FpSem::Arm || sem == ir::FpSem::ArmDn; }
+    };
+    VecFp vec_fp(const Inst& in) const;
+    bool lower_vec_fp(u32 i);
+    bool vec_farith(u32 i);
+    bool vec_fsqrt(u32 i);
+    bool vec_fma(u32 i);
+    bool vec_fminmax(u32 i);
+    void vec_fcmp(u32 i);
+    bool vec_fstep(u32 i);
+    bool vec_fma_wide(u32 i);
+    void vec_fcheck(u32 i, u8 d, bool tiny, const std::array<Operand, 3>& operands);
+    void vec_funordered(u32 i, u8 d, u8 x, u8 y);
+    bool lower_vec_fcvt(u32 i);
+    bool vec_fround(u32 i);
+    u8 vec_fround_away(const Operand& x, bool single, bool exact);
+    void vec_power(u8 d, int n, bool single);
+    u8 vec_ftoi_operand(const Inst& in, const Operand& x);
+    bool vec_ftoi(u32 i);
+    void vec_ftou(u32 i, const Operand& x);
+    void vec_ftou32(u32 i, const Operand& x, u8 d, u8 v);
+    void vec_utof(u8 d, u8 x, bool single);
+    bool vec_itof(u32 i);
+    bool vec_fwiden(u32 i);
+    bool vec_fnarrow(u32 i);
+    void cold_soft(Cc c, u32 i, u8 d, const std::array<Operand, 3>& operands);
+    void cold_soft_emit(const Cold& c);
+
     // --- lower_vec_crypto.cc
     bool lower_vec_crypto(u32 i);
     u8 aes_state(Value e);
@@ -501,6 +549,7 @@ class Lowering final : public Compiler {
     bool vec_shift_var(u32 i);
     void vec_shift_var8(u32 i);
     void vec_shift_var16(u32 i);
+    u8 vec_shift_fits(const Operand& x, const Operand& y, unsigned lane, bool is_signed);
     u8 vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, bool is_signed, bool round);
 
     const ir::StateLayout& layout_;
@@ -526,6 +575,7 @@ class Lowering final : public Compiler {
     std::array<Use, 12> cur_uses_{};
     unsigned cur_count_ = 0;
     bool consumed_ = false;
+    bool renamed_ = false;  ///< some value's uses are another's now
     std::array<u64, kSpillSlots / 64> spill_used_{}, spill_dying_{};
     bool spill_dies_ = false;  ///< some spill_dying_ is set
     u64 pc_ = 0;               ///< of the current guest instruction
@@ -538,6 +588,13 @@ class Lowering final : public Compiler {
     u32 loop_head_ = 0;
     std::vector<Cold> cold_;
     PodVector<PendingLink> links_;
+    /// Vector operations that may have to be done in C++: operands are where they were, the result goes to d.
+    struct SoftCall {
+        const Inst* inst;
+        u8 d;
+        std::array<Operand, 3> operands;
+    };
+    std::vector<SoftCall> soft_;
     std::vector<u8> canon_;  ///< lists of registers for ColdKind::CanonNan
     /// Results whose NaN was not made canonical yet. If `root` is not NaN, neither is `value`.
     struct PendingNan {

@@ -179,6 +179,24 @@ TEST(LoweringScalar, Chains) {
                     }
 }
 
+// Half precision is in general registers, also where its vector's register is known in advance.
+TEST(LoweringScalar, HalfSelect) {
+    for (const Machine& s : machines())
+        for (bool taken : {false, true})
+            for (u16 to : {kV, static_cast<u16>(kV + 1)}) {
+                Maker m(s);
+                const Value x = vector_operand(m, kV, kHalves[2], false),
+                            y = vector_operand(m, kV + 1, kHalves[3], false);
+                const Value p = vec(m, Op::VExtract, Type::F16, Type::F16, {x, kNone, kNone}),
+                            q = vec(m, Op::VExtract, Type::F16, Type::F16, {y, kNone, kNone}, 1);
+                Value c = m.never();
+                if (taken) c = m.b.emit({.op = Op::Not, .type = Type::I1, .args = {c, kNone, kNone}});
+                const Value chosen = m.b.emit({.op = Op::Select, .type = Type::F16, .args = {c, p, q}});
+                m.b.set(to, vec(m, Op::VScalar, Type::V128, Type::F16, {chosen, kNone, kNone}));
+                ASSERT_EQ(m.finish(), "");
+            }
+}
+
 // A fault finds all of a pinned vector.
 TEST(LoweringScalar, FaultsSeeWholeVectors) {
     for (const Machine& s : machines())

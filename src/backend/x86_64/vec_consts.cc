@@ -14,6 +14,7 @@ class Filler {
         at[1] = hi;
     }
     void splat(VecConst c, u64 v, unsigned plus = 0) { set(c, v, v, plus); }
+    void words(VecConst c, u32 w) { splat(c, u64{w} << 32 | w); }
     void bytes(VecConst c, u8 b, unsigned plus = 0) { splat(c, u64{b} * 0x0101010101010101, plus); }
     template <class F>
     void table(VecConst c, F&& f, unsigned plus = 0) {
@@ -40,6 +41,35 @@ u8 reversed(u8 nibble) {
     return static_cast<u8>((nibble & 1) << 3 | (nibble & 2) << 1 | (nibble & 4) >> 1 | (nibble & 8) >> 3);
 }
 
+void floats(Filler& f) {
+    const auto pair = [&](VecConst single, u32 x, VecConst wide, u64 y) {
+        f.words(single, x);
+        f.splat(wide, y);
+    };
+    constexpr u32 min32 = 0x00800000, infinity32 = 0x7f800000, top32 = 0x80000000;
+    constexpr u64 min64 = 0x0010000000000000, infinity64 = 0x7ff0000000000000, top64 = u64{1} << 63;
+    pair(VecConst::MinNormalF32, min32, VecConst::MinNormalF64, min64);
+    pair(VecConst::MaxFiniteF32, infinity32 - 1, VecConst::MaxFiniteF64, infinity64 - 1);
+    // [2 * min, infinity) becomes the smallest signed integers.
+    pair(VecConst::StepBiasF32, top32 - 2 * min32, VecConst::StepBiasF64, top64 - 2 * min64);
+    pair(VecConst::StepLimitF32, top32 + (infinity32 - 2 * min32) - 1, VecConst::StepLimitF64,
+         top64 + (infinity64 - 2 * min64) - 1);
+    pair(VecConst::HalfF32, 0x3f000000, VecConst::HalfF64, 0x3fe0000000000000);
+    pair(VecConst::BelowHalfF32, 0x3effffff, VecConst::BelowHalfF64, 0x3fdfffffffffffff);
+    pair(VecConst::OneF32, 0x3f800000, VecConst::OneF64, 0x3ff0000000000000);
+    pair(VecConst::ThreeHalvesF32, 0x3fc00000, VecConst::ThreeHalvesF64, 0x3ff8000000000000);
+    pair(VecConst::TwoF32, 0x40000000, VecConst::TwoF64, 0x4000000000000000);
+    f.words(VecConst::MinusOneF32x4, 0xbf800000);
+    pair(VecConst::IntegralF32, 0x4b000000, VecConst::IntegralF64, 0x4330000000000000);
+    pair(VecConst::Two31F32, 0x4f000000, VecConst::Two63F64x2, 0x43e0000000000000);
+    f.words(VecConst::Two32F32, 0x4f800000);
+    pair(VecConst::ClampF32, 0x53800000, VecConst::ClampF64, 0x4630000000000000);
+    pair(VecConst::ClampNegF32, 0xd3800000, VecConst::ClampNegF64, 0xc630000000000000);
+    pair(VecConst::MagicLowF32, 0x4b000000, VecConst::MagicLowF64, 0x4330000000000000);
+    pair(VecConst::MagicHighF32, 0x53000000, VecConst::MagicHighF64, 0x4530000000000000);
+    pair(VecConst::MagicBothF32, 0x53000080, VecConst::MagicBothF64, 0x4530000000100000);
+}
+
 }  // namespace
 
 void init_vec_consts(VcpuState& s) {
@@ -57,6 +87,12 @@ void init_vec_consts(VcpuState& s) {
     f.splat(VecConst::Dword0000ffff, 0x0000ffff0000ffff);
     f.splat(VecConst::Dword00ff, 0x000000ff000000ff);
     f.splat(VecConst::Qword00ff, 0xff);
+    f.splat(VecConst::Word007f, 0x007f007f007f007f);
+    f.splat(VecConst::Dword007f, 0x0000007f0000007f);
+    f.splat(VecConst::Qword007f, 0x7f);
+    f.splat(VecConst::LargestI16, 0x7fff7fff7fff7fff);
+    f.splat(VecConst::LargestI16, 0x7fffffff7fffffff, 1);
+    f.splat(VecConst::LargestI16, 0x7fffffffffffffff, 2);
     f.splat(VecConst::Qword80000000, 0x80000000);
     for (int n = 0; n < 8; n++) {
         const unsigned k = static_cast<unsigned>(n);
@@ -94,12 +130,12 @@ void init_vec_consts(VcpuState& s) {
     }
     f.table(VecConst::PowerLow, [](u8 k) { return k < 8 ? 1 << k : 0; });
     f.table(VecConst::PowerHigh, [](u8 k) { return k < 8 ? 0 : 1 << (k - 8); });
-    const auto words = [&](VecConst c, u32 w) { f.splat(c, u64{w} << 32 | w); };
-    words(VecConst::Sha1K0, 0x5a827999);  // FIPS 180-4, 4.2.1
-    words(VecConst::Sha1K1, 0x6ed9eba1);
-    words(VecConst::Sha1K2, 0x8f1bbcdc);
-    words(VecConst::MinNormalF32, 0x00800000);
-    f.splat(VecConst::MinNormalF64, 0x0010000000000000);
+    f.words(VecConst::Sha1K0, 0x5a827999);  // FIPS 180-4, 4.2.1
+    f.words(VecConst::Sha1K1, 0x6ed9eba1);
+    f.words(VecConst::Sha1K2, 0x8f1bbcdc);
+    f.splat(VecConst::HalfF16, 0x7fff7fff7fff7fff);
+    f.splat(VecConst::HalfF16, 0x0400040004000400, 1);
+    floats(f);
 }
 
 }  // namespace vm::backend::x86_64

@@ -7,6 +7,8 @@
 namespace vm::backend::x86_64 {
 
 enum class VecConst : u8 {
+    MinNormalF32,
+    MinNormalF64,
     Zero,
     One8,
     One16,
@@ -20,7 +22,11 @@ enum class VecConst : u8 {
     Dword0000ffff,
     Dword00ff,
     Qword00ff,
-    Qword80000000,
+    Word007f,
+    Dword007f,
+    Qword007f,
+    LargestI16,  ///< + 1, 2: of i32, i64
+    Qword80000000 = LargestI16 + 3,
     MaskShl,                    ///< + n: bytes 0xff << n. What a word shift by n leaves of each byte
     MaskShr = MaskShl + 8,      ///< + n: bytes 0xff >> n
     SignShr = MaskShr + 8,      ///< + n: bytes 0x80 >> n
@@ -49,8 +55,39 @@ enum class VecConst : u8 {
     Sha1K0,
     Sha1K1,
     Sha1K2,
-    MinNormalF32,
-    MinNormalF64,
+    HalfF16,  ///< + …: words 0x7fff, 0x0400: magnitude and smallest normal number
+    MaxFiniteF32 = HalfF16 + 2,
+    MaxFiniteF64,
+    StepBiasF32,  ///< added to a magnitude that can be halved and is finite: a number not above StepLimit
+    StepBiasF64,
+    StepLimitF32,
+    StepLimitF64,
+    HalfF32,
+    HalfF64,
+    BelowHalfF32,  ///< largest number below 1/2
+    BelowHalfF64,
+    OneF32,
+    OneF64,
+    ThreeHalvesF32,
+    ThreeHalvesF64,
+    TwoF32,
+    TwoF64,
+    MinusOneF32x4,
+    IntegralF32,  ///< 2^23, 2^52: from here on every number is an integer
+    IntegralF64,
+    Two31F32,
+    Two63F64x2,
+    Two32F32,
+    ClampF32,  ///< 2^40, 2^100, and their negatives: out of every integer's range whatever they are scaled by
+    ClampF64,
+    ClampNegF32,
+    ClampNegF64,
+    MagicLowF32,  ///< 2^23, 2^52: exponents for the low halves of integers
+    MagicLowF64,
+    MagicHighF32,  ///< 2^39, 2^84: for the high halves
+    MagicHighF64,
+    MagicBothF32,  ///< their sums
+    MagicBothF64,
     Count_
 };
 static_assert(static_cast<unsigned>(VecConst::Count_) <= kVecConsts);

@@ -125,6 +125,13 @@ void Lowering::vresult1(u32 i, HostOp o, const Operand& x, u32 imm) {
     defined(i, d);
 }
 
+// The result is in scratch register r.
+void Lowering::vec_move_result(u32 i, u8 r) {
+    const u8 d = define_xmm(i, mask_of(r));
+    copy(d, r);
+    defined(i, d);
+}
+
 void Lowering::vresult_shift(u32 i, HostOp o, u8 x, u32 n) {
     const u8 d = define_xmm(i, mask_of(x));
     vshift(o, d, x, n);
@@ -171,7 +178,7 @@ std::optional<std::array<u64, 2>> Lowering::const128(Value v) const {
     const Inst& in = inst(v);
     if (in.op == Op::Const128) return std::array{in.imm, in.args[0] | u64{in.args[1]} << 32};
     if (in.op != Op::VSplat || !is_const(arg(in, 0))) return std::nullopt;
-    u64 lane = vm::zext(const_value(arg(in, 0)), ir::width(in.mtype));
+    u64 lane = vm::zext(const_bits(arg(in, 0)), ir::width(in.mtype));
     for (unsigned w = ir::width(in.mtype); w < 64; w *= 2) lane |= lane << w;
     return std::array{lane, lane};
 }
@@ -179,7 +186,7 @@ std::optional<std::array<u64, 2>> Lowering::const128(Value v) const {
 bool Lowering::lower_vector(u32 i) {
     if (!cpu_.sse42) return false;
     return lower_vec_int(i) || lower_vec_shift(i) || lower_vec_shuffle(i) || lower_vec_wide(i) ||
-           lower_vec_crypto(i);
+           lower_vec_crypto(i) || lower_vec_fp(i);
 }
 
 }  // namespace vm::backend::x86_64

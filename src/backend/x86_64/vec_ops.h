@@ -146,6 +146,9 @@ inline constexpr HostOp cvtdq2ps{HInst::kIdVcvtdq2ps, HInst::kIdCvtdq2ps};
 inline constexpr HostOp cvtps2pd{HInst::kIdVcvtps2pd, HInst::kIdCvtps2pd};
 inline constexpr HostOp cvtpd2ps{HInst::kIdVcvtpd2ps, HInst::kIdCvtpd2ps};
 inline constexpr HostOp movhlps{HInst::kIdVmovhlps, HInst::kIdMovhlps};
+inline constexpr HostOp ptest{HInst::kIdVptest, HInst::kIdPtest};
+inline constexpr HostOp unpckhpd{HInst::kIdVunpckhpd, HInst::kIdUnpckhpd};
+inline constexpr HostOp unpcklpd{HInst::kIdVunpcklpd, HInst::kIdUnpcklpd};
 }  // namespace hop
 
 }  // namespace vm::backend::x86_64

@@ -59,7 +59,11 @@ bool Translator::compare_lanes(const Decoded& d, Op op, Value n, Value m, bool i
 bool Translator::CMGT_v(const Decoded& d) { return compare_lanes(d, Op::VCmpGtS, v(d.rn), v(d.rm), false); }
 bool Translator::CMGE_v(const Decoded& d) { return compare_lanes(d, Op::VCmpGtS, v(d.rm), v(d.rn), true); }
 bool Translator::CMHI_v(const Decoded& d) { return compare_lanes(d, Op::VCmpGtU, v(d.rn), v(d.rm), false); }
-bool Translator::CMHS_v(const Decoded& d) { return compare_lanes(d, Op::VCmpGtU, v(d.rm), v(d.rn), true); }
+/// n is the greater one of the two; hosts have no unsigned order, but maxima.
+bool Translator::CMHS_v(const Decoded& d) {
+    if (d.size == 3) return compare_lanes(d, Op::VCmpGtU, v(d.rm), v(d.rn), true);
+    return compare_lanes(d, Op::VCmpEq, vec(Op::VMaxU, mem_type(d.size), v(d.rn), v(d.rm)), v(d.rn), false);
+}
 bool Translator::CMEQ_v(const Decoded& d) { return compare_lanes(d, Op::VCmpEq, v(d.rn), v(d.rm), false); }
 bool Translator::CMTST_v(const Decoded& d) {
     return compare_lanes(d, Op::VCmpEq, b.and_(v(d.rn), v(d.rm)), zero_vector(), true);
@@ -68,13 +72,13 @@ bool Translator::CMGT_Z_v(const Decoded& d) {
     return compare_lanes(d, Op::VCmpGtS, v(d.rn), zero_vector(), false);
 }
 bool Translator::CMGE_Z_v(const Decoded& d) {
-    return compare_lanes(d, Op::VCmpGtS, zero_vector(), v(d.rn), true);
+    return compare_lanes(d, Op::VCmpGtS, v(d.rn), lanes(Type::I64, ~u64{0}), false);
 }
 bool Translator::CMEQ_Z_v(const Decoded& d) {
     return compare_lanes(d, Op::VCmpEq, v(d.rn), zero_vector(), false);
 }
 bool Translator::CMLE_Z_v(const Decoded& d) {
-    return compare_lanes(d, Op::VCmpGtS, v(d.rn), zero_vector(), true);
+    return compare_lanes(d, Op::VCmpGtS, lanes(mem_type(d.size), 1), v(d.rn), false);
 }
 bool Translator::CMLT_Z_v(const Decoded& d) {
     return compare_lanes(d, Op::VCmpGtS, zero_vector(), v(d.rn), false);
@@ -96,7 +100,7 @@ bool Translator::UHSUB_v(const Decoded& d) { return halving(d, false, true); }
 /// Unsigned, with the order of the numbers moved up by half of their range.
 bool Translator::SRHADD_v(const Decoded& d) {
     const Type t = mem_type(d.size);
-    const Value bias = lanes(t, u64{1} << (ir::width(t) - 1));
+    const Value bias = sign_bits(t);
     return put(d, t, b.xor_(vec(Op::VAvgU, t, b.xor_(v(d.rn), bias), b.xor_(v(d.rm), bias)), bias));
 }
 
@@ -112,35 +116,30 @@ bool Translator::UQADD_v(const Decoded& d) { return saturating(d, Op::VAddSatU, 
 bool Translator::SQSUB_v(const Decoded& d) { return saturating(d, Op::VSubSatS, Op::VSub); }
 bool Translator::UQSUB_v(const Decoded& d) { return saturating(d, Op::VSubSatU, Op::VSub); }
 
-/// Signed accumulator plus unsigned number: an unsigned addition above the bias.
-bool Translator::SUQADD_v(const Decoded& d) {
+/// Numbers of both kinds, the accumulator moved by half of the range to be of the kind of the other.
+bool Translator::add_biased(const Decoded& d, Op op) {
     if (reserved(d)) return false;
     const Type t = mem_type(d.size);
-    const Value bias = lanes(t, u64{1} << (ir::width(t) - 1)), a = b.xor_(v(d.rd), bias), n = v(d.rn);
-    const Value sum = vec(Op::VAddSatU, t, a, n);
+    const Value bias = sign_bits(t), a = b.xor_(v(d.rd), bias), n = v(d.rn);
+    const Value sum = vec(op, t, a, n);
     return put_saturated(d, t, b.xor_(sum, bias), b.xor_(sum, vec(Op::VAdd, t, a, n)));
 }
-/// Unsigned accumulator plus signed number.
-bool Translator::USQADD_v(const Decoded& d) {
-    if (reserved(d)) return false;
+/// Signed accumulator plus unsigned number: an unsigned addition above the bias.
+bool Translator::SUQADD_v(const Decoded& d) { return add_biased(d, Op::VAddSatU); }
+/// Unsigned accumulator plus signed number: a signed addition below the bias.
+bool Translator::USQADD_v(const Decoded& d) { return add_biased(d, Op::VAddSatS); }
+
+/// The smallest number, which alone has no opposite, becomes the largest one: one less, modulo 2^width.
+bool Translator::without_smallest(const Decoded& d, Value r) {
     const Type t = mem_type(d.size);
-    const Value a = v(d.rd), n = v(d.rn), zero = zero_vector();
-    const Value r =
-        bit_select(vec(Op::VCmpGtS, t, zero, n), vec(Op::VSubSatU, t, a, vec(Op::VSub, t, zero, n)),
-                   vec(Op::VAddSatU, t, a, n));
-    return put_saturated(d, t, r, b.xor_(r, vec(Op::VAdd, t, a, n)));
+    const Value smallest = vec(Op::VCmpEq, t, r, sign_bits(t));
+    return put_saturated(d, t, vec(Op::VAdd, t, r, smallest), smallest);
 }
 bool Translator::SQABS_v(const Decoded& d) {
-    if (reserved(d)) return false;
-    const Type t = mem_type(d.size);
-    const Value n = v(d.rn), r = vec(Op::VMaxS, t, n, vec(Op::VSubSatS, t, zero_vector(), n));
-    return put_saturated(d, t, r, b.xor_(r, vec(Op::VAbs, t, n)));
+    return !reserved(d) && without_smallest(d, vec(Op::VAbs, mem_type(d.size), v(d.rn)));
 }
 bool Translator::SQNEG_v(const Decoded& d) {
-    if (reserved(d)) return false;
-    const Type t = mem_type(d.size);
-    const Value n = v(d.rn), r = vec(Op::VSubSatS, t, zero_vector(), n);
-    return put_saturated(d, t, r, b.xor_(r, vec(Op::VSub, t, zero_vector(), n)));
+    return !reserved(d) && without_smallest(d, vec(Op::VSub, mem_type(d.size), zero_vector(), v(d.rn)));
 }
 
 // --- shifts by a register
@@ -198,32 +197,36 @@ bool Translator::MUL_e(const Decoded& d) {
 bool Translator::MLA_e(const Decoded& d) { return multiply_add(d, element(d), false); }
 bool Translator::MLS_e(const Decoded& d) { return multiply_add(d, element(d), true); }
 
-/// It saturates where both are the smallest number.
+/// Where both are the smallest number: twice their product is the one that does not fit.
+Value Translator::both_smallest(Type t, Value n, Value m) {
+    const Value smallest = sign_bits(t);
+    return b.and_(vec(Op::VCmpEq, t, n, smallest), vec(Op::VCmpEq, t, m, smallest));
+}
 bool Translator::doubling_high(const Decoded& d, Value m, bool rounded) {
     const Type t = mem_type(d.size);
-    const Value n = v(d.rn), smallest = lanes(t, u64{1} << (ir::width(t) - 1));
-    const Value both = b.and_(vec(Op::VCmpEq, t, n, smallest), vec(Op::VCmpEq, t, m, smallest));
-    return put_saturated(d, t, vec(Op::VMulDblHi, t, n, m, rounded ? ir::kVRound : 0), both);
+    return put_saturated(d, t, vec(Op::VMulDblHi, t, v(d.rn), m, rounded ? ir::kVRound : 0),
+                         both_smallest(t, v(d.rn), m));
 }
 bool Translator::SQDMULH_v(const Decoded& d) { return doubling_high(d, v(d.rm), false); }
 bool Translator::SQRDMULH_v(const Decoded& d) { return doubling_high(d, v(d.rm), true); }
 bool Translator::SQDMULH_e(const Decoded& d) { return doubling_high(d, element(d), false); }
 bool Translator::SQRDMULH_e(const Decoded& d) { return doubling_high(d, element(d), true); }
 
-/// a + ((n m + 2^(e-2)) >> (e-1)) in lanes twice as wide, where nothing overflows; then saturated.
+/// With e bits a lane and p = 2 n m: (a 2^e ± p + 2^(e-1)) >> e, saturated, is a plus round(p / 2^e), or a
+/// minus it, where a tie is rounded down instead of up. VMulDblHi gives that but for one too little where n
+/// and m are the smallest number.
 bool Translator::doubling_high_add(const Decoded& d, Value m, bool subtract) {
-    const Type t = mem_type(d.size), wide = wide_type(d.size);
-    const unsigned width = ir::width(t);
-    const Value n = v(d.rn), a = v(d.rd), half = lanes(wide, u64{1} << (width - 2));
-    Value sums[2];
-    for (u32 high = 0; high < 2; high++) {
-        const Value product = vec(Op::VMulWideS, t, n, m, high);
-        const Value rounded = vec(subtract ? Op::VSub : Op::VAdd, wide, half, product);
-        sums[high] = vec(Op::VAdd, wide, vec(Op::VWidenS, t, a, ir::kNone, high),
-                         vec(Op::VAshrImm, wide, rounded, ir::kNone, 0, width - 1));
+    const Type t = mem_type(d.size);
+    const Value n = v(d.rn), a = v(d.rd), one_more = both_smallest(t, n, m);  // -1 there
+    Value p = vec(Op::VMulDblHi, t, n, m, ir::kVRound);
+    if (subtract) {
+        const Value low = vec(Op::VMul, t, n, m);
+        p = vec(Op::VAdd, t, p, vec(Op::VCmpEq, t, vec(Op::VAdd, t, low, low), sign_bits(t)));
     }
-    const Value r = vec(Op::VNarrowSatS, t, sums[0], sums[1]);
-    return put_saturated(d, t, r, b.xor_(r, vec(Op::VUzp1, t, sums[0], sums[1])));
+    const Op add = Op::VAdd, sub = Op::VSub, first = subtract ? sub : add, second = subtract ? add : sub;
+    const auto saturating = [](Op op) { return op == Op::VAdd ? Op::VAddSatS : Op::VSubSatS; };
+    const Value r = vec(saturating(second), t, vec(saturating(first), t, a, p), one_more);
+    return put_saturated(d, t, r, b.xor_(r, vec(second, t, vec(first, t, a, p), one_more)));
 }
 bool Translator::SQRDMLAH_v(const Decoded& d) { return doubling_high_add(d, v(d.rm), false); }
 bool Translator::SQRDMLSH_v(const Decoded& d) { return doubling_high_add(d, v(d.rm), true); }
@@ -235,8 +238,14 @@ bool Translator::pairwise(const Decoded& d, Op op) {
     if (reserved(d)) return false;
     const Type t = mem_type(d.size);
     Value n = v(d.rn), m = v(d.rm);
-    if (!d.q) n = m = vec(Op::VZip1, Type::I64, n, m);
-    return put(d, t, vec(op, t, vec(Op::VUzp1, t, n, m), vec(Op::VUzp2, t, n, m)));
+    if (d.size >= 2 && d.q) return put(d, t, vec(op, t, vec(Op::VUzp1, t, n, m), vec(Op::VUzp2, t, n, m)));
+    // Each even lane with the odd one above it, which leaves nothing of use in the odd lanes.
+    const auto pairs = [&](Value x) {
+        return vec(op, t, x, vec(Op::VLshrImm, wide_type(d.size), x, ir::kNone, 0, ir::width(t)));
+    };
+    if (!d.q) return put(d, t, vec(Op::VUzp1, t, pairs(vec(Op::VZip1, Type::I64, n, m)), zero_vector()));
+    const Value first = pairs(n);
+    return put(d, t, vec(Op::VUzp1, t, first, d.rn == d.rm ? first : pairs(m)));
 }
 bool Translator::ADDP_v(const Decoded& d) { return pairwise(d, Op::VAdd); }
 bool Translator::SMAXP_v(const Decoded& d) { return pairwise(d, Op::VMaxS); }
@@ -248,14 +257,16 @@ bool Translator::ADDP_d(const Decoded& d) {
     return set_scalar(d.rd, b.add(b.vextract(Type::I64, n, 0), b.vextract(Type::I64, n, 1)));
 }
 
-/// Pairs of lanes as one of twice the width.
+/// Pairs of lanes as one of twice the width: what stands in its upper half and what in its lower.
 bool Translator::add_pairs_long(const Decoded& d, bool is_signed, bool accumulate) {
     const Type t = wide_type(d.size);
     const unsigned width = 8u << d.size;
     const Op right = is_signed ? Op::VAshrImm : Op::VLshrImm;
-    const Value n = v(d.rn),
-                even = vec(right, t, vec(Op::VShlImm, t, n, ir::kNone, 0, width), ir::kNone, 0, width);
-    const Value sum = vec(Op::VAdd, t, even, vec(right, t, n, ir::kNone, 0, width));
+    const Value n = v(d.rn);
+    const Value lower = is_signed
+                            ? vec(right, t, vec(Op::VShlImm, t, n, ir::kNone, 0, width), ir::kNone, 0, width)
+                            : b.and_(n, lanes(t, zext(~u64{0}, width)));
+    const Value sum = vec(Op::VAdd, t, lower, vec(right, t, n, ir::kNone, 0, width));
     return put(d, t, accumulate ? vec(Op::VAdd, t, v(d.rd), sum) : sum);
 }
 bool Translator::SADDLP_v(const Decoded& d) { return add_pairs_long(d, true, false); }
@@ -269,10 +280,26 @@ Value Translator::fold_lanes(Op op, Type t, Value n) {
         n = vec(op, t, n, vec(Op::VExt, Type::I8, n, n, 0, step));
     return n;
 }
+/// The sum of bytes that CNT made is a count of bits (where compilers want that of a general register, they
+/// go this way); else kNone.
+Value Translator::counted_bits(const Decoded& d, Value n) {
+    const bool low_half = b.at(n).op == Op::VLow64;
+    const ir::Inst made = b.at(low_half ? b.at(n).args[0] : n);
+    if (d.size != 0 || made.op != Op::VPopcnt) return ir::kNone;
+    const Value x = made.args[0];
+    const ir::Inst source = b.at(x);
+    const bool scalar = source.op == Op::VScalar && source.mtype == Type::I64;
+    const Value low = b.unary(Op::Popcnt, scalar ? source.args[0] : b.vextract(Type::I64, x, 0));
+    if (!d.q || low_half) return low;
+    return b.add(low, b.unary(Op::Popcnt, b.vextract(Type::I64, x, 1)));
+}
+
 bool Translator::across(const Decoded& d, Op op) {
     const Type t = mem_type(d.size);
     if (d.size == 2 && !d.q) return false;
     Value n = v(d.rn);
+    if (const Value bits = op == Op::VAdd ? counted_bits(d, n) : ir::kNone; bits != ir::kNone)
+        return set_scalar(d.rd, bits);
     // Doubled, the low half changes no extreme; a sum wants the other half to be zero.
     if (!d.q) n = op == Op::VAdd ? low64(n) : vec(Op::VZip1, Type::I64, n, n);
     return set_scalar(d.rd, b.vextract(t, fold_lanes(op, t, n), 0));
@@ -287,6 +314,8 @@ bool Translator::across_long(const Decoded& d, Op widen) {
     const Type t = mem_type(d.size), wide = wide_type(d.size);
     if (d.size == 2 && !d.q) return false;
     const Value n = v(d.rn);
+    if (const Value bits = widen == Op::VWidenU ? counted_bits(d, n) : ir::kNone; bits != ir::kNone)
+        return set_scalar(d.rd, bits);
     Value sum = vec(widen, t, n);
     if (d.q) sum = vec(Op::VAdd, wide, sum, vec(widen, t, n, ir::kNone, ir::kVHigh));
     return set_scalar(d.rd, b.vextract(wide, fold_lanes(Op::VAdd, wide, sum), 0));

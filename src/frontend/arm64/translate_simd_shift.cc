@@ -22,14 +22,9 @@ struct Shift {
 /// By 1 … width. Rounded: half of the last bit is added first.
 Value Translator::shifted_right(Type t, Value n, unsigned by, bool is_signed, bool rounded) {
     const unsigned width = ir::width(t);
-    const auto right = [&](unsigned k) -> Value {
-        if (k == width) return is_signed ? vec(Op::VAshrImm, t, n, ir::kNone, 0, width - 1) : zero_vector();
-        return vec(is_signed ? Op::VAshrImm : Op::VLshrImm, t, n, ir::kNone, 0, k);
-    };
-    const Value r = right(by);
-    if (!rounded) return r;
-    const Value last = by == 1 ? n : vec(Op::VLshrImm, t, n, ir::kNone, 0, by - 1);
-    return vec(Op::VAdd, t, r, b.and_(last, lanes(t, 1)));
+    if (rounded) return vec(is_signed ? Op::VShiftS : Op::VShiftU, t, n, lanes(t, -u64{by}), ir::kVRound);
+    if (is_signed) return vec(Op::VAshrImm, t, n, ir::kNone, 0, std::min(by, width - 1));
+    return by == width ? zero_vector() : vec(Op::VLshrImm, t, n, ir::kNone, 0, by);
 }
 
 bool Translator::shift_right(const Decoded& d, bool is_signed, bool rounded, bool accumulate) {
@@ -71,31 +66,50 @@ bool Translator::SRI_i(const Decoded& d) {
                b.or_(shifted_right(t, v(d.rn), s.right, false, false), b.and_(v(d.rd), lanes(t, ~moved))));
 }
 
-bool Translator::shift_saturated(const Decoded& d, Op op) {
+/// What comes back from the left as it was has not saturated; the rest becomes the bound of its sign.
+bool Translator::SQSHL_i(const Decoded& d) {
     const Shift s(d.imm);
     if (s.reserved(d)) return false;
     const Type t = mem_type(s.size);
-    const Value n = v(d.rn), by = lanes(t, s.left);
-    return put_saturated(d, t, vec(op, t, n, by, ir::kVSaturate),
-                         vec(op, t, n, by, ir::kVSaturate | ir::kVOverflowMask));
+    const Value n = v(d.rn);
+    if (s.left == 0) return put(d, t, n);
+    const Value r = vec(Op::VShlImm, t, n, ir::kNone, 0, s.left),
+                back = vec(Op::VAshrImm, t, r, ir::kNone, 0, s.left);
+    const Value negative = vec(Op::VCmpGtS, t, zero_vector(), n),
+                bound = b.xor_(negative, lanes(t, zext(~u64{0}, s.width - 1)));
+    return put_saturated(d, t, bit_select(vec(Op::VCmpEq, t, back, n), r, bound), b.xor_(back, n));
 }
-bool Translator::SQSHL_i(const Decoded& d) { return shift_saturated(d, Op::VShiftS); }
-bool Translator::UQSHL_i(const Decoded& d) { return shift_saturated(d, Op::VShiftU); }
+/// n, unsigned; `from` is what it was made of: where it was not the same, that has saturated too.
+bool Translator::shift_saturated(const Decoded& d, Type t, unsigned left, Value n, Value from) {
+    if (left == 0) return put_saturated(d, t, n, b.xor_(n, from));
+    const Value r = vec(Op::VShlImm, t, n, ir::kNone, 0, left),
+                back = vec(Op::VLshrImm, t, r, ir::kNone, 0, left);
+    const Value lost = b.not_(vec(Op::VCmpEq, t, back, n));
+    return put_saturated(d, t, b.or_(r, lost), b.xor_(back, from));
+}
+bool Translator::UQSHL_i(const Decoded& d) {
+    const Shift s(d.imm);
+    if (s.reserved(d)) return false;
+    const Type t = mem_type(s.size);
+    return s.left ? shift_saturated(d, t, s.left, v(d.rn), v(d.rn)) : put(d, t, v(d.rn));
+}
 /// Signed numbers to unsigned ones: negative ones become 0.
 bool Translator::SQSHLU_i(const Decoded& d) {
     const Shift s(d.imm);
     if (s.reserved(d)) return false;
     const Type t = mem_type(s.size);
-    const Value n = v(d.rn), by = lanes(t, s.left), negative = vec(Op::VCmpGtS, t, zero_vector(), n);
-    const Value positive = b.binary(Op::AndNot, n, negative);
-    const Value lost = vec(Op::VShiftU, t, positive, by, ir::kVSaturate | ir::kVOverflowMask);
-    return put_saturated(d, t, vec(Op::VShiftU, t, positive, by, ir::kVSaturate), b.or_(negative, lost));
+    const Value n = v(d.rn), negative = vec(Op::VCmpGtS, t, zero_vector(), n);
+    return shift_saturated(d, t, s.left, b.binary(Op::AndNot, n, negative), n);
 }
 
 // --- narrowing, widening
+/// Bits that are cut off say nothing of an overflow of the rounding.
 bool Translator::shift_narrow(const Decoded& d, bool rounded) {
     const Shift s(d.imm);
-    const Value r = shifted_right(wide_type(s.size), v(d.rn), s.right, false, rounded);
+    const Type wide = wide_type(s.size);
+    Value n = v(d.rn);
+    if (rounded) n = vec(Op::VAdd, wide, n, lanes(wide, u64{1} << (s.right - 1)));
+    const Value r = shifted_right(wide, n, s.right, false, false);
     return put_narrow(d, vec(Op::VUzp1, mem_type(s.size), r, zero_vector()));
 }
 bool Translator::SHRN_i(const Decoded& d) { return shift_narrow(d, false); }

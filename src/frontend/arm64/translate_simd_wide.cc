@@ -92,8 +92,10 @@ bool Translator::doubling_wide(const Decoded& d, Value m, Accumulate how) {
                        .args = {b.vextract(wide, r, 0), ir::kNone, ir::kNone}});
     };
     const Value product = vec(Op::VMulWideS, mem_type(d.size), v(d.rn), m, high ? ir::kVHigh : 0);
-    Value r = vec(Op::VAddSatS, wide, product, product);
-    Value wrapped = b.xor_(r, vec(Op::VAdd, wide, product, product));
+    // The one product whose double is too large wraps to the smallest number: one less is the largest.
+    const Value twice = vec(Op::VAdd, wide, product, product);
+    Value wrapped = vec(Op::VCmpEq, wide, twice, sign_bits(wide));
+    Value r = vec(Op::VAdd, wide, twice, wrapped);
     if (how != Accumulate::None) {
         const Value a = v(d.rd), doubled = r;
         const bool add = how == Accumulate::Add;

@@ -77,6 +77,49 @@ Value Translator::condition(unsigned c) {
     return b.unary(Op::FlagsTest, flags(), c);
 }
 
+bool Translator::upper_half_zero(Value value, unsigned depth) const {
+    const ir::Inst& in = b.at(value);
+    const auto zero = [&](unsigned k) { return depth > 0 && upper_half_zero(in.args[k], depth - 1); };
+    switch (in.op) {
+        case Op::VLow64:
+        case Op::VScalar: return true;
+        case Op::Const128: return (in.args[0] | in.args[1]) == 0;
+        case Op::And:
+        case Op::VMul: return zero(0) || zero(1);
+        case Op::AndNot:
+        case Op::VShlImm:
+        case Op::VLshrImm:
+        case Op::VAshrImm:
+        case Op::VAbs:
+        case Op::VPopcnt:
+        case Op::VBitrev:
+        case Op::VRev: return zero(0);
+        case Op::VUzp1:
+        case Op::VUzp2:
+        case Op::VNarrowSatS:
+        case Op::VNarrowSatSU:
+        case Op::VNarrowSatU:
+            return b.at(in.args[1]).op == Op::Const128 && b.at(in.args[1]).imm == 0 && zero(1);
+        case Op::Or:
+        case Op::Xor:
+        case Op::VAdd:
+        case Op::VSub:
+        case Op::VCmpGtS:
+        case Op::VCmpGtU:
+        case Op::VMinS:
+        case Op::VMaxS:
+        case Op::VMinU:
+        case Op::VMaxU:
+        case Op::VAvgU:
+        case Op::VAddSatS:
+        case Op::VAddSatU:
+        case Op::VSubSatS:
+        case Op::VSubSatU:
+        case Op::VMulDblHi: return zero(0) && zero(1);
+        default: return false;
+    }
+}
+
 Value Translator::untagged(Value address) {
     return request_.mode & kModeTagged ? b.and_(address, b.c64(kAddressMask)) : address;
 }

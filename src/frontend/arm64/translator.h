@@ -158,7 +158,11 @@ class Translator : private Walk {
     }
     /// The low half of `value` if q is 0, all of it otherwise; the rest of the register becomes zero.
     bool set_vq(unsigned q, unsigned r, Value value) { return set_v(r, q ? value : low64(value)); }
-    Value low64(Value value) { return b.vector(Op::VLow64, Type::I64, value); }
+    Value low64(Value value) {
+        return upper_half_zero(value) ? value : b.vector(Op::VLow64, Type::I64, value);
+    }
+    /// Is it seen from how `value` was made, looking `depth` operations back?
+    bool upper_half_zero(Value value, unsigned depth = 2) const;
     /// v`r`, with a zero upper half if q is 0: what floating-point lanes must see.
     Value vq(unsigned q, unsigned r) { return q ? v(r) : low64(v(r)); }
     /// Lane 0 of v`r` as a scalar of type t (float or integer).
@@ -212,11 +216,15 @@ class Translator : private Walk {
     }
     /// Every lane of type t is v.
     Value lanes(Type t, u64 v);
+    Value sign_bits(Type t) { return lanes(t, u64{1} << (ir::width(t) - 1)); }
     Value element(const Decoded& d);
     bool lanewise(const Decoded& d, Op op);
     bool compare_lanes(const Decoded& d, Op op, Value n, Value m, bool inverted);
     bool halving(const Decoded& d, bool is_signed, bool subtract);
     bool saturating(const Decoded& d, Op op, Op wrapping);
+    bool add_biased(const Decoded& d, Op op);
+    bool without_smallest(const Decoded& d, Value r);
+    Value both_smallest(Type t, Value n, Value m);
     bool register_shift(const Decoded& d, Op op, u32 how);
     Value difference(Type t, bool is_signed, Value n, Value m);
     bool multiply_add(const Decoded& d, Value m, bool subtract);
@@ -224,6 +232,7 @@ class Translator : private Walk {
     bool doubling_high_add(const Decoded& d, Value m, bool subtract);
     bool pairwise(const Decoded& d, Op op);
     Value fold_lanes(Op op, Type t, Value v);
+    Value counted_bits(const Decoded& d, Value n);
     bool across(const Decoded& d, Op op);
     bool across_long(const Decoded& d, Op widen);
     bool add_long(const Decoded& d, Op widen, Op op, bool wide_n);
@@ -237,7 +246,7 @@ class Translator : private Walk {
     bool add_pairs_long(const Decoded& d, bool is_signed, bool accumulate);
     Value shifted_right(Type t, Value n, unsigned by, bool is_signed, bool rounded);
     bool shift_right(const Decoded& d, bool is_signed, bool rounded, bool accumulate);
-    bool shift_saturated(const Decoded& d, Op op);
+    bool shift_saturated(const Decoded& d, Type t, unsigned left, Value n, Value from);
     bool shift_narrow(const Decoded& d, bool rounded);
     bool shift_narrow_saturated(const Decoded& d, bool is_signed, bool rounded, Op narrow, Op widen);
     bool shift_long(const Decoded& d, Op widen);

@@ -86,7 +86,7 @@ entry:
 ; 100010 uaddlv s12, v13.8h
     vmovups xmm0, xmmword ptr state[$v13]
     vpmovzxwd xmm1, xmm0
-    vpunpckhwd xmm0, xmm0, xmmword ptr state[vec_consts]
+    vpunpckhwd xmm0, xmm0, xmmword ptr state[vec_consts+0x20]
     vpaddd xmm0, xmm1, xmm0
     vpalignr xmm1, xmm0, xmm0, 8
     vpaddd xmm0, xmm0, xmm1

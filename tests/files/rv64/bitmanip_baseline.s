@@ -25,13 +25,13 @@ entry:
     cmove $a2, rax
 ; 100008 cpop a3,a1
     mov rax, $a1
-    mov qword ptr state[scratch], 0x551f
+    mov qword ptr state[scratch], popcnt i64 of i64, 0x0
     call Helper IntOp
     mov $a3, rax
 ; 10000c clmul a4,a1,a2
     mov rax, $a1
     mov rcx, $a2
-    mov qword ptr state[scratch], 0x5523
+    mov qword ptr state[scratch], clmullo i64 of i64, 0x0
     call Helper IntOp
     mov $a4, rax
 ; 100010 ecall

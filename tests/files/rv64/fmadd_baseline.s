@@ -12,7 +12,7 @@ entry:
     movq rax, $fa1
     movq rcx, $fa2
     movq rdx, $fa3
-    mov qword ptr state[scratch], 0x79945
+    mov qword ptr state[scratch], fma f64 of f64, 0x7
     call Helper SoftFp
     movq $fa0, rax
 ; 100004 ecall

@@ -10,7 +10,7 @@
 entry:
     vmovq rax, $fa1
     vmovq rcx, $fa2
-    mov qword ptr state[scratch], 0x39940
+    mov qword ptr state[scratch], fadd f64 of f64, 0x3
     call Helper SoftFp
     vmovq $fa0, rax
 ; 100004 ecall

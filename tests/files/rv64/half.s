@@ -36,7 +36,7 @@ L2:
     movzx eax, ax
     mov rcx, qword ptr state[spill]
     movzx ecx, cx
-    mov qword ptr state[scratch], 0x77740
+    mov qword ptr state[scratch], fadd f16 of f16, 0x7
     call Helper SoftFp
     mov rcx, rax
     or rcx, 0xffffffffffff0000

@@ -14,11 +14,11 @@ void put_lanes(std::string& out, unsigned r, unsigned lanes, char letter) {
 /// {v1.4s}, {v1.4s, v2.4s}, {v1.4s-v4.4s}: `amount` registers from rt on. Beyond v31 one by one.
 void put_registers(std::string& out, const Decoded& d, std::string_view arrangement) {
     const auto name = [&](unsigned n) { return fmt::format("v{}{}", (d.rt + n) % 32, arrangement); };
-    out += "{" + name(0);
+    out += fmt::format("{{{}", name(0));
     if (d.amount > 2 && d.rt + d.amount <= 32) {
-        out += "-" + name(d.amount - 1u);
+        out += fmt::format("-{}", name(d.amount - 1u));
     } else {
-        for (unsigned n = 1; n < d.amount; ++n) out += ", " + name(n);
+        for (unsigned n = 1; n < d.amount; ++n) out += fmt::format(", {}", name(n));
     }
     out += '}';
 }
