@@ -61,6 +61,7 @@ class CaseMaker {
         i64 lo, hi;
         bool aligned;    ///< to 16 bytes
         bool forbidden;  ///< points nowhere instead
+        bool tagged;     ///< has a top byte, which memory accesses ignore
     };
     struct Pending {
         size_t at;

@@ -87,7 +87,8 @@ std::set<Insn> vixl_distinct() {
     std::set<Insn> out;
     for (unsigned i = 1; i < static_cast<unsigned>(Insn::Count_); i++) {
         const std::string_view name = info(static_cast<Insn>(i)).name;
-        const bool by_element = (name.starts_with("FM") || name.starts_with("FCMLA")) && name.find("_e") != name.npos;
+        const bool by_element =
+            (name.starts_with("FM") || name.starts_with("FCMLA")) && name.find("_e") != name.npos;
         if (by_element || name == "PMULL_v" || name.starts_with("FCVTXN_")) out.insert(static_cast<Insn>(i));
     }
     return out;
