@@ -155,11 +155,11 @@ void CaseMaker::begin(unsigned index) {
     }
     pointers_.clear();
     for (int i = 0; i < 2; i++) {
-        pointers_.push_back({choose_register(reserved_), 0, 0, true, false});
+        pointers_.push_back({choose_register(reserved_), 0, 0, true, false, false});
         reserved_ |= 1u << pointers_.back().reg;
     }
     if (below(2)) {  // else SP is a register as others, and no base
-        pointers_.push_back({kSp, 0, 0, true, false});
+        pointers_.push_back({kSp, 0, 0, true, false, false});
         reserved_ |= 1u << kSp;
     }
     pending_.clear();
@@ -173,10 +173,14 @@ void CaseMaker::make_inputs() {
     inputs_.x[table_] = 0;
     inputs_.x[positive_] = below(static_cast<u64>(kIndexHigh) + 1);
     inputs_.x[any_] = static_cast<u64>(kIndexLow) + below(kIndexHigh - kIndexLow + 1);
+    // Once a program has used a tag, all its blocks are made for such: most programs have none.
+    const bool tagged = o_.seed / 2 % 4 == 3 && below(4) == 0;
     for (Pointer& p : pointers_) {
         p.lo = p.hi = kHome + 64 * static_cast<i64>(below(8));
         p.forbidden = o_.faults && below(2);
-        const u64 value = (p.forbidden ? kForbidden : kScratch) + static_cast<u64>(p.lo);
+        p.tagged = !p.forbidden && tagged && below(2);
+        const u64 tag = p.tagged ? below(256) << 56 : 0;
+        const u64 value = tag + (p.forbidden ? kForbidden : kScratch) + static_cast<u64>(p.lo);
         (p.reg == kSp ? inputs_.sp : inputs_.x[p.reg]) = value;
     }
     for (auto& v : inputs_.v) v = special_vector();
@@ -279,6 +283,10 @@ bool CaseMaker::fits(const Drawn& d) const {
     if (!d.allocated) return o_.faults && (t.flow == Flow::Next || t.flow == Flow::Leaves);
     if (t.flow == Flow::Leaves || !t.predictable || (t.writes & reserved_) != 0) return false;
     const bool writes_back = t.address == Address::Pre || t.address == Address::Post;
+    if (d.base != nullptr && d.base->reg == kSp && limits_.no_sp.contains(d.id)) return false;
+    const unsigned rd = field_rd(d.word), rm = field_rm(d.word);
+    if (limits_.distinct.contains(d.id) && (rd == field_rn(d.word) || rd == rm || rd == (rm & 15)))
+        return false;
     if (d.base != nullptr && d.base->reg == kSp && writes_back && t.offset % 16 != 0) return false;
     if (t.flow == Flow::Indirect) return t.target != 31 && !bit(reserved_, t.target);
     if (t.signature == Signature::Sign || t.signature == Signature::Authenticate) {
@@ -286,7 +294,8 @@ bool CaseMaker::fits(const Drawn& d) const {
         if (r == 31 || r == modifier_register(d.word)) return false;
     }
     // A handler would see the code of a base register whose access faults.
-    if (t.signature == Signature::Load && (d.base->reg == kSp || d.base->forbidden)) return false;
+    if (t.signature == Signature::Load && (d.base->reg == kSp || d.base->forbidden || d.base->tagged))
+        return false;
     // A masked copy of the value is made in the register itself.
     if (t.system_write) return field_rd(d.word) == 31 || !bit(reserved_, field_rd(d.word));
     return true;
@@ -307,6 +316,7 @@ void CaseMaker::place(Pointer* p) {
     p->lo = sure ? kHome : std::min(p->lo, kHome);
     p->hi = sure ? kHome : std::max(p->hi, kHome);
     p->aligned = sure || p->aligned;
+    if (sure) p->tagged = false;
 }
 
 /// Moves the pointer home where this access could leave the scratch memory, and notes what a writeback does.

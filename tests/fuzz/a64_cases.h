@@ -31,9 +31,11 @@ inline constexpr u64 kFpcrBits = 0x07c80000, kFpsrBits = 0x0800009f;
 
 /// Who runs the cases, as far as that limits what they may do.
 struct Limits {
-    u64 fpcr = kFpcrBits;     ///< bits that may be set
-    bool fpsr = true;         ///< FPSR is what the manual says
-    bool tpidr = true;        ///< TPIDR_EL0 can be written and starts as 0
+    u64 fpcr = kFpcrBits;  ///< bits that may be set
+    bool fpsr = true;      ///< FPSR is what the manual says
+    bool tpidr = true;     ///< TPIDR_EL0 can be written and starts as 0
+    /// Encodings whose destination must be none of their sources, and those without SP as a base.
+    std::set<arm64::Insn> distinct{}, no_sp{};
     bool signatures = false;  ///< authentication codes are the same everywhere; else they must not be seen
 };
 
@@ -59,6 +61,7 @@ class CaseMaker {
         i64 lo, hi;
         bool aligned;    ///< to 16 bytes
         bool forbidden;  ///< points nowhere instead
+        bool tagged;     ///< has a top byte, which memory accesses ignore
     };
     struct Pending {
         size_t at;

@@ -106,7 +106,11 @@ class Fuzzer {
     explicit Fuzzer(const Arguments& a)
         : options_(a.o),
           with_vixl_(!a.tiers_only),
-          limits_(with_vixl_ ? Limits{.fpcr = u64{1} << 25, .fpsr = false, .tpidr = false}
+          limits_(with_vixl_ ? Limits{.fpcr = u64{1} << 25,
+                                      .fpsr = false,
+                                      .tpidr = false,
+                                      .distinct = vixl_distinct(),
+                                      .no_sp = vixl_no_sp()}
                              : Limits{.signatures = true}),
           pool_(pool(with_vixl_ ? Oracle::Vixl : Oracle::Tiers, options_.only)) {
         u64 s = options_.seed;
