@@ -131,7 +131,8 @@ void Lowering::vec_sha1_rounds(u32 i) {
     const Inst& in = inst(i);
     const unsigned kind = static_cast<unsigned>(in.op) - static_cast<unsigned>(Op::VSha1C);
     static constexpr VecConst kAdded[] = {VecConst::Sha1K0, VecConst::Sha1K1, VecConst::Sha1K2};
-    const Operand y = use_vmem(arg(in, 1)), z = use_vmem(arg(in, 2)), x = use_vsrc(arg(in, 0));
+    const unsigned more = 2 + scratch_for(arg(in, 0));
+    const Operand y = use_vmem(arg(in, 1), more), z = use_vmem(arg(in, 2), more), x = use_vsrc(arg(in, 0));
     consume();
     const u8 t = alloc_xmm(), u = alloc_xmm();
     vload(t, z);
@@ -147,7 +148,7 @@ void Lowering::vec_sha1_rounds(u32 i) {
 
 void Lowering::vec_sha1_su0(u32 i) {
     const Inst& in = inst(i);
-    const Operand z = use_vmem(arg(in, 2));
+    const Operand z = use_vmem(arg(in, 2), 1 + scratch_for(arg(in, 0)) + scratch_for(arg(in, 1)));
     const u8 x = use_xmm(arg(in, 0)), y = use_xmm(arg(in, 1));
     consume();
     const u8 t = alloc_xmm();
@@ -158,7 +159,7 @@ void Lowering::vec_sha1_su0(u32 i) {
 
 void Lowering::vec_sha1_su1(u32 i) {
     const Inst& in = inst(i);
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
+    const Operand x = use_vmem(arg(in, 0), 3), y = use_vmem(arg(in, 1), 3);
     consume();
     const u8 t = alloc_xmm(), u = alloc_xmm();
     if (cpu_.sha) {
@@ -203,8 +204,8 @@ Value Lowering::sha256_partner(u32 i) const {
 void Lowering::vec_sha256(u32 i) {
     const Inst& in = inst(i);
     const bool first = in.op == Op::VSha256H;
-    const Operand abcd = use_vmem(arg(in, first ? 0 : 1)), efgh = use_vmem(arg(in, first ? 1 : 0)),
-                  z = use_vmem(arg(in, 2));
+    const Operand abcd = use_vmem(arg(in, first ? 0 : 1), kAllScratch),
+                  efgh = use_vmem(arg(in, first ? 1 : 0), kAllScratch), z = use_vmem(arg(in, 2), kAllScratch);
     const Value partner = sha256_partner(i);
     if (partner != kNone) count_uses_now(partner);
     consume();
@@ -236,7 +237,8 @@ void Lowering::vec_sha256_su0(u32 i) {
 
 void Lowering::vec_sha256_su1(u32 i) {
     const Inst& in = inst(i);
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
+    const unsigned more = 1 + scratch_for(arg(in, 2));
+    const Operand x = use_vmem(arg(in, 0), more), y = use_vmem(arg(in, 1), more);
     const u8 z = use_xmm(arg(in, 2));
     consume();
     const u8 t = alloc_xmm();
@@ -251,8 +253,8 @@ void Lowering::vec_sha256_su1(u32 i) {
 void Lowering::vec_sha512_su(u32 i) {
     const Inst& in = inst(i);
     const bool second = in.op == Op::VSha512Su1;
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1)),
-                  z = second ? use_vmem(arg(in, 2)) : Operand{};
+    const Operand x = use_vmem(arg(in, 0), 3), y = use_vmem(arg(in, 1), 3),
+                  z = second ? use_vmem(arg(in, 2), 3) : Operand{};
     consume();
     const u8 t = alloc_xmm(), u = alloc_xmm(), sum = alloc_xmm();
     vload(t, y);

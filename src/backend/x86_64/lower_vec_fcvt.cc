@@ -46,7 +46,7 @@ bool Lowering::vec_fround(u32 i) {
     const Inst& in = inst(i);
     const VecFp f = vec_fp(in);
     const bool exact = in.aux & ir::kFpExact, check = f.sem == FpSem::ArmDn || f.sem == FpSem::RiscV;
-    const Operand x = use_vmem(arg(in, 0));
+    const Operand x = use_vmem(arg(in, 0), 3);
     consume();
     u8 r = kNoReg;
     if (f.round == Round::Rmm) {
@@ -136,7 +136,7 @@ bool Lowering::vec_ftoi(u32 i) {
         return vec_unary(i, dynamic ? hop::cvtps2dq : hop::cvttps2dq), true;
     if (!f.arm() || (is_unsigned && !f.single && !cpu_.avx512)) return false;
     if (f.round == Round::Rmm && ir::fp_fraction_bits(in.aux) != 0) return false;
-    const Operand x = use_vmem(arg(in, 0));
+    const Operand x = use_vmem(arg(in, 0), is_unsigned ? kAllScratch : 3);
     consume();
     if (is_unsigned) return vec_ftou(i, x), true;
     const u8 v = vec_ftoi_operand(in, x);
@@ -268,7 +268,7 @@ bool Lowering::vec_fwiden(u32 i) {
     const bool half = in.mtype == Type::F16;
     const FpSem sem = ir::fp_sem(in.aux);
     if (half && (!cpu_.f16c || (in.aux & ir::kFpAltHalf))) return false;
-    const Operand x = use_vmem(arg(in, 0));
+    const Operand x = use_vmem(arg(in, 0), 2);
     consume();
     const u8 d = alloc_xmm();
     Operand from = x;
@@ -292,7 +292,7 @@ bool Lowering::vec_fnarrow(u32 i) {
     const VecFp f = vec_fp(in);
     const bool half = in.mtype == Type::F16;
     if (f.round != Round::Dyn || (half && (!cpu_.f16c || (in.aux & ir::kFpAltHalf)))) return false;
-    const Operand x = use_vmem(arg(in, 0));
+    const Operand x = use_vmem(arg(in, 0), 2);
     consume();
     const u8 d = alloc_xmm(), t = alloc_xmm();
     if (half) {

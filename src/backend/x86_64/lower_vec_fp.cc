@@ -90,7 +90,7 @@ bool Lowering::vec_farith(u32 i) {
     if (f.round != Round::Dyn) return false;
     const HostOp o = kOps[static_cast<unsigned>(in.op) - static_cast<unsigned>(Op::VFAdd)].of(f.single);
     if (f.sem == FpSem::X86) return vec_binary(i, o), true;
-    const Operand y = cpu_.avx ? use_vsrc(arg(in, 1)) : use_vmem(arg(in, 1));
+    const Operand y = cpu_.avx ? use_vsrc(arg(in, 1)) : use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, 0, mask_of(x) | mask_of(reg_of(y)));
@@ -125,7 +125,8 @@ bool Lowering::vec_fma(u32 i) {
     const VecFp f = vec_fp(in);
     if (f.round != Round::Dyn || !cpu_.fma) return false;
     const unsigned form = (in.aux & ir::kFmaNegProduct ? 1 : 0) | (in.aux & ir::kFmaNegAddend ? 2 : 0);
-    const Operand y = use_vmem(arg(in, 1)), z = use_vmem(arg(in, 2));
+    const unsigned more = 2 + scratch_for(arg(in, 0));
+    const Operand y = use_vmem(arg(in, 1), more), z = use_vmem(arg(in, 2), more);
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, 0, mask_of(x) | mask_of(reg_of(y)) | mask_of(reg_of(z)));
@@ -196,7 +197,7 @@ void Lowering::vec_fcmp(u32 i) {
         consume();
         return vresult(i, cmp, x, y, (signaling ? kSignaling : kQuiet)[static_cast<unsigned>(c)]);
     }
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3);
     consume();
     const u32 predicate = kQuiet[static_cast<unsigned>(c)] & 3;
     const bool less = c == ir::FpCond::Lt || c == ir::FpCond::Le;  // SSE has them signaling, the others quiet
@@ -221,7 +222,7 @@ bool Lowering::vec_fstep(u32 i) {
     const VecFp f = vec_fp(in);
     const bool rsqrt = in.op == Op::VFRsqrtStep, product = in.op == Op::VFMulX;
     if (f.round != Round::Dyn || !f.arm() || !(product || cpu_.fma)) return false;
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 d = define_xmm(i, 0, mask_of(x) | mask_of(reg_of(y)));
@@ -269,7 +270,7 @@ bool Lowering::vec_fma_wide(u32 i) {
     const Inst& in = inst(i);
     const VecFp f = vec_fp(in);
     if (f.round != Round::Dyn || !cpu_.fma || !cpu_.f16c || (in.aux & ir::kVFmaFlushHalf)) return false;
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1)), z = use_vmem(arg(in, 2));
+    const Operand x = use_vmem(arg(in, 0), 3), y = use_vmem(arg(in, 1), 3), z = use_vmem(arg(in, 2), 3);
     consume();
     const u8 d = define_xmm(i, 0, mask_of(reg_of(x)) | mask_of(reg_of(y)) | mask_of(reg_of(z)));
     locked_ |= mask_of(d);

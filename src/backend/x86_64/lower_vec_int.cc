@@ -219,7 +219,7 @@ void Lowering::vec_sat_signed(u32 i) {
     const Inst& in = inst(i);
     const unsigned lane = lane_index(in);
     const bool sum = in.op == Op::VAddSatS, wide = lane == 3;
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 r = alloc_xmm(), over = alloc_xmm(), t = alloc_xmm();

@@ -167,7 +167,7 @@ bool Lowering::vec_shift_var(u32 i) {
     if (lane == 0 && !saturates) return vec_shift_var8(i), true;
     if (lane == 0 || !cpu_.avx2) return false;
     if (lane == 1 && !cpu_.avx512) return !saturates && (vec_shift_var16(i), true);
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
+    const Operand x = use_vmem(arg(in, 0), kAllScratch), y = use_vmem(arg(in, 1), kAllScratch);
     consume();
     const bool is_signed = in.op == Op::VShiftS;
     u8 r = kNoReg;
@@ -264,7 +264,7 @@ u8 Lowering::vec_shift_lanes(const Operand& x, const Operand& y, unsigned lane, 
 void Lowering::vec_shift_var16(u32 i) {
     const Inst& in = inst(i);
     const bool is_signed = in.op == Op::VShiftS;
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
+    const Operand x = use_vmem(arg(in, 0), kAllScratch), y = use_vmem(arg(in, 1), kAllScratch);
     consume();
     const u8 t = alloc_xmm();
     for (unsigned half = 0; half < 2; half++) {
@@ -294,7 +294,7 @@ void Lowering::vec_shift_var16(u32 i) {
 void Lowering::vec_shift_var8(u32 i) {
     const Inst& in = inst(i);
     const bool is_signed = in.op == Op::VShiftS, round = in.aux & ir::kVRound;
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 low = alloc_xmm(), high = alloc_xmm(), t = alloc_xmm();

@@ -233,7 +233,7 @@ void Lowering::vec_narrow(u32 i) {
 // The low halves where the high ones say that they are enough, else the bound.
 void Lowering::vec_narrow64(u32 i) {
     const Inst& in = inst(i);
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 low = alloc_xmm(), high = alloc_xmm(), t = alloc_xmm();

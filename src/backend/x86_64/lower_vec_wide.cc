@@ -96,7 +96,7 @@ void Lowering::vec_mul_double32(u32 i) {
 // From the top bit of y down: what was added so far doubled, plus x where the bit is set.
 void Lowering::vec_clmul8(u32 i) {
     const Inst& in = inst(i);
-    const Operand y = use_vmem(arg(in, 1));
+    const Operand y = use_vmem(arg(in, 1), 3 + scratch_for(arg(in, 0)));
     const u8 x = use_xmm(arg(in, 0));
     consume();
     const u8 bits = alloc_xmm(), mask = alloc_xmm(), sum = alloc_xmm();
@@ -119,7 +119,7 @@ void Lowering::vec_clmul8(u32 i) {
 void Lowering::vec_clmul_wide8(u32 i) {
     const Inst& in = inst(i);
     const bool high = in.aux & ir::kVHigh;
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1));
+    const Operand x = use_vmem(arg(in, 0), kAllScratch), y = use_vmem(arg(in, 1), kAllScratch);
     consume();
     const u8 bits = alloc_xmm(), mask = alloc_xmm(), sum = alloc_xmm(), wide = alloc_xmm();
     vzero(bits);
@@ -196,7 +196,8 @@ void Lowering::add_dot_words(u8 sum, const Operand& y, const Operand& z, bool y_
 
 void Lowering::vec_dot(u32 i) {
     const Inst& in = inst(i);
-    const Operand y = use_vmem(arg(in, 1)), z = use_vmem(arg(in, 2)), x = use_vsrc(arg(in, 0));
+    const unsigned more = 3 + scratch_for(arg(in, 0));
+    const Operand y = use_vmem(arg(in, 1), more), z = use_vmem(arg(in, 2), more), x = use_vsrc(arg(in, 0));
     consume();
     const u8 sum = alloc_xmm();
     vload(sum, x);
@@ -207,7 +208,8 @@ void Lowering::vec_dot(u32 i) {
 // Each row of y, twice, with both rows of z: the halves of a product are neighbours.
 void Lowering::vec_matmul(u32 i) {
     const Inst& in = inst(i);
-    const Operand x = use_vmem(arg(in, 0)), y = use_vmem(arg(in, 1)), z = use_vmem(arg(in, 2));
+    const Operand x = use_vmem(arg(in, 0), kAllScratch), y = use_vmem(arg(in, 1), kAllScratch),
+                  z = use_vmem(arg(in, 2), kAllScratch);
     consume();
     u8 rows[2];
     for (unsigned k = 0; k < 2; k++) {

@@ -417,7 +417,9 @@ class Lowering final : public Compiler {
 
     // --- vec_emit.cc: what the lowering of vector operations is written with
     Operand use_vsrc(Value v);
-    Operand use_vmem(Value v);
+    static constexpr unsigned kAllScratch = 4;
+    unsigned scratch_for(Value v) const;
+    Operand use_vmem(Value v, unsigned more);
     static u8 reg_of(const Operand& o) { return o.isReg() ? static_cast<u8>(o.id() + kXmm0) : kNoReg; }
     void v1(HostOp o, u8 d, const Operand& x);
     void v1(HostOp o, u8 d, const Operand& x, u32 imm);

@@ -21,10 +21,20 @@ Operand Lowering::use_vsrc(Value v) {
     return xr(use_xmm(v));
 }
 
-// The same for one that may be read several times but must leave the scratch registers to others.
-Operand Lowering::use_vmem(Value v) {
+/// Scratch registers that use_xmm(v) would take.
+unsigned Lowering::scratch_for(Value v) const {
     const u8 r = in_xmm(v);
-    if (r != kNoReg && (r > kScratchVector.back() || (locked_ & mask_of(r)))) {
+    return r != kNoReg && (r > kScratchVector.back() || (locked_ & mask_of(r))) ? 0 : 1;
+}
+
+// The same for one that may be read several times but must leave scratch registers to others: `more` of them.
+Operand Lowering::use_vmem(Value v, unsigned more) {
+    const u8 r = in_xmm(v);
+    u32 scratch = 0;
+    for (u8 s : kScratchVector) scratch |= mask_of(s);
+    const bool room =
+        static_cast<unsigned>(std::popcount(locked_ & scratch)) + 1 + more <= kScratchVector.size();
+    if (r != kNoReg && (room || scratch_for(v) == 0)) {
         locked_ |= mask_of(r);
         return xr(r);
     }
