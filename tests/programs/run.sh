@@ -21,6 +21,8 @@ export PATH=/usr/bin:/bin  # Debian's own programs, natively as in the guest
 unset PYTHONDONTWRITEBYTECODE PYTHONPATH PYTHONHOME
 PYTHONPYCACHEPREFIX=$(cache_root)/pycache
 export PYTHONPYCACHEPREFIX
+# Started by a shell in the background, SIGINT would be ignored, and the programs would find it so.
+defaults=(env --default-signal=INT,QUIT)
 
 # A program that the sysroot lacks would be the host's own, and would test nothing.
 is_guest() { [ "$(od -An -tx1 -j18 -N2 "$(readlink -f "$1")" 2> /dev/null)" = " $guest_machine" ]; }
@@ -49,10 +51,10 @@ check() { # name, native command…, "--", guest program and arguments…
     [[ $name =~ $only ]] || return 0
     while [ "$1" != -- ]; do native+=("$1"); shift; done
     shift
-    "${native[@]}" > "$out/native" 2> "$out/native.err" < /dev/null || want=$?
+    "${defaults[@]}" "${native[@]}" > "$out/native" 2> "$out/native.err" < /dev/null || want=$?
     for tier in "${tiers[@]}"; do
         rc=0
-        timeout 900 "$vm" run --tier "$tier" -L "$sysroot" "$(resolve "$1")" "${@:2}" > "$out/guest" 2> "$out/guest.err" < /dev/null || rc=$?
+        "${defaults[@]}" timeout 900 "$vm" run --tier "$tier" -L "$sysroot" "$(resolve "$1")" "${@:2}" > "$out/guest" 2> "$out/guest.err" < /dev/null || rc=$?
         if [ "$rc" = "$want" ] && cmp -s "$out/native" "$out/guest"; then
             echo "ok   $name ($guest, $tier)"
             passed=$((passed + 1))
