@@ -32,7 +32,7 @@ namespace vm::linux {
 namespace {
 
 namespace fs = std::filesystem;
-fs::path root() { return fs::path(__FILE__).parent_path().parent_path().parent_path(); }
+fs::path root() { return VM_SOURCE_DIR; }
 
 std::string slurp(const fs::path& p) {
     std::ifstream in(p);
