@@ -324,7 +324,8 @@ inline Value RandomBlock::integer(Op o) {
         }
         case Op::Crc32: {
             const Type t = word();
-            return op(o, T::I32, {any(T::I32), any(t), kNone}, width(t), rng_.below(2));
+            const u32 bits = t == T::I64 ? 8u << rng_.below(4) : width(t);
+            return op(o, T::I32, {any(T::I32), any(t), kNone}, bits, rng_.below(2));
         }
         case Op::DivWideS:
         case Op::DivWideU:

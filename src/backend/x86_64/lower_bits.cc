@@ -1,5 +1,6 @@
-// Counting bits, swapping bytes, carry-less products.
+// Counting bits, swapping bytes, carry-less products, checksums.
 #include "backend/x86_64/lowering.h"
+#include "backend/x86_64/vec_consts.h"
 
 namespace vm::backend::x86_64 {
 
@@ -64,6 +65,40 @@ void Lowering::carryless(u32 i) {
     if (inst(i).op == Op::ClmulHi) a.psrldq(xr(v), 8);
     const u8 d = define_gpr(i);
     a.movq(r64(d), xr(v));
+    defined(i, d);
+}
+
+// The host has the Castagnoli polynomial. For the other one, Barrett's reduction with bits reversed: the
+// checksum and the data as a polynomial of degree 63, first coefficient at bit 0, times the inverse of the
+// polynomial is the quotient; the quotient times the polynomial has the remainder in bits 64..95.
+void Lowering::crc(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned bits = in.aux;
+    const bool castagnoli = in.imm == 1;
+    if (castagnoli ? !cpu_.sse42 : !(cpu_.pclmul && cpu_.sse41)) return int_helper(i);
+    const u8 x = use_gpr(arg(in, 0)), y = use_gpr(arg(in, 1));
+    consume();
+    const u8 d = define_gpr(i, 0, mask_of(x) | mask_of(y));
+    a.mov(r32(d), r32(x));
+    if (castagnoli) {
+        a.crc32(bits == 64 ? r64(d) : r32(d), gpr(y, bits));
+        return defined(i, d);
+    }
+    const u8 v = alloc_xmm();
+    a.xor_(bits == 64 ? r64(d) : r32(d), bits == 64 ? r64(y) : r32(y));
+    if (bits < 64) a.shl(r64(d), 64 - bits);
+    a.movq(xr(v), r64(d));
+    a.pclmulqdq(xr(v), constant(VecConst::CrcInverse), 0);
+    a.pclmulqdq(xr(v), constant(VecConst::CrcInverse), 0x10);
+    if (bits >= 32) {
+        a.pextrd(r32(d), xr(v), 2);
+        return defined(i, d);
+    }
+    const u8 t = alloc_gpr();
+    a.mov(r32(d), r32(x));
+    a.shr(r32(d), bits);
+    a.pextrd(r32(t), xr(v), 2);
+    a.xor_(r32(d), r32(t));
     defined(i, d);
 }
 

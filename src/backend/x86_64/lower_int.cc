@@ -45,8 +45,8 @@ bool Lowering::lower_int(u32 i) {
         case Op::RemWideU:
         case Op::Bitrev:
         case Op::Pdep:
-        case Op::Pext:
-        case Op::Crc32: int_helper(i); break;
+        case Op::Pext: int_helper(i); break;
+        case Op::Crc32: crc(i); break;
         case Op::Zext:
         case Op::Sext: extend(i); break;
         case Op::Trunc: trunc_bit(i); break;

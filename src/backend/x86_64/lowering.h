@@ -185,6 +185,7 @@ class Lowering final : public Compiler {
     Value other_half(u32 i) const;
     void or_bytes(u32 i);
     void carryless(u32 i);
+    void crc(u32 i);
     void mul_both(u32 i, Value j);
     void divide(u32 i);
     void divide_emit(u8 d, unsigned bits, bool is_signed);

@@ -34,6 +34,25 @@ TEST(Lowering, IntegerOps) {
     }
 }
 
+TEST(Lowering, Checksums) {
+    for (const Machine& s : machines())
+        for (u64 polynomial : {0, 1})
+            for (u32 bits : {8u, 16u, 32u, 64u})
+                for (u64 x : kInts)
+                    for (u64 y : kInts)
+                        for (u16 slot : {u16{6}, u16{0}}) {  // 0: the same as the checksum's
+                            Maker m(s);
+                            const Value data = m.operand(slot, Type::I64, y);
+                            const Value sum = m.operand(0, Type::I32, x);
+                            m.result(m.b.emit({.op = Op::Crc32,
+                                               .type = Type::I32,
+                                               .args = {sum, data, ir::kNone},
+                                               .aux = bits,
+                                               .imm = polynomial}));
+                            ASSERT_EQ(m.finish(), "");
+                        }
+}
+
 TEST(Lowering, CompareAndSelect) {
     for (const Machine& s : machines())
         for (u32 c = 0; c < 10; c++)

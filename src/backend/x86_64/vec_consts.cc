@@ -41,6 +41,17 @@ u8 reversed(u8 nibble) {
     return static_cast<u8>((nibble & 1) << 3 | (nibble & 2) << 1 | (nibble & 4) >> 1 | (nibble & 8) >> 3);
 }
 
+/// The power series q with q * p = 1 modulo x^64, coefficients in GF(2), x^k at bit k.
+constexpr u64 inverse_series(u64 p) {
+    u64 q = 0, product = 0;
+    for (int k = 0; k < 64; k++) {
+        if ((product >> k & 1) == (k == 0 ? 1 : 0)) continue;
+        q |= u64{1} << k;
+        product ^= p << k;
+    }
+    return q;
+}
+
 void floats(Filler& f) {
     const auto pair = [&](VecConst single, u32 x, VecConst wide, u64 y) {
         f.words(single, x);
@@ -133,6 +144,8 @@ void init_vec_consts(VcpuState& s) {
     f.words(VecConst::Sha1K0, 0x5a827999);  // FIPS 180-4, 4.2.1
     f.words(VecConst::Sha1K1, 0x6ed9eba1);
     f.words(VecConst::Sha1K2, 0x8f1bbcdc);
+    constexpr u64 polynomial = u64{0xedb88320} << 1 | 1;
+    f.set(VecConst::CrcInverse, inverse_series(polynomial), polynomial);
     f.splat(VecConst::HalfF16, 0x7fff7fff7fff7fff);
     f.splat(VecConst::HalfF16, 0x0400040004000400, 1);
     floats(f);

@@ -55,7 +55,8 @@ enum class VecConst : u8 {
     Sha1K0,
     Sha1K1,
     Sha1K2,
-    HalfF16,  ///< + …: words 0x7fff, 0x0400: magnitude and smallest normal number
+    CrcInverse,  ///< inverse of the polynomial 0x04c11db7, bits reversed, modulo x^64; the polynomial
+    HalfF16,     ///< + …: words 0x7fff, 0x0400: magnitude and smallest normal number
     MaxFiniteF32 = HalfF16 + 2,
     MaxFiniteF64,
     StepBiasF32,  ///< added to a magnitude that can be halved and is finite: a number not above StepLimit
