@@ -54,6 +54,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
   private:
     friend class VcpuImpl;
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
+    bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
     bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
     /// How often the block was met before (saturating; blocks may share a counter).
@@ -102,8 +103,10 @@ class VcpuImpl final : public Vcpu {
     friend class EngineImpl;
     enum class Next : u8 { GoOn, Return };
 
+    const frontend::GuestIsa& isa() const { return engine_.isa_; }
     void bind_to_thread();
     Exit loop();
+    bool arrive(u64* pc);
     Next requests(Exit& out);
     unsigned hot_threshold() const;
     jit::Translation* hot_translation(u64 pc);

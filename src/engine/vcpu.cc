@@ -109,11 +109,22 @@ Exit VcpuImpl::loop() {
     for (;;) {
         if (std::atomic_ref<u32>(state_->safepoint_request).load(std::memory_order_acquire) != 0) [[unlikely]]
             if (requests(out) == Next::Return) return out;
+        if (!arrive(&state_->pc)) return out = Exit{ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
         const u64 pc = state_->pc;
         const jit::Translation* t =
             engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
         if ((t != nullptr ? run_generated(*t, out) : run_interpreted(pc, out)) == Next::Return) return out;
     }
+}
+
+/// Takes the marks of an indirect branch off `*pc`; where it may not go, they stay: the guest is told of them.
+bool VcpuImpl::arrive(u64* pc) {
+    if (!(*pc & isa().branch_marks)) [[likely]]
+        return true;
+    u64 address = *pc;
+    if (!worker_.arrive(&address)) return false;
+    *pc = address;
+    return true;
 }
 
 VcpuImpl::Next VcpuImpl::requests(Exit& out) {
@@ -280,6 +291,10 @@ VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
 Exit VcpuImpl::step() {
     bind_to_thread();
     jit_.enter(executor_);
+    if (!arrive(&state_->pc)) {
+        jit_.leave(executor_);
+        return {ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
+    }
     Exit out{ir::ExitReason::Next, state_->pc};
     const ir::InterpResult r = interpret(worker_.decode(state_->pc, mode_, 1));
     state_->pc = r.pc;
@@ -296,8 +311,12 @@ Exit VcpuImpl::step() {
 u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     v.stats_.indirect_lookups++;
-    const jit::Translation* t = v.jit_.lookup(pc, v.mode_);
-    if (t == nullptr) t = v.jit_.lookup_on_disk(pc, v.mode_);
+    u64 address = pc;
+    const jit::Translation* t = nullptr;
+    if (v.arrive(&address)) {
+        t = v.jit_.lookup(address, v.mode_);
+        if (t == nullptr) t = v.jit_.lookup_on_disk(address, v.mode_);
+    }
     if (t == nullptr) {
         v.stats_.indirect_misses++;
         return 0;

@@ -18,6 +18,7 @@ struct CodeFile {
     u64 begin = 0, end = 0;  ///< guest addresses
     u64 offset = 0;          ///< of `begin` in the file
     u64 size = 0, mtime_ns = 0;
+    bool guarded = false;  ///< see TranslateRequest::guarded
     bool operator==(const CodeFile&) const = default;
 };
 
@@ -33,6 +34,9 @@ struct TranslateRequest {
         ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
     FetchFn fetch = nullptr;
     void* fetch_ctx = nullptr;
+    /// Does the page of `pc` admit indirect branches only where its code says so (PROT_BTI)? nullptr: none
+    /// does. ctx: fetch_ctx.
+    bool (*guarded)(void* ctx, u64 pc) = nullptr;
     /// Does a block begin at `pc` already? Then this one ends before it, if it has stop_after … stop_after +
     /// stop_span instructions by then. nullptr: never.
     bool (*known)(void* ctx, u64 pc) = nullptr;
@@ -55,6 +59,12 @@ struct GuestIsa {
     /// An access to `address` faulted. True: the guest area is such now that mode_of gives another mode, in
     /// which the instruction is to be tried again. nullptr: never.
     bool (*retry_fault)(u8* guest_area, u64 address) = nullptr;
+    /// Bits of a pc that are no part of the address: in them an indirect branch says how it came.
+    u64 branch_marks = 0;
+    /// Takes the marks off `*pc`. False: its code may not be entered by such a branch; the guest gets an
+    /// Illegal exit there, with the value bad_branch. Of the request fetch, guarded and features count.
+    bool (*arrive)(const TranslateRequest& request, u64* pc) = nullptr;
+    u64 bad_branch = 0;
     u16 slot_pc_link = 0;  ///< slot of the link register, for debuggers
     u16 slot_sp = 0;       ///< slot of the stack pointer
 };

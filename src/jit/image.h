@@ -40,6 +40,7 @@ struct ImageKey {
     u64 begin = 0, end = 0;  ///< guest addresses of the mapping
     u64 offset = 0;          ///< in the file
     u64 alone = 0;           ///< backend::CompileOptions::alone
+    u64 guarded = 0;         ///< see frontend::TranslateRequest::guarded
     bool operator==(const ImageKey&) const = default;
     bool contains(u64 pc) const { return pc - begin < end - begin; }
     /// Name of the file that holds the image.

@@ -52,6 +52,8 @@ class CodeSource {
   public:
     virtual ~CodeSource() = default;
     virtual u64 fetch(u64 pc, void* out, u64 size) = 0;
+    /// As frontend::TranslateRequest::guarded.
+    virtual bool guarded(u64) { return false; }
     virtual void note_code(u64 begin, u64 end) = 0;
     /// The file mapping that `pc` lies in. False: there is none, or its bytes may differ from the file's.
     virtual bool code_file(u64, frontend::CodeFile&) { return false; }

@@ -61,21 +61,36 @@ u64 Worker::fetch(void* self, u64 pc, void* out, u64 size) {
     return n;
 }
 
+bool Worker::guarded(void* self, u64 pc) { return static_cast<Worker*>(self)->jit_.source_.guarded(pc); }
+
+frontend::TranslateRequest Worker::request() {
+    frontend::TranslateRequest r;
+    r.features = jit_.options().features;
+    r.fetch = &Worker::fetch;
+    r.fetch_ctx = this;
+    r.guarded = &Worker::guarded;
+    return r;
+}
+
+bool Worker::arrive(u64* pc) {
+    pages_.clear();
+    chunks_.clear();
+    bytes_.clear();
+    return jit_.isa().arrive(request(), pc);
+}
+
 const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
     pages_.clear();
     chunks_.clear();
     bytes_.clear();
     sync_generation_ = jit_.sync_generation_.load(std::memory_order_acquire);
-    frontend::TranslateRequest request;
+    frontend::TranslateRequest request = this->request();
     request.pc = pc;
     request.mode = mode;
     request.max_insns = max_insns;
     request.count_instructions = jit_.options().count_instructions;
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
-    request.features = jit_.options().features;
     request.forward_state = forward_state_ && !simple;
-    request.fetch = &Worker::fetch;
-    request.fetch_ctx = this;
     if (max_insns == kMaxInsns) {
         request.known = &Worker::known;
         request.stop_after = kStopAfter;

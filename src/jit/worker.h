@@ -19,6 +19,8 @@ class Worker {
     /// Decodes the block at (pc, mode), at most `max_insns` instructions. The result lives until the next
     /// call. `simple`: every read of guest state as the front end made it, for the interpreter as an oracle.
     const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns, bool simple = false);
+    /// Takes the marks of an indirect branch off `*pc` (GuestIsa::arrive). False: it may not go there.
+    bool arrive(u64* pc);
     /// decode + passes + compile. False: not compilable (see `error`).
     bool compile(u64 pc, u32 mode);
 
@@ -30,6 +32,8 @@ class Worker {
     static bool known(void* self, u64 pc);
     u32 mode_ = 0;
     static u64 fetch(void* self, u64 pc, void* out, u64 size);
+    static bool guarded(void* self, u64 pc);
+    frontend::TranslateRequest request();
     void note_pages(u64 begin, u64 end);
 
     struct NotedPage {

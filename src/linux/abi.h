@@ -80,6 +80,8 @@ struct Abi {
     u32 o_directory = 0200000, o_nofollow = 0400000, o_direct = 040000, o_largefile = 0100000;
     /// PROT_ bits besides the common ones. Null: none.
     u32 (*prot_bits)(const frontend::GuestIsa& isa, u64 features) = nullptr;
+    /// PROT_ bits of the code of a program (a loader, or one without) with these Elf::features. Null: none.
+    u32 (*code_prot)(const frontend::GuestIsa& isa, u64 features, u32 elf_features) = nullptr;
     /// Address bits that loads and stores ignore: programs keep tags there, and may ask Linux to take tagged
     /// addresses (Documentation/arch/arm64/tagged-address-abi.rst).
     u64 tag_bits = 0;

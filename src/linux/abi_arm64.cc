@@ -84,8 +84,13 @@ int syscall_index(u64 x8) {
 }
 
 u32 prot_bits(const frontend::GuestIsa& isa, u64 features) {
-    constexpr u32 kProtBti = 0x10;
     return arm64_has(isa, features, "bti") ? kProtBti : 0;
+}
+
+/// As arch_elf_adjust_prot and arch_parse_elf_property.
+u32 code_prot(const frontend::GuestIsa& isa, u64 features, u32 elf_features) {
+    constexpr u32 kFeatureBti = 1;
+    return elf_features & kFeatureBti ? prot_bits(isa, features) : 0;
 }
 
 /// As c_show of arch/arm64/kernel/cpuinfo.c. The processor: MIDR_EL1.
@@ -126,7 +131,8 @@ const Abi kArm64Abi{
             .page_size = 4096,
             .task_size = std::min(u64{1} << 48, kMostTaskSize),
             .refused_flags = 0,
-            .refused_reason = {}},
+            .refused_reason = {},
+            .feature_property = 0xc0000000},  // GNU_PROPERTY_AARCH64_FEATURE_1_AND
     .arg_offset = {x_offset(0), x_offset(1), x_offset(2), x_offset(3), x_offset(4), x_offset(5)},
     .nr_offset = x_offset(8),
     .ret_offset = x_offset(0),
@@ -151,6 +157,7 @@ const Abi kArm64Abi{
     .o_direct = 0200000,
     .o_largefile = 0400000,
     .prot_bits = prot_bits,
+    .code_prot = code_prot,
     .tag_bits = u64{0xff} << 56,
     .prctl_options = &kArm64PrctlOptions,
     .cpuinfo = cpuinfo,

@@ -61,11 +61,19 @@ struct FrameRecord {
 };
 static_assert(sizeof(RtSigframe) + sizeof(FrameRecord) + 16 == kArm64LargestFrame);
 
+constexpr unsigned kBtypeShift = 10;
+
 u64 pstate_of(engine::Vcpu& v) {
-    return u64{ir::Nzcv::of_word(load_raw<u16>(v.guest() + a64::kNzcvOffset)).bits} << 28;
+    return u64{ir::Nzcv::of_word(load_raw<u16>(v.guest() + a64::kNzcvOffset)).bits} << 28 |
+           u64{a64::btype_of(v.pc())} << kBtypeShift;
 }
-void set_pstate(engine::Vcpu& v, u64 pstate) {
+u64 pc_of(Thread& t) { return t.abi().untagged(t.vcpu().pc()); }
+void set_flags(engine::Vcpu& v, u64 pstate) {
     store_raw<u16>(v.guest() + a64::kNzcvOffset, ir::Nzcv{static_cast<u8>(pstate >> 28 & 15)}.word());
+}
+/// Goes on at `pc`, as an indirect branch of the kind `btype` would.
+void go_to(Thread& t, u64 pc, unsigned btype) {
+    t.vcpu().set_pc(arm64_has(t, "bti") ? t.abi().untagged(pc) | a64::branch_mark(btype) : pc);
 }
 
 u32 fpsr_of(engine::Vcpu& v) {
@@ -108,7 +116,7 @@ void fill(Thread& t, u64 old_mask, Image& image) {
     m.fault_address = t.fault_address;
     for (unsigned i = 0; i < 31; i++) m.regs[i] = v.reg(a64::x_offset(i));
     m.sp = sp;
-    m.pc = v.pc();
+    m.pc = pc_of(t);
     m.pstate = pstate_of(v);
     FpsimdContext fp{{kFpsimdMagic, sizeof fp}, fpsr_of(v), fpcr_of(v), {}};
     std::memcpy(fp.v, v.guest() + a64::v_offset(0), sizeof fp.v);
@@ -161,7 +169,7 @@ bool find_fpsimd(Thread& t, u64 frame, FpsimdContext* fp) {
 // ---- faults
 
 // Arm ARM, ESR_EL1: exception class, instruction length, fault status.
-constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcPacFail = 0x1c, kEcDataAbort = 0x24,
+constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcPacFail = 0x1c, kEcBti = 0x0d, kEcDataAbort = 0x24,
               kEcSpAlignment = 0x26;
 constexpr u64 kIl = 1 << 25, kWnr = 1 << 6;
 constexpr u64 kTranslation0 = 4, kTranslation3 = 7, kPermission3 = 15, kAlignment = 33;
@@ -203,6 +211,7 @@ std::optional<i32> arm64_note_fault(Thread& t, engine::Exit& e) {
             break;
         case ir::ExitReason::Illegal:
             t.fault_address = t.fault_code = 0;
+            if (e.value == a64::kBadBranch) t.fault_code = syndrome(kEcBti, a64::btype_of(e.pc));
             if (e.value != a64::kFailedAuthentication) break;
             t.fault_code = syndrome(kEcPacFail, 0);
             return ILL_ILLOPN;
@@ -234,7 +243,7 @@ bool arm64_push_signal_frame(Thread& t, int sig, const SigInfo& info, u64 handle
     v.set_reg(a64::x_offset(29), record);
     v.set_reg(a64::x_offset(30), flags & kSaRestorer ? restorer : t.process().sigreturn);
     v.set_reg(a64::kSpOffset, at);
-    v.set_pc(handler);
+    go_to(t, handler, a64::kBtypeCall);
     return true;
 }
 
@@ -252,8 +261,8 @@ bool arm64_pop_signal_frame(Thread& t, u64* mask) {
     *mask = uc.head.sigmask;
     for (unsigned i = 0; i < 31; i++) v.set_reg(a64::x_offset(i), uc.mcontext.regs[i]);
     v.set_reg(a64::kSpOffset, uc.mcontext.sp);
-    v.set_pc(uc.mcontext.pc);
-    set_pstate(v, uc.mcontext.pstate);
+    go_to(t, uc.mcontext.pc, static_cast<unsigned>(uc.mcontext.pstate >> kBtypeShift & 3));
+    set_flags(v, uc.mcontext.pstate);
     set_fpsr(v, fp.fpsr);
     set_fpcr(v, fp.fpcr);
     std::memcpy(v.guest() + a64::v_offset(0), fp.v, sizeof fp.v);
@@ -266,7 +275,7 @@ CoreRegisters arm64_core_registers(Thread& t) {
     engine::Vcpu& v = t.vcpu();
     CoreRegisters r;
     for (unsigned i = 0; i < 31; i++) r.general.push_back(v.reg(a64::x_offset(i)));
-    r.general.insert(r.general.end(), {v.reg(a64::kSpOffset), v.pc(), pstate_of(v)});
+    r.general.insert(r.general.end(), {v.reg(a64::kSpOffset), pc_of(t), pstate_of(v)});
     std::vector<u8> fp(528);
     std::memcpy(fp.data(), v.guest() + a64::v_offset(0), 512);
     store_raw<u32>(&fp[512], fpsr_of(v));

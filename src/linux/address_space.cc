@@ -242,7 +242,7 @@ i64 AddressSpace::mmap_locked(MmapCall& c, bool* had_code) {
     Vma v;
     v.begin = at;
     v.end = at + c.len;
-    v.prot = c.prot & 7;
+    v.prot = c.prot & (7 | extra_prot_);
     v.flags = c.flags & ~(kMapFixed | kMapFixedNoReplace);
     v.path = std::move(c.path);
     if (c.fd >= 0) {
@@ -309,7 +309,7 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
     if (len == 0) return 0;
     if (!in_range(addr, len)) return -ENOMEM;
     const u64 end = align_up(addr + len, page_size_);
-    const u32 wanted = prot & 7;
+    const u32 wanted = prot & (7 | extra_prot_);
     bool code = false, shared = false;
     i64 result = 0;
     {
@@ -329,7 +329,8 @@ i64 AddressSpace::mprotect(u64 addr, u64 len, u32 prot) {
             Vma& v = it->second;
             exec_change |= (v.prot ^ wanted) & PROT_EXEC;
             // Translations of a file's bytes hold only as long as nobody can write them.
-            if (v.has_code && (!(wanted & PROT_EXEC) || ((wanted & PROT_WRITE) && v.file_id))) {
+            if (v.has_code && (!(wanted & PROT_EXEC) || ((wanted & PROT_WRITE) && v.file_id) ||
+                               ((v.prot ^ wanted) & kProtBti))) {
                 code = true;
                 v.has_code = false;
             }
@@ -735,6 +736,13 @@ u64 AddressSpace::fetch(u64 pc, void* out, u64 size) {
     return done;
 }
 
+bool AddressSpace::guarded(u64 pc) {
+    if (!(extra_prot_ & kProtBti)) return false;
+    std::lock_guard guard(impl_->lock);
+    const Vma* v = impl_->tree.find(pc);
+    return v != nullptr && (v->prot & kProtBti);
+}
+
 void AddressSpace::note_code(u64 begin, u64 end) {
     std::lock_guard guard(impl_->lock);
     for (auto it = impl_->tree.first_after(begin); it != impl_->tree.end() && it->second.begin < end; ++it) {
@@ -755,7 +763,8 @@ bool AddressSpace::code_file(u64 pc, frontend::CodeFile& file) {
         return false;
     const auto it = impl_->code_files.find(v->file_id);
     if (it == impl_->code_files.end()) return false;
-    file = {v->begin, v->end, v->offset, it->second.size, it->second.mtime_ns};
+    file = {v->begin,         v->end, v->offset, it->second.size, it->second.mtime_ns,
+            (v->prot & kProtBti) != 0};
     return true;
 }
 

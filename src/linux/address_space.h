@@ -21,6 +21,9 @@ inline constexpr u64 kMostTaskSize = u64{1} << 44;
 inline constexpr u64 kMostTaskSize = u64{1} << 46;
 #endif
 
+/// PROT_BTI of arm64: indirect branches may only come to landing pads.
+inline constexpr u32 kProtBti = 0x10;
+
 /// One mapping; [begin, end) page aligned. prot and flags are the Linux PROT_/MAP_ bits the guest asked for.
 struct Vma {
     u64 begin = 0, end = 0;
@@ -76,7 +79,7 @@ class AddressSpace : public engine::GuestMemory {
     i64 brk(u64 addr);
     /// The program break starts here (page aligned up for growth).
     void set_brk(u64 start);
-    void allow_protections(u32 bits) { extra_prot_ = bits; }  ///< of mprotect, besides those of every ISA
+    void allow_protections(u32 bits) { extra_prot_ = bits; }  ///< besides those of every ISA: kProtBti
     void set_memory_limit(u64 bytes);                         ///< --memory-limit / RLIMIT_AS; 0 = none
     u64 memory_limit() const;
     u64 mapped_bytes() const;
@@ -104,6 +107,7 @@ class AddressSpace : public engine::GuestMemory {
 
     // engine::GuestMemory
     u64 fetch(u64 pc, void* out, u64 size) override;
+    bool guarded(u64 pc) override;
     void note_code(u64 begin, u64 end) override;
     bool handle_host_fault(u64 addr, bool write) override;
     bool code_file(u64 pc, frontend::CodeFile& file) override;

@@ -15,7 +15,7 @@ namespace {
 
 // Layouts: System V ABI, "Object Files"; ELF-64 Object File Format 1.5.
 constexpr u64 kEhdrBytes = 64, kPhdrBytes = 56;
-constexpr u32 kPtLoad = 1, kPtInterp = 3, kPtGnuStack = 0x6474e551;
+constexpr u32 kPtLoad = 1, kPtInterp = 3, kPtGnuStack = 0x6474e551, kPtGnuProperty = 0x6474e553;
 constexpr u64 kMaxPhdrBytes = 65536;  // as the Linux kernel
 constexpr u64 kMaxInterp = 4096;      // PATH_MAX
 
@@ -189,6 +189,28 @@ Result<void> read_interpreter(int fd, Elf& e, u64 offset, u64 bytes, const std::
     return {};
 }
 
+/// The u32 of property `wanted` in a PT_GNU_PROPERTY segment; 0 where there is none, or no sense in it (x86-64
+/// psABI, "Program Property").
+u32 read_property(int fd, u64 offset, u64 bytes, u32 wanted, u64 size) {
+    constexpr u64 kHead = 16, kMost = 1024;  // note header with "GNU"; what Linux looks at
+    constexpr u32 kTypeProperty = 5;
+    if (bytes < kHead || bytes > kMost || offset > size || bytes > size - offset) return 0;
+    u8 note[kMost];
+    if (!read_at(fd, offset, note, bytes)) return 0;
+    const u32 described = load_raw<u32>(note + 4);
+    if (load_raw<u32>(note) != 4 || load_raw<u32>(note + 8) != kTypeProperty ||
+        std::memcmp(note + 12, "GNU", 4) != 0 || described > bytes - kHead)
+        return 0;
+    for (u64 at = kHead; at + 8 <= kHead + described;) {
+        const u32 type = load_raw<u32>(note + at), n = load_raw<u32>(note + at + 4);
+        at += 8;
+        if (n > kHead + described - at) return 0;
+        if (type == wanted) return n == 4 ? load_raw<u32>(note + at) : 0;
+        at += align_up(u64{n}, 8);
+    }
+    return 0;
+}
+
 Result<void> check_entry(const Elf& e, const std::string& name) {
     if (e.loads.empty()) return bad(name, "has nothing to load, so it cannot be run");
     if (e.entry == 0 && e.pie())
@@ -279,6 +301,10 @@ Result<Elf> parse_elf(int fd, const std::string& name, std::span<const ElfTarget
             case kPtLoad: ok = add_load(e, s, name, *target, *size); break;
             case kPtInterp: ok = read_interpreter(fd, e, s.offset, s.filesz, name, *size); break;
             case kPtGnuStack: e.exec_stack = s.flags & kPfX; break;
+            case kPtGnuProperty:
+                if (target->feature_property)
+                    e.features = read_property(fd, s.offset, s.filesz, target->feature_property, *size);
+                break;
             default: break;
         }
         if (!ok) return std::unexpected(ok.error());

@@ -23,6 +23,7 @@ struct ElfTarget {
     u64 task_size = 0;                ///< first address beyond user space
     u32 refused_flags = 0;            ///< bits of e_flags that it must not have …
     std::string_view refused_reason;  ///< … because it "is built for …"
+    u32 feature_property = 0;         ///< GNU property that says what all its code is made for; 0 = none
 };
 
 struct ElfSegment {
@@ -42,6 +43,7 @@ struct Elf {
     u64 low = 0, high = 0;          ///< extent in memory, not page aligned
     u64 max_align = 0;              ///< largest p_align, a power of two
     bool exec_stack = false;
+    u32 features = 0;  ///< value of ElfTarget::feature_property
     bool pie() const { return type == kElfDyn; }
 };
 

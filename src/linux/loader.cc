@@ -42,13 +42,13 @@ u32 segment_prot(u32 flags) {
 }
 
 /// One PT_LOAD at its final address: file pages, zeroed tail, anonymous rest.
-Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias, u32 fixed,
+Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias, u32 fixed, u32 code_prot,
                          const std::string& name) {
     const u64 page = mm.page_size();
     const u64 begin = align_down(s.vaddr + bias, page);
     const u64 file_end = s.vaddr + bias + s.filesz, mem_end = s.vaddr + bias + s.memsz;
     u64 at = begin;
-    const u32 prot = segment_prot(s.flags);
+    const u32 prot = segment_prot(s.flags) | (s.flags & kPfX ? code_prot : 0);
     if (s.filesz) {
         const u64 len = align_up(file_end, page) - begin;
         const i64 r = mm.mmap(begin, len, prot, MAP_PRIVATE | fixed, fd, align_down(s.offset, page));
@@ -68,8 +68,9 @@ Result<void> map_segment(AddressSpace& mm, int fd, const ElfSegment& s, u64 bias
 }
 
 /// Maps all segments; returns the bias (0 for fixed programs). `wish`: where a position-independent one
-/// should go, 0 = free choice.
-Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std::string& name) {
+/// should go, 0 = free choice. `code_prot`: PROT_ bits of its code, besides what segments say.
+Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, u32 code_prot,
+                    const std::string& name) {
     const u64 page = mm.page_size();
     u64 bias = 0;
     if (e.pie()) {
@@ -92,7 +93,7 @@ Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std:
         // Neighbours may share a page: the later one's contents win, as in Linux.
         const u32 fixed = e.pie() || begin < previous_end ? MAP_FIXED : MAP_FIXED_NOREPLACE;
         if (e.pie() && previous_end && begin > previous_end) mm.munmap(previous_end, begin - previous_end);
-        if (auto ok = map_segment(mm, fd, s, bias, fixed, name); !ok) {
+        if (auto ok = map_segment(mm, fd, s, bias, fixed, code_prot, name); !ok) {
             if (ok.error().os_errno == EEXIST || ok.error().os_errno == EPERM)
                 return fail(ErrorKind::NotExecutable,
                             fmt::format("{}: wants to be loaded at {:#x}, which this host does not allow; "
@@ -104,6 +105,12 @@ Result<u64> map_elf(AddressSpace& mm, int fd, const Elf& e, u64 wish, const std:
         previous_end = align_up(s.vaddr + bias + s.memsz, page);
     }
     return bias;
+}
+
+/// For the code of a program that the kernel begins with: others are their loader's business.
+u32 code_prot(Process& p, const Elf& e) {
+    const Abi& abi = p.abi();
+    return abi.code_prot ? abi.code_prot(p.engine().isa(), p.options().engine.cpu_features, e.features) : 0;
 }
 
 struct Loaded {
@@ -145,7 +152,7 @@ Result<Loaded> map_interpreter(Process& p, const Elf& program, const std::string
                     e.error().os_errno);
     }
     const u64 span = align_up(e->high, p.mm().page_size()) - align_down(e->low, p.mm().page_size());
-    auto bias = map_elf(p.mm(), fd, *e, p.mm().place_of_file(fd, span), path);
+    auto bias = map_elf(p.mm(), fd, *e, p.mm().place_of_file(fd, span), code_prot(p, *e), path);
     if (!bias) return std::unexpected(bias.error());
     return Loaded{e->entry + *bias, align_down(e->low, p.mm().page_size()) + *bias};
 }
@@ -204,7 +211,8 @@ Result<void> load_program(Process& p, const Program& prog, const Elf& elf) {
     const std::string& name = prog.path;
     AddressSpace& mm = p.mm();
 
-    auto bias = map_elf(mm, prog.fd, elf, mm.layout().pie_base, name);
+    const u32 prot = elf.interpreter.empty() ? code_prot(p, elf) : 0;
+    auto bias = map_elf(mm, prog.fd, elf, mm.layout().pie_base, prot, name);
     if (!bias) return std::unexpected(bias.error());
     p.brk_start = align_up(elf.high + *bias, mm.page_size());
     mm.set_brk(p.brk_start);

@@ -451,7 +451,7 @@ void raise_sync(Thread& t, const engine::Exit& exit) {
     engine::Exit e = exit;
     const auto own_code = t.abi().note_fault ? t.abi().note_fault(t, e) : std::nullopt;
     int sig = SIGILL, code = own_code.value_or(ILL_ILLOPC);
-    u64 addr = e.pc;
+    u64 addr = t.abi().untagged(e.pc);
     switch (e.reason) {
         case ir::ExitReason::Breakpoint: sig = SIGTRAP, code = TRAP_BRKPT; break;
         case ir::ExitReason::Misaligned: sig = SIGBUS, code = BUS_ADRALN, addr = e.value; break;
@@ -467,7 +467,7 @@ void raise_sync(Thread& t, const engine::Exit& exit) {
         case ir::ExitReason::Unsupported:
             fmt::print(stderr,
                        "vm: instruction at {:#x} is not supported by this build; the program gets SIGILL\n",
-                       e.pc);
+                       addr);
             break;
         default: break;
     }

@@ -61,6 +61,34 @@ static uint64_t autia(uint64_t p, uint64_t m) { __asm__ volatile(".arch_extensio
 static void jump_to(uint64_t at) { __asm__ volatile("br %0" ::"r"(at)); }
 static void use_sp(void) { __asm__ volatile("mov x9, sp\nsub sp, sp, 8\nldr x10, [sp]\nmov sp, x9" ::: "x9", "x10", "memory"); }
 static void exclusive(void *at) { uint64_t v; __asm__ volatile("ldxr %0, [%1]" : "=r"(v) : "r"(at) : "memory"); }
+// Guarded pages: functions of 16 bytes each that return their number, most behind a landing pad.
+enum { kNoPad, kPadC, kPadJ, kPadJc, kPadNone, kPadPaciasp, kPadBrk, kJumpX1, kJumpX17, kPads };
+static void landing_pads(uint32_t *at) {
+    static const uint32_t pads[kPads][2] = {{0xd503201f, 0}, {0xd503245f, 0}, {0xd503249f, 0}, {0xd50324df, 0}, {0xd503241f, 0},
+                                            {0xd503233f, 0xd50323bf}, {0xd4200000, 0}, {0xd503245f, 0xd61f0020}, {0xd503245f, 0xd61f0220}};
+    for (int i = 0; i < kPads; i++, at += 4)
+        at[0] = pads[i][0], at[1] = pads[i][1] ? pads[i][1] : 0xd503201f, at[2] = 0x52800000 | i << 5, at[3] = 0xd65f03c0;
+    __builtin___clear_cache((char *)at - 16 * kPads, (char *)at);
+}
+/// Reaches function `i` of the page by `insn` with its address in x9; `then` goes to x1 and x17.
+#define BY(name, insn)                                                                              \
+    static long name(char *page, int i, int then) {                                                 \
+        register uint64_t to __asm__("x9") = (uint64_t)page + 16 * i;                               \
+        register uint64_t x1 __asm__("x1") = (uint64_t)page + 16 * then, x17 __asm__("x17") = x1;   \
+        register long x0 __asm__("x0");                                                             \
+        __asm__ volatile("mov x16, x9\nadr x30, 1f\n" insn "\n1:" : "=r"(x0), "+r"(x1), "+r"(x17) : "r"(to) : "x16", "x30", "memory"); \
+        return x0;                                                                                  \
+    }
+BY(by_call, "blr x9")
+BY(by_jump, "br x9")
+BY(by_x16, "br x16")
+BY(by_return, "ret x9")
+static uint64_t btype;
+static int bad_branch(char *page, int i) {
+    btype = esr & 3;
+    return code == ILL_ILLOPC && address == page + 16 * i && esr >> 26 == 0x0d;
+}
+static long on_page;
 static const char *slurp(const char *name) {
     static char text[8192];
     int fd = open(name, O_RDONLY), n = read(fd, text, sizeof text - 1);
@@ -164,6 +192,42 @@ int main(void) {
     check(WEXITSTATUS(status) == 1);
     check(changed);
     check(prctl(PR_PAC_RESET_KEYS, 0x20, 0, 0, 0) == -1 && errno == EINVAL);
+    // branch targets of guarded pages
+#ifdef __aarch64__
+    char *g = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    landing_pads((uint32_t *)g);
+    mprotect(g, 4096, PROT_READ | PROT_EXEC);
+#endif
+    check(getauxval(AT_HWCAP2) >> 17 & 1);
+    check(by_call(g, kNoPad, 0) == kNoPad && by_jump(g, kPadC, 0) == kPadC && by_call(g, kPadJ, 0) == kPadJ);
+    check(mprotect(g, 4096, PROT_READ | PROT_EXEC | 0x10) == 0);
+    check(FAULT(by_call(g, kNoPad, 0)) == SIGILL && bad_branch(g, kNoPad) && btype == 2);
+    check(FAULT(by_call(g, kPadJ, 0)) == SIGILL && bad_branch(g, kPadJ) && btype == 2);
+    check(FAULT(by_call(g, kPadNone, 0)) == SIGILL && bad_branch(g, kPadNone));
+    check(by_call(g, kPadC, 0) == kPadC && by_call(g, kPadJc, 0) == kPadJc && by_call(g, kPadPaciasp, 0) == kPadPaciasp);
+    check(FAULT(by_call(g, kPadBrk, 0)) == SIGTRAP && address == g + 16 * kPadBrk);
+    check(FAULT(by_jump(g, kNoPad, 0)) == SIGILL && bad_branch(g, kNoPad) && btype == 1);
+    check(by_jump(g, kPadC, 0) == kPadC && by_jump(g, kPadJ, 0) == kPadJ && by_jump(g, kPadJc, 0) == kPadJc);
+    check(by_x16(g, kPadC, 0) == kPadC && by_x16(g, kPadPaciasp, 0) == kPadPaciasp);
+    check(FAULT(by_call(g, kJumpX1, kPadC)) == SIGILL && bad_branch(g, kPadC) && btype == 3);
+    check(FAULT(by_call(g, kJumpX1, kPadPaciasp)) == SIGILL && bad_branch(g, kPadPaciasp) && btype == 3);
+    check(by_call(g, kJumpX1, kPadJ) == kPadJ && by_call(g, kJumpX17, kPadC) == kPadC && by_call(g, kJumpX17, kPadJ) == kPadJ);
+    check(by_return(g, kNoPad, 0) == kNoPad);
+    check((on_page = 0, ({ for (int i = 0; i < 1000; i++) on_page += by_call(g, kPadC, 0) + by_jump(g, kPadJ, 0); on_page; }) == 3000));
+    check(FAULT(by_call(g, kPadJ, 0)) == SIGILL && bad_branch(g, kPadJ));
+    check(mprotect(g, 4096, PROT_READ | PROT_EXEC) == 0 && by_call(g, kPadJ, 0) == kPadJ);
+#ifdef __aarch64__
+    mprotect(g, 4096, PROT_READ | PROT_EXEC | 0x10);
+    sa.sa_sigaction = (void *)(g + 16 * kPadC);  // a handler is called
+    sigaction(SIGUSR1, &sa, NULL);
+    seen = FAULT(raise(SIGUSR1));
+#endif
+    check(seen == 0);
+#ifdef __aarch64__
+    sa.sa_sigaction = (void *)(g + 16 * kPadJ);
+    sigaction(SIGUSR1, &sa, NULL);
+#endif
+    check(FAULT(raise(SIGUSR1)) == SIGILL && bad_branch(g, kPadJ) && btype == 2);
     check(prctl(PR_SVE_GET_VL) == -1 && errno == EINVAL);
     return 0;
 }

@@ -15,7 +15,9 @@ bool Lowering::lower_int(u32 i) {
         case Op::Add: add(i); break;
         case Op::Sub: sub(i); break;
         case Op::And: and_(i); break;
-        case Op::Or: alu(i, HInst::kIdOr, true); break;
+        case Op::Or:
+            if (!set_bit(i)) alu(i, HInst::kIdOr, true);
+            break;
         case Op::Xor: alu(i, HInst::kIdXor, true); break;
         case Op::AndNot: and_not(i); break;
         case Op::Mul: mul(i); break;
@@ -93,6 +95,22 @@ void Lowering::alu(u32 i, u32 id, bool commutative) {
     }
     a.emit(id, gpr(d, bits), same ? gpr(d, bits) : src);
     defined(i, d);
+}
+
+// x | one bit of the upper half, which no immediate operand of `or` reaches
+bool Lowering::set_bit(u32 i) {
+    const Inst& in = inst(i);
+    const unsigned k = is_const(arg(in, 0)) ? 0 : 1;
+    if (in.type != Type::I64 || !is_const(arg(in, k)) || is_const(arg(in, 1 - k))) return false;
+    const u64 bit = const_value(arg(in, k));
+    if (!std::has_single_bit(bit) || bit < u64{1} << 31) return false;
+    const u8 x = use_gpr(arg(in, 1 - k));
+    consume();
+    const u8 d = define_gpr(i, mask_of(x));
+    if (d != x) a.mov(r64(d), r64(x));
+    a.bts(r64(d), static_cast<u32>(std::countr_zero(bit)));
+    defined(i, d);
+    return true;
 }
 
 void Lowering::add(u32 i) {

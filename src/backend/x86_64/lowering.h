@@ -194,6 +194,7 @@ class Lowering final : public Compiler {
     void rotate_const(u32 i, unsigned n);
     void unary(u32 i, u32 id);
     void and_not(u32 i);
+    bool set_bit(u32 i);
     void count_bits(u32 i);
     void bswap(u32 i);
     void extend(u32 i);

@@ -64,6 +64,34 @@ bool retry_fault(u8* guest, u64 address) {
     return true;
 }
 
+/// May a branch that came as `btype` enter a guarded page here? (Manual: "Compatibility of an instruction with
+/// PSTATE.BTYPE"; Linux sets SCTLR_EL1.BT0: PACIASP is no place for plain jumps.)
+bool is_landing_pad(const Decoded& d, unsigned btype) {
+    switch (d.id) {
+        case Insn::BTI: {
+            constexpr u8 kForCalls = 1, kForJumps = 2;
+            return (d.amount & kForCalls && btype != kBtypeGuardedJump) ||
+                   (d.amount & kForJumps && btype != kBtypeCall);
+        }
+        case Insn::PACIASP:
+        case Insn::PACIBSP: return btype != kBtypeGuardedJump;
+        case Insn::BRK: return true;
+        default: return false;
+    }
+}
+
+bool arrive(const TranslateRequest& request, u64* pc) {
+    const unsigned btype = btype_of(*pc);
+    if (btype == 0) return true;  // the tag of an address, which the block there takes off
+    const u64 address = *pc & kAddressMask;
+    *pc = address;
+    u32 bits = 0;
+    if (request.guarded == nullptr || !request.guarded(request.fetch_ctx, address) || address % 4 != 0 ||
+        request.fetch(request.fetch_ctx, address, &bits, sizeof bits) < sizeof bits)
+        return true;
+    return is_landing_pad(decode(bits, request.features), btype);
+}
+
 std::string disassemble_at(u64 pc, const u8* code, u64 size, unsigned* length) {
     *length = static_cast<unsigned>(size < 4 ? 1 : 4);
     if (size < 4) return size == 0 ? "" : fmt::format(".byte {:#x}", code[0]);
@@ -82,6 +110,9 @@ const frontend::GuestIsa kArm64{
     .disassemble = disassemble_at,
     .parse_cpu = parse_cpu,
     .retry_fault = retry_fault,
+    .branch_marks = kBranchMarks,
+    .arrive = arrive,
+    .bad_branch = kBadBranch,
     .slot_pc_link = x_slot(30),
     .slot_sp = kSpSlot,
 };

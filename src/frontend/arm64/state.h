@@ -46,6 +46,18 @@ extern const ir::StateLayout kLayout;
 inline constexpr u64 kAddressMask = (u64{1} << 56) - 1;
 constexpr bool has_tag(u64 address) { return (address & ~kAddressMask) != 0 && !(address >> 55 & 1); }
 
+/// PSTATE.BTYPE after an indirect branch: how it came. 0: it was a return, or no indirect branch.
+enum Btype : u8 { kBtypeJump = 1, kBtypeCall = 2, kBtypeGuardedJump = 3 };
+/// An indirect branch leaves it in the pc, above the address, as one bit; see GuestIsa::branch_marks.
+constexpr u64 branch_mark(unsigned btype) { return btype == 0 ? 0 : u64{1} << (55 + btype); }
+inline constexpr u64 kBranchMarks = branch_mark(1) | branch_mark(2) | branch_mark(3);
+/// BTYPE of a pc with a mark; 0 where its top byte is no mark but the tag of an address.
+constexpr unsigned btype_of(u64 pc) {
+    for (unsigned btype = 1; btype <= 3; btype++)
+        if ((pc & ~kAddressMask) == branch_mark(btype) && !(pc >> 55 & 1)) return btype;
+    return 0;
+}
+
 /// Mode bits of a block key.
 enum Mode : u32 {
     kModeFz = 1,               ///< FPCR.FZ
@@ -59,6 +71,8 @@ enum Mode : u32 {
 
 /// Exit value of an Illegal exit that a failed pointer authentication made (FEAT_FPAC).
 inline constexpr u64 kFailedAuthentication = 1;
+/// … that an indirect branch to code of a guarded page made, which is no landing pad for it (FEAT_BTI).
+inline constexpr u64 kBadBranch = 2;
 
 /// Bytes of a cache line for IC IVAU, DC CVAU (CTR_EL0) and of the block that DC ZVA clears (DCZID_EL0).
 inline constexpr u64 kCacheLine = 64;

@@ -52,17 +52,32 @@ bool Translator::BL(const Decoded& d) {
     return true;
 }
 
-bool Translator::branch_indirect(Value target) {
-    b.jump_ind(untagged(target));
+// --- indirect branches. Manual: "Branch Target Identification". BTYPE travels in the pc, so that only the
+// search for the target's translation, which is remembered, looks at it.
+Value Translator::marked(Value target, unsigned btype) {
+    const Value address = untagged(target);
+    return has(Ext::BTI) ? b.or_(address, b.c64(branch_mark(btype))) : address;
+}
+
+unsigned Translator::jump_btype(const Decoded& d) const {
+    const bool trampoline = d.rn == 16 || d.rn == 17;
+    return !trampoline && request_.guarded != nullptr && request_.guarded(request_.fetch_ctx, b.pc())
+               ? kBtypeGuardedJump
+               : kBtypeJump;
+}
+
+bool Translator::branch_indirect(Value target, unsigned btype) {
+    b.jump_ind(marked(target, btype));
     return true;
 }
 bool Translator::call_indirect(Value target) {
+    const Value to = marked(target, kBtypeCall);
     set_reg(30, b.guest_addr(next()));
-    b.call_ind(untagged(target), next());
+    b.call_ind(to, next());
     return true;
 }
 
-bool Translator::BR(const Decoded& d) { return branch_indirect(x(d.rn)); }
+bool Translator::BR(const Decoded& d) { return branch_indirect(x(d.rn), jump_btype(d)); }
 bool Translator::BLR(const Decoded& d) { return call_indirect(x(d.rn)); }
 bool Translator::RET(const Decoded& d) {
     b.ret(untagged(x(d.rn)));

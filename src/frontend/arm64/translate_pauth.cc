@@ -73,7 +73,7 @@ bool Translator::PAC_hint(const Decoded& d) {
 }
 
 bool Translator::BR_auth(const Decoded& d) {
-    return branch_indirect(authenticate(x(d.rn), d.mode ? reg_sp(1, d.rm) : b.c64(0), d.opt));
+    return branch_indirect(authenticate(x(d.rn), d.mode ? reg_sp(1, d.rm) : b.c64(0), d.opt), jump_btype(d));
 }
 bool Translator::BLR_auth(const Decoded& d) {
     return call_indirect(authenticate(x(d.rn), d.mode ? reg_sp(1, d.rm) : b.c64(0), d.opt));

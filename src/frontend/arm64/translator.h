@@ -98,7 +98,9 @@ class Translator : private Walk {
     bool go(u64 target);
     bool branch_if(u64 target, Value taken);
     bool test_branch(const Decoded& d, bool if_set);
-    bool branch_indirect(Value target);
+    Value marked(Value target, unsigned btype);
+    unsigned jump_btype(const Decoded& d) const;
+    bool branch_indirect(Value target, unsigned btype);
     bool call_indirect(Value target);
 
     // --- memory. Addresses go to memory only through these.
