@@ -112,6 +112,11 @@ void EngineImpl::invalidate_all() {
     jit_->invalidate_all();
 }
 
+void EngineImpl::memory_is_shared() {
+    jit_->memory_is_shared();
+    interp_generation_.fetch_add(1);
+}
+
 void EngineImpl::fork_prepare() {
     mutex_.lock();
     fork_failed_ = !jit_->fork_prepare().has_value();

@@ -42,7 +42,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Result<std::unique_ptr<Vcpu>> create_vcpu() override;
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
-    void memory_is_shared() override { jit_->memory_is_shared(); }
+    void memory_is_shared() override;
     void save_translations() override { jit_->save_images(); }
     void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }
     void fork_prepare() override;

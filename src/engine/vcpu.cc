@@ -117,7 +117,8 @@ Exit VcpuImpl::loop() {
     }
 }
 
-/// Takes the marks of an indirect branch off `*pc`; where it may not go, they stay: the guest is told of them.
+/// Takes the marks of an indirect branch off `*pc`; where it may not go, they stay: the guest is told of
+/// them.
 bool VcpuImpl::arrive(u64* pc) {
     if (!(*pc & isa().branch_marks)) [[likely]]
         return true;

@@ -38,7 +38,8 @@ class GuestMemory {
     virtual ~GuestMemory() = default;
     /// As frontend::FetchFn.
     virtual u64 fetch(u64 pc, void* out, u64 size) = 0;
-    /// As frontend::TranslateRequest::guarded. When a page's answer changes, Engine::invalidate() must follow.
+    /// As frontend::TranslateRequest::guarded. When a page's answer changes, Engine::invalidate() must
+    /// follow.
     virtual bool guarded(u64) { return false; }
     /// Translations of [begin, end) are about to be made: from now on a change of these bytes must lead to
     /// Engine::invalidate(). Called before the bytes are read.

@@ -30,6 +30,7 @@ struct TranslateRequest {
     bool if_convert = true;           ///< branches over one or two register instructions become selects
     bool forward_state = false;       ///< see ir::Builder::forward_state
     bool follow_jumps = true;         ///< continue past direct unconditional jumps
+    bool shared_memory = true;        ///< other threads or processes may see what accesses are not one
     u64 features =
         ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
     FetchFn fetch = nullptr;

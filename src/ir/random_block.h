@@ -144,6 +144,7 @@ class RandomBlock {
     };
     RandomBlock(u64 seed, const StateLayout& layout, Options options)
         : rng_(seed), layout_(layout), options_(options) {}
+    RandomBlock(u64, StateLayout&&, Options) = delete;  // it is only referred to
 
     Block make();
     /// Appends one instruction of `op` with fitting operands (which may need instructions before it); its

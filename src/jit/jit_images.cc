@@ -63,8 +63,8 @@ bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
     const u64 first = file.begin / kPage;
     const auto hash = hash_guest_pages({&first, 1});
     if (!hash) return false;
-    key = {images_->environment(), *hash, file.size, file.mtime_ns, file.begin, file.end, file.offset,
-           alone_.load(),         file.guarded};
+    key = {images_->environment(), *hash,       file.size, file.mtime_ns, file.begin, file.end, file.offset,
+           alone_.load(),          file.guarded};
     return true;
 }
 

@@ -69,6 +69,7 @@ frontend::TranslateRequest Worker::request() {
     r.fetch = &Worker::fetch;
     r.fetch_ctx = this;
     r.guarded = &Worker::guarded;
+    r.shared_memory = !jit_.alone();
     return r;
 }
 

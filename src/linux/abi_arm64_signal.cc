@@ -169,8 +169,8 @@ bool find_fpsimd(Thread& t, u64 frame, FpsimdContext* fp) {
 // ---- faults
 
 // Arm ARM, ESR_EL1: exception class, instruction length, fault status.
-constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcPacFail = 0x1c, kEcBti = 0x0d, kEcDataAbort = 0x24,
-              kEcSpAlignment = 0x26;
+constexpr u64 kEcInstructionAbort = 0x20, kEcPcAlignment = 0x22, kEcPacFail = 0x1c, kEcBti = 0x0d,
+              kEcDataAbort = 0x24, kEcSpAlignment = 0x26;
 constexpr u64 kIl = 1 << 25, kWnr = 1 << 6;
 constexpr u64 kTranslation0 = 4, kTranslation3 = 7, kPermission3 = 15, kAlignment = 33;
 constexpr u64 syndrome(u64 exception_class, u64 iss) { return exception_class << 26 | kIl | iss; }

@@ -25,7 +25,7 @@ TEST_P(AbiTest, ANewProgramFindsItsStackAndAuxiliaryVector) {
     const std::vector<u64>& v = (*g).auxv;
     for (size_t i = 0; i + 1 < v.size(); i += 2) aux[v[i]] = v[i + 1];
     const HwCaps caps = g.abi().hwcap(*kTestGuests[GetParam() == &kArm64Abi].isa, ~u64{0});
-    EXPECT_EQ(aux[16], caps.hwcap);   // AT_HWCAP
+    EXPECT_EQ(aux[16], caps.hwcap);                        // AT_HWCAP
     EXPECT_EQ(aux.contains(26), caps.hwcap2.has_value());  // AT_HWCAP2
     EXPECT_EQ(aux[26], caps.hwcap2.value_or(0));
     EXPECT_EQ(aux[51], g.abi().at_minsigstksz);

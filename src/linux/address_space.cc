@@ -751,8 +751,8 @@ void AddressSpace::note_code(u64 begin, u64 end) {
     }
 }
 
-/// Guests announce changed code (fence.i, IC IVAU), so nothing is ever write-protected behind the guest's back
-/// and every fault is the guest's own.
+/// Guests announce changed code (fence.i, IC IVAU), so nothing is ever write-protected behind the guest's
+/// back and every fault is the guest's own.
 bool AddressSpace::handle_host_fault(u64, bool) { return false; }
 
 bool AddressSpace::code_file(u64 pc, frontend::CodeFile& file) {
@@ -763,8 +763,7 @@ bool AddressSpace::code_file(u64 pc, frontend::CodeFile& file) {
         return false;
     const auto it = impl_->code_files.find(v->file_id);
     if (it == impl_->code_files.end()) return false;
-    file = {v->begin,         v->end, v->offset, it->second.size, it->second.mtime_ns,
-            (v->prot & kProtBti) != 0};
+    file = {v->begin, v->end, v->offset, it->second.size, it->second.mtime_ns, (v->prot & kProtBti) != 0};
     return true;
 }
 

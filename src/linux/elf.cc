@@ -189,8 +189,8 @@ Result<void> read_interpreter(int fd, Elf& e, u64 offset, u64 bytes, const std::
     return {};
 }
 
-/// The u32 of property `wanted` in a PT_GNU_PROPERTY segment; 0 where there is none, or no sense in it (x86-64
-/// psABI, "Program Property").
+/// The u32 of property `wanted` in a PT_GNU_PROPERTY segment; 0 where there is none, or no sense in it
+/// (x86-64 psABI, "Program Property").
 u32 read_property(int fd, u64 offset, u64 bytes, u32 wanted, u64 size) {
     constexpr u64 kHead = 16, kMost = 1024;  // note header with "GNU"; what Linux looks at
     constexpr u32 kTypeProperty = 5;

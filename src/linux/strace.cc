@@ -408,10 +408,10 @@ void strace_unknown(Thread& t, u64 nr, const std::array<u64, 6>& a) {
 void strace_signal(Thread& t, int sig, const SigInfo& info) {
     const i32 code = load_raw<i32>(info.bytes + 8);
     const bool fault = code > 0 && (kSyncSignals & sigbit(sig));
-    const std::string detail =
-        fault ? fmt::format("si_addr={:#x}, pc={:#x}", load_raw<u64>(info.bytes + 16), t.abi().untagged(t.vcpu().pc()))
-              : fmt::format("si_pid={}, si_uid={}", load_raw<i32>(info.bytes + 16),
-                            load_raw<u32>(info.bytes + 20));
+    const std::string detail = fault ? fmt::format("si_addr={:#x}, pc={:#x}", load_raw<u64>(info.bytes + 16),
+                                                   t.abi().untagged(t.vcpu().pc()))
+                                     : fmt::format("si_pid={}, si_uid={}", load_raw<i32>(info.bytes + 16),
+                                                   load_raw<u32>(info.bytes + 20));
     if (t.process().options().strace == RunOptions::Strace::Json) {
         write_line(fmt::format("{{\"pid\":{},\"tid\":{},\"signal\":\"{}\",\"code\":{},\"detail\":\"{}\"}}\n",
                                getpid(), t.tid, signal_name(sig), code, detail));

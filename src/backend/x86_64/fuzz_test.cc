@@ -222,11 +222,12 @@ void show(ir::Block& b, ir::Value v) {
 
 /// Every op by itself, with and without what the host has, and none of them refused.
 TEST(Fuzz, EveryOp) {
+    const ir::StateLayout layout = ir::testing::test_layout();
     for (u16 n = 0; n < static_cast<u16>(ir::Op::Count_); n++) {
         const auto op = static_cast<ir::Op>(n);
         if (op == ir::Op::ReadIcount) continue;  // may be the host's cycle counter
         for (u64 seed = 1; seed <= 24; seed++) {
-            RandomBlock random(seed, ir::testing::test_layout(), {});
+            RandomBlock random(seed, layout, {});
             random.block().start_pc = 0x1000;
             random.add(ir::Op::Insn);
             const ir::Value v = random.add(op);

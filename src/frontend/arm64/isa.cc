@@ -64,8 +64,8 @@ bool retry_fault(u8* guest, u64 address) {
     return true;
 }
 
-/// May a branch that came as `btype` enter a guarded page here? (Manual: "Compatibility of an instruction with
-/// PSTATE.BTYPE"; Linux sets SCTLR_EL1.BT0: PACIASP is no place for plain jumps.)
+/// May a branch that came as `btype` enter a guarded page here? (Manual: "Compatibility of an instruction
+/// with PSTATE.BTYPE"; Linux sets SCTLR_EL1.BT0: PACIASP is no place for plain jumps.)
 bool is_landing_pad(const Decoded& d, unsigned btype) {
     switch (d.id) {
         case Insn::BTI: {

@@ -80,17 +80,51 @@ TEST(Control, JumpsAndCalls) {
     }
     Machine m;
     m.set_x(5, 0x5000);
-    EXPECT_EQ(m.run({word("BR") | rn(5)}).pc, 0x5000u);
+    EXPECT_EQ(m.run({word("BR") | rn(5)}).pc, 0x5000 | branch_mark(kBtypeJump));
     EXPECT_EQ(m.block.insts.back().op, Op::JumpInd);
-    EXPECT_EQ(m.run({word("BLR") | rn(5)}).pc, 0x5000u);
+    EXPECT_EQ(m.run({word("BLR") | rn(5)}).pc, 0x5000 | branch_mark(kBtypeCall));
     EXPECT_EQ(m.block.insts.back().op, Op::CallInd);
     EXPECT_EQ(m.x(30), kCode + 4);
     m.set_x(30, 0x6000);
-    EXPECT_EQ(m.run({word("BLR") | rn(30)}).pc, 0x6000u);
+    EXPECT_EQ(m.run({word("BLR") | rn(30)}).pc, 0x6000 | branch_mark(kBtypeCall));
     EXPECT_EQ(m.x(30), kCode + 4);
     EXPECT_EQ(m.run({word("RET") | rn(5)}).pc, 0x5000u);
     EXPECT_EQ(m.block.insts.back().op, Op::Ret);
-    EXPECT_EQ(m.run({word("BR") | rn(31)}).pc, 0u);
+    EXPECT_EQ(m.run({word("BR") | rn(31)}).pc, branch_mark(kBtypeJump));
+    m.request.features = ~u64{0} & ~(u64{1} << BTI);
+    EXPECT_EQ(m.run({word("BR") | rn(5)}).pc, 0x5000u);
+    EXPECT_EQ(m.run({word("BLR") | rn(5)}).pc, 0x5000u);
+}
+
+// Where a guarded page may be entered, by the manual's table. From a page that is not, every plain jump
+// counts as one of a trampoline.
+TEST(Control, BranchTargets) {
+    struct {
+        u32 insn;
+        bool jump, call, guarded_jump;
+    } const cases[] = {{word("NOP"), false, false, false},        {word("BTI"), false, false, false},
+                       {word("BTI") | 1 << 6, true, true, false}, {word("BTI") | 2 << 6, true, false, true},
+                       {word("BTI") | 3 << 6, true, true, true},  {word("PACIASP"), true, true, false},
+                       {word("PACIBSP"), true, true, false},      {word("PACIAZ"), false, false, false},
+                       {word("BRK") | imm16(7), true, true, true}};
+    for (const bool guarded : {true, false})
+        for (const auto& c : cases) {
+            Machine m;
+            m.run({c.insn});
+            if (guarded) m.request.guarded = [](void*, u64 pc) { return pc / 4096 == kCode / 4096; };
+            const bool admitted[] = {true, c.jump, c.call, c.guarded_jump};
+            for (unsigned btype = 1; btype <= 3; btype++) {
+                u64 pc = kCode | branch_mark(btype);
+                EXPECT_EQ(kArm64.arrive(m.request, &pc), !guarded || admitted[btype]) << c.insn << btype;
+                EXPECT_EQ(pc, kCode);
+            }
+            EXPECT_EQ(m.run({word("BR") | rn(5)}).pc, branch_mark(guarded ? kBtypeGuardedJump : kBtypeJump));
+            EXPECT_EQ(m.run({word("BR") | rn(16)}).pc, branch_mark(kBtypeJump));
+            EXPECT_EQ(m.run({word("BR") | rn(17)}).pc, branch_mark(kBtypeJump));
+        }
+    u64 tagged = kCode | u64{0xab} << 56;  // an address, not a mark
+    EXPECT_TRUE(kArm64.arrive(Machine().request, &tagged));
+    EXPECT_EQ(tagged, kCode | u64{0xab} << 56);
 }
 
 TEST(Control, BlocksGoOnAtForwardTargets) {
@@ -390,7 +424,8 @@ TEST_F(PointerAuthentication, BranchesAndLoads) {
         const u32 modifier = std::string_view(c.sign).size() == 5 ? rn(2) : 0;
         m.run({word(c.sign) | rd(1) | modifier});
         const auto r = m.run({word(c.branch) | rn(1) | c.fields});
-        EXPECT_EQ(r.pc, 0x5000u) << c.branch << c.sign;
+        EXPECT_EQ(r.pc, 0x5000 | branch_mark(c.end == Op::CallInd ? kBtypeCall : kBtypeJump))
+            << c.branch << c.sign;
         EXPECT_EQ(m.block.insts.back().op, c.end) << c.branch;
     }
     m.set_x(31, 0x7777);

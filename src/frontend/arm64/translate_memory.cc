@@ -82,13 +82,37 @@ bool Translator::LDRSW_lit(const Decoded& d) {
     return set_reg(d.rt, load(Type::I64, Type::I32, literal(d), 0, true));
 }
 
-// --- pairs: both accesses come before any register changes
+// --- pairs: both accesses come before any register changes. With FEAT_LSE2 an aligned pair is one access; on
+// the host, one of 16 bytes.
+std::array<Value, 2> Translator::load_pair(const Address& a, unsigned scale) {
+    if (!atomic_pairs()) {
+        const Value first = load(Type::I64, mem_type(scale), a.base, a.disp, false);
+        return {first, load(Type::I64, mem_type(scale), a.base, a.disp + (i64{1} << scale), false)};
+    }
+    if (scale == 3) {
+        const Value both = load(Type::V128, Type::V128, a.base, a.disp, false);
+        return {b.vextract(Type::I64, both, 0), b.vextract(Type::I64, both, 1)};
+    }
+    const Value both = load(Type::I64, Type::I64, a.base, a.disp, false);
+    return {b.convert(Op::Zext, Type::I64, b.convert(Op::Trunc, Type::I32, both)), b.lshr(both, b.c64(32))};
+}
+
+void Translator::store_pair(const Address& a, unsigned scale, Value first, Value second) {
+    if (!atomic_pairs()) {
+        store(mem_type(scale), a.base, a.disp, first);
+        return store(mem_type(scale), a.base, a.disp + (i64{1} << scale), second);
+    }
+    if (scale == 3)
+        return store(Type::V128, a.base, a.disp, vec(Op::VInsert, Type::I64, b.vscalar(first), second, 0, 1));
+    const Value high = b.shl(b.convert(Op::Zext, Type::I64, second), b.c64(32));
+    store(Type::I64, a.base, a.disp, b.or_(b.convert(Op::Zext, Type::I64, first), high));
+}
+
 bool Translator::STP(const Decoded& d) {
     const unsigned scale = 2 + d.sf;
     const Value first = reg(d.sf, d.rt), second = reg(d.sf, d.rt2);
     const Address a = pair_address(d, scale);
-    store(mem_type(scale), a.base, a.disp, first);
-    store(mem_type(scale), a.base, a.disp + (i64{1} << scale), second);
+    store_pair(a, scale, first, second);
     write_back(d, a);
     return true;
 }
@@ -96,8 +120,7 @@ bool Translator::STP(const Decoded& d) {
 bool Translator::LDP(const Decoded& d) {
     const unsigned scale = 2 + d.sf;
     const Address a = pair_address(d, scale);
-    const Value first = load(Type::I64, mem_type(scale), a.base, a.disp, false);
-    const Value second = load(Type::I64, mem_type(scale), a.base, a.disp + (i64{1} << scale), false);
+    const auto [first, second] = load_pair(a, scale);
     write_back(d, a);
     set_reg(d.rt, first);
     return set_reg(d.rt2, second);
@@ -105,11 +128,13 @@ bool Translator::LDP(const Decoded& d) {
 
 bool Translator::LDPSW(const Decoded& d) {
     const Address a = pair_address(d, 2);
-    const Value first = load(Type::I64, Type::I32, a.base, a.disp, true);
-    const Value second = load(Type::I64, Type::I32, a.base, a.disp + 4, true);
+    const auto [first, second] = load_pair(a, 2);
     write_back(d, a);
-    set_reg(d.rt, first);
-    return set_reg(d.rt2, second);
+    const auto extended = [&](Value v) {
+        return b.convert(Op::Sext, Type::I64, b.convert(Op::Trunc, Type::I32, v));
+    };
+    set_reg(d.rt, extended(first));
+    return set_reg(d.rt2, extended(second));
 }
 
 // --- prefetches: rt is the kind; instructions are read once, by the translator

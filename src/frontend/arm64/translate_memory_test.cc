@@ -5,6 +5,7 @@ namespace vm::frontend::arm64::test {
 namespace {
 
 using ir::ExitReason;
+using ir::Op;
 
 constexpr u64 kOld = 0x8877665544332211, kNew = 0xf1e2d3c4b5a69788;
 constexpr u64 kAt = kData + 2048;
@@ -199,6 +200,7 @@ TEST(Memory, Pairs) {
                 if (p.is_signed && mode == "N") continue;
                 const std::string name = mode == "N" ? base.substr(0, 2) + "N" + base.substr(2) : base + mode;
                 Machine m;
+                m.request.shared_memory = imm != 3;
                 m.set_x(1, kAt);
                 for (const unsigned r : {2u, 3u}) {
                     m.set_x(r, kNew * r);
@@ -233,6 +235,26 @@ TEST(Memory, Pairs) {
     EXPECT_TRUE(Machine().undefined(word("STP_v") | size(3)));
 }
 
+// One access, unless nobody could tell or the processor does not say so.
+TEST(Memory, PairsAreSingleCopyAtomic) {
+    for (const char* name : {"LDP", "LDPSW", "STP"})
+        for (const u32 wide : {kX, 0u}) {
+            if (wide && name[3] == 'S') continue;
+            for (const bool shared : {true, false})
+                for (const bool lse2 : {true, false}) {
+                    Machine m = prepared(kAt);
+                    m.set_x(3, kOld);
+                    m.request.shared_memory = shared;
+                    if (!lse2) m.request.features &= ~(u64{1} << LSE2);
+                    m.run({word(name) | wide | rt(0) | rt2(3) | rn(1)});
+                    const Op access = name[0] == 'L' ? Op::Load : Op::Store;
+                    EXPECT_EQ(m.count(access), shared && lse2 ? 1u : 2u) << name;
+                    const auto at = std::ranges::find(m.block.insts, access, &ir::Inst::op);
+                    EXPECT_EQ(ir::width(at->mtype), (wide ? 64u : 32u) * (shared && lse2 ? 2 : 1)) << name;
+                }
+        }
+}
+
 // --- faults: no register has changed
 TEST(Memory, FaultsLeaveRegisters) {
     struct {
@@ -259,6 +281,7 @@ TEST(Memory, FaultsLeaveRegisters) {
     }
     // The second half of a pair faults.
     Machine m = prepared(kData + kDataSize - 8);
+    m.request.shared_memory = false;
     const auto r = m.run({word("LDP_post") | kX | imm7(2) | rt(0) | rt2(3) | rn(1)});
     EXPECT_EQ(r.reason, ExitReason::MemoryFault);
     EXPECT_EQ(r.value, kData + kDataSize);

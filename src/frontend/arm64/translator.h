@@ -135,6 +135,10 @@ class Translator : private Walk {
         constexpr Type t[] = {Type::I8, Type::I16, Type::I32, Type::I64};
         return t[size];
     }
+    bool atomic_pairs() const { return has(Ext::LSE2) && request_.shared_memory; }
+    /// Both registers of a pair of `scale` log2 bytes each, in one access where that can be told apart.
+    std::array<Value, 2> load_pair(const Address& a, unsigned scale);
+    void store_pair(const Address& a, unsigned scale, Value first, Value second);
     bool load_sign_extended(const Decoded& d, const Address& a, bool to_w);
     Value literal(const Decoded& d) { return b.guest_addr(b.pc() + static_cast<u64>(d.imm)); }
     bool prefetch(const Decoded& d, Value address, i64 disp);
