@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/format.h"
@@ -32,7 +33,7 @@ inline std::vector<u8> small_program(const Abi& abi, std::span<const u32> code) 
     put(52, u16{64}), put(54, u16{56}), put(56, u16{1});
     put(64, u32{1}), put(68, kPfR | kPfX), put(80, u64{0x10000}), put(96, u64{4096}), put(104, u64{4096});
     put(112, u64{4096});
-    std::memcpy(&file[0x100], code.data(), code.size_bytes());
+    for (size_t at = 0x100; const u32 word : code) put(std::exchange(at, at + 4), word);
     return file;
 }
 

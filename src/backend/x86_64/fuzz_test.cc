@@ -159,6 +159,7 @@ HostFeatures random_features(Rng& rng) {
 }
 
 void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
+    const ir::StateLayout layout = ir::testing::test_layout();
     std::map<std::string, unsigned> unsupported;
     unsigned failures = 0;
     for (u64 seed = first_seed; seed < first_seed + count && failures < 3; seed++) {
@@ -171,7 +172,7 @@ void fuzz(RandomBlock::Options options, unsigned count, u64 first_seed) {
         c.alone = rng.one_in(4);
         c.passes = rng.one_in(2);
         options.insns = static_cast<unsigned>(2 + rng.below(16));
-        ir::Block b = RandomBlock(seed, ir::testing::test_layout(), options).make();
+        ir::Block b = RandomBlock(seed, layout, options).make();
         for (auto& in : b.insts)  // may be the host's cycle counter
             if (in.op == ir::Op::ReadIcount) in = {.op = ir::Op::Const, .type = ir::Type::I64, .imm = 7};
         if (rng.one_in(3)) make_loop(b, rng);
