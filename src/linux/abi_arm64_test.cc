@@ -53,6 +53,20 @@ class Arm64Test : public testing::Test {
     i64 prctl(u64 a, u64 b = 0, u64 c = 0, u64 d = 0, u64 e = 0) { return g.call(167, {a, b, c, d, e}); }
 };
 
+// PSTATE.BTYPE of code that a signal interrupted between an indirect branch and its target.
+TEST_F(Arm64Test, FramesKeepHowABranchCame) {
+    constexpr u64 kBtype = 3 << 10;
+    for (unsigned btype = 0; btype <= 3; btype++) {
+        v.set_pc(0x4444 | a64::branch_mark(btype));
+        const u64 frame = push();
+        EXPECT_EQ(v.pc(), 0x10100 | a64::branch_mark(a64::kBtypeCall));  // handlers are called
+        EXPECT_EQ(g.get<u64>(frame + kPc), 0x4444u);
+        EXPECT_EQ(g.get<u64>(frame + kPstate) & kBtype, btype << 10);
+        ASSERT_TRUE(pop(frame));
+        EXPECT_EQ(v.pc(), 0x4444 | a64::branch_mark(btype));
+    }
+}
+
 TEST_F(Arm64Test, FrameAsTheKernelLaysItOut) {
     for (unsigned n = 0; n < 31; n++) set_x(n, 0x1000 + n);
     v.set_pc(0x4444);
@@ -173,7 +187,7 @@ TEST_F(Arm64Test, SigreturnTakesOnlyFramesThatTheKernelWouldTake) {
     refused(f + kReserved + 528, kFpsimdMagic);
     refused(f + kReserved + 528, 0x12345);
     refused(f + kReserved + 532, 16);     // the null record has no size
-    g.put(f + kPstate, u64{0xf0000c00});  // flags; BTYPE is nothing here
+    g.put(f + kPstate, u64{0xf0000c00});  // flags, BTYPE
     EXPECT_TRUE(pop(f));
     EXPECT_EQ(load_raw<u16>(v.guest() + a64::kNzcvOffset), 0xc101u);
 }

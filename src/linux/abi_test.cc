@@ -59,7 +59,7 @@ TEST_P(AbiTest, ASignalFrameGivesBackEveryRegister) {
     info.bytes[0] = SIGUSR1;
     const u64 mask = 0x1234567890;
     ASSERT_TRUE(g.abi().push_signal_frame(g.thread(), SIGUSR1, info, 0x10100, 0, kSaSiginfo, mask));
-    EXPECT_EQ(v.pc(), 0x10100u);
+    EXPECT_EQ(g.abi().untagged(v.pc()), 0x10100u);
     EXPECT_EQ(v.reg(g.abi().arg_offset[0]), u64{SIGUSR1});
     const u64 siginfo = v.reg(g.abi().arg_offset[1]), context = v.reg(g.abi().arg_offset[2]);
     const u64 sp = v.reg(g.abi().sp_offset);
