@@ -94,6 +94,25 @@ TEST(BuilderFolds, AgreeWithTheInterpreter) {
     }
 }
 
+TEST(BuilderFolds, ZerosOfReversedBitsAreThoseAtTheOtherEnd) {
+    for (const Op op : {Op::Clz, Op::Ctz, Op::Bitrev})
+        for (const Type t : {Type::I8, Type::I16, Type::I32, Type::I64})
+            for (const u64 x : kEdges) {
+                Block block;
+                Builder b(block, kLayout);
+                const Value v = t == Type::I64 ? b.get(0) : b.trunc(t, b.get(0));
+                const Value folded = b.unary(op, b.unary(Op::Bitrev, v));
+                const Value reversed = b.emit({.op = Op::Bitrev, .type = t, .args = {v, kNone, kNone}});
+                const Value plain = b.emit({.op = op, .type = t, .args = {reversed, kNone, kNone}});
+                EXPECT_TRUE(folded == v || b.at(folded).args[0] == v);
+                b.set(2, t == Type::I64 ? folded : b.zext(Type::I64, folded));
+                b.set(3, t == Type::I64 ? plain : b.zext(Type::I64, plain));
+                b.jump(0);
+                const auto guest = run(block, x, 0);
+                ASSERT_EQ(slot(guest, 2), slot(guest, 3)) << print(block, kLayout) << std::hex << x;
+            }
+}
+
 TEST(BuilderFolds, CompareAgreesWithTheInterpreter) {
     for (u32 c = 0; c <= static_cast<u32>(Cond::GtU); ++c)
         for (const Type t : {Type::I8, Type::I32, Type::I64})

@@ -138,6 +138,11 @@ Value unary(const Inst* insts, Inst& in) {
         become_const(in, eval_int(in, width(x.type), x.imm, 0, 0));
         return kNone;
     }
+    // Zeros at the other end of the reversed bits.
+    if (x.op == Op::Bitrev && (in.op == Op::Clz || in.op == Op::Ctz)) {
+        become_unary(in, in.op == Op::Clz ? Op::Ctz : Op::Clz, x.args[0]);
+        return kNone;
+    }
     const bool involution = in.op == Op::Not || in.op == Op::Neg || in.op == Op::Bswap || in.op == Op::Bitrev;
     return involution && x.op == in.op ? x.args[0] : kNone;
 }

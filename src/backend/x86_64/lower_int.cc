@@ -45,9 +45,9 @@ bool Lowering::lower_int(u32 i) {
         case Op::DivWideU:
         case Op::RemWideS:
         case Op::RemWideU:
-        case Op::Bitrev:
         case Op::Pdep:
         case Op::Pext: int_helper(i); break;
+        case Op::Bitrev: bit_reverse(i); break;
         case Op::Crc32: crc(i); break;
         case Op::Zext:
         case Op::Sext: extend(i); break;

@@ -314,10 +314,9 @@ void Lowering::vec_trn(u32 i) {
     vresult(i, hop::pblendw, t, xr(x), upper ^ 0xff);
 }
 
-void Lowering::vec_bitrev(u32 i) {
-    const u8 x = use_xmm(arg(inst(i), 0));
-    consume();
-    if (cpu_.gfni) return vresult(i, hop::gf2p8affineqb, x, constant(VecConst::MatrixReverse), 0);
+// The halves of the result without GFNI: of each byte of x, the upper nibble from the lower one and the lower
+// from the upper.
+std::pair<u8, u8> Lowering::reverse_nibbles(u8 x) {
     const u8 t = alloc_xmm(), low = alloc_xmm(), high = alloc_xmm();
     v2(hop::pand, t, x, constant(Const::Byte0f, 16));
     vload(low, constant(VecConst::NibbleReverse4));
@@ -326,7 +325,35 @@ void Lowering::vec_bitrev(u32 i) {
     v2(hop::pand, t, t, constant(Const::Byte0f, 16));
     vload(high, constant(VecConst::NibbleReverse));
     v2(hop::pshufb, high, high, t);
+    return {low, high};
+}
+
+void Lowering::vec_bitrev(u32 i) {
+    const u8 x = use_xmm(arg(inst(i), 0));
+    consume();
+    if (cpu_.gfni) return vresult(i, hop::gf2p8affineqb, x, constant(VecConst::MatrixReverse), 0);
+    const auto [low, high] = reverse_nibbles(x);
     vresult(i, hop::por, low, high);
+}
+
+// The bits of each byte in a vector register, the bytes before.
+void Lowering::bit_reverse(u32 i) {
+    const unsigned bits = op_bits(inst(i).type);
+    if (!cpu_.sse42 || ir::width(inst(i).type) < 32) return int_helper(i);
+    const u8 x = use_gpr(arg(inst(i), 0));
+    consume();
+    const u8 d = define_gpr(i, mask_of(x)), v = alloc_xmm();
+    if (d != x) a.mov(gpr(d, bits), gpr(x, bits));
+    a.bswap(gpr(d, bits));
+    a.movq(xr(v), r64(d));
+    if (cpu_.gfni) {
+        v2(hop::gf2p8affineqb, v, v, constant(VecConst::MatrixReverse), 0);
+    } else {
+        const auto [low, high] = reverse_nibbles(v);
+        v2(hop::por, v, low, xr(high));
+    }
+    bits == 64 ? a.movq(r64(d), xr(v)) : a.movd(r32(d), xr(v));
+    defined(i, d);
 }
 
 void Lowering::vec_popcnt(u32 i) {

@@ -185,6 +185,7 @@ class Lowering final : public Compiler {
     Value other_half(u32 i) const;
     void or_bytes(u32 i);
     void carryless(u32 i);
+    void bit_reverse(u32 i);
     void crc(u32 i);
     void mul_both(u32 i, Value j);
     void divide(u32 i);
@@ -474,6 +475,7 @@ class Lowering final : public Compiler {
     void vec_uzp(u32 i);
     void vec_trn(u32 i);
     void vec_bitrev(u32 i);
+    std::pair<u8, u8> reverse_nibbles(u8 x);
     void vec_popcnt(u32 i);
     void vec_clz(u32 i);
     bool is_zero128(Value v) const;
