@@ -112,12 +112,16 @@ std::string cpuinfo(const frontend::GuestIsa& isa, u64 features, unsigned cpus) 
 
 }  // namespace
 
-bool arm64_has(const frontend::GuestIsa& isa, u64 features, std::string_view extension) {
+u64 arm64_features(const frontend::GuestIsa& isa, std::string_view extension) {
     u64 base = 0, with = 0;
     std::string error;
-    if (!isa.parse_cpu("armv8,-simd", &base, &error)) return false;
-    if (!isa.parse_cpu(fmt::format("armv8,-simd,+{}", extension), &with, &error)) return false;
-    return ((with & ~base) & ~features) == 0;
+    if (!isa.parse_cpu("armv8,-simd", &base, &error)) return ~u64{0};
+    if (!isa.parse_cpu(fmt::format("armv8,-simd,+{}", extension), &with, &error)) return ~u64{0};
+    return with & ~base;
+}
+
+bool arm64_has(const frontend::GuestIsa& isa, u64 features, std::string_view extension) {
+    return (arm64_features(isa, extension) & ~features) == 0;
 }
 
 bool arm64_has(Thread& t, std::string_view extension) {

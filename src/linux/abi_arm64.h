@@ -19,6 +19,8 @@ void arm64_init_registers(Thread& t);
 u64 arm64_enabled_keys(Thread& t);
 extern const std::span<const PrctlOption> kArm64PrctlOptions;
 
+/// The features that a CPU with the extension has and armv8 has not.
+u64 arm64_features(const frontend::GuestIsa& isa, std::string_view extension);
 /// Does the process's CPU have the extension?
 bool arm64_has(const frontend::GuestIsa& isa, u64 features, std::string_view extension);
 bool arm64_has(Thread& t, std::string_view extension);

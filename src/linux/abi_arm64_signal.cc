@@ -73,7 +73,9 @@ void set_flags(engine::Vcpu& v, u64 pstate) {
 }
 /// Goes on at `pc`, as an indirect branch of the kind `btype` would.
 void go_to(Thread& t, u64 pc, unsigned btype) {
-    t.vcpu().set_pc(arm64_has(t, "bti") ? t.abi().untagged(pc) | a64::branch_mark(btype) : pc);
+    static const u64 bti = arm64_features(t.process().engine().isa(), "bti");
+    const bool marks = (t.process().options().engine.cpu_features & bti) == bti;
+    t.vcpu().set_pc(marks ? t.abi().untagged(pc) | a64::branch_mark(btype) : pc);
 }
 
 u32 fpsr_of(engine::Vcpu& v) {

@@ -14,6 +14,8 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from case_line import line, memory_changes
+
 HERE = Path(__file__).resolve().parent
 INSTANCES = os.environ.get("A64_INSTANCES", HERE.parent.parent / "build/release/a64_instances")
 # Encodings without a case here, and why.
@@ -607,23 +609,7 @@ def outputs(c, after):
     out = [f"{name}={value:x}" for name, value, old in zip(names, new, x) if value != old]
     out += [f"v{n}={new_v[n]:x}" for n in range(32) if new_v[n] != v[n]]
     out += [f"{name}={value:x}" for name, value, old in zip(("nzcv", "fpcr", "fpsr"), struct.unpack_from("<3Q", after, 768), status) if value != old]
-    now, at = after[STATE_BYTES:], 0
-    while at < len(now):
-        if now[at] == memory[at]:
-            at += 1
-            continue
-        page, start = at // WINDOW_BYTES, at
-        while at < (page + 1) * WINDOW_BYTES and now[at] != memory[at]:
-            at += 1
-        out.append(f"m{page}+{start % WINDOW_BYTES:x}={now[start:at].hex()}")
-    return out
-
-
-def line(c, out):
-    text = f"{c.name} {c.code.hex()} {' '.join(c.inputs())}".rstrip() + " > " + (" ".join(out) or "-")
-    if c.accesses:
-        text += " @ " + " ".join(f"{m}{size}:{address:x}" for m, size, address in c.accesses)
-    return text
+    return out + memory_changes(memory, after[STATE_BYTES:], WINDOW_BYTES)
 
 
 # ---- which cases ------------------------------------------------------------------------------------------------------------

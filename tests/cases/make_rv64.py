@@ -13,6 +13,8 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+from case_line import line, memory_changes
+
 HERE = Path(__file__).resolve().parent
 ISA = HERE.parent.parent / "src/frontend/riscv64/rv64.isa"
 NOT_IN_QEMU = {"Zicond", "Zfa", "Zacas", "Zcb", "Zicbom", "Zicbop", "Zicboz", "Zimop", "Zcmop", "Zihintntl", "Zawrs"}
@@ -718,23 +720,7 @@ def outputs(c, after):
     out = [f"x{n}={new[n - 1]:x}" for n in range(1, 32) if n != skip and new[n - 1] != x[n]]
     out += [f"f{n}={new[31 + n]:x}" for n in range(32) if new[31 + n] != f[n]]
     out += [f"fcsr={new[63]:x}"] if new[63] != fcsr else []
-    now, at = after[MEMORY_AT - X_AT:], 0
-    while at < len(now):
-        if now[at] == memory[at]:
-            at += 1
-            continue
-        page, start = at // WINDOW_BYTES, at
-        while at < (page + 1) * WINDOW_BYTES and now[at] != memory[at]:
-            at += 1
-        out.append(f"m{page}+{start % WINDOW_BYTES:x}={now[start:at].hex()}")
-    return out
-
-
-def line(c, out):
-    text = f"{c.name} {c.code.hex()} {' '.join(c.inputs())}".rstrip() + " > " + (" ".join(out) or "-")
-    if c.accesses:
-        text += " @ " + " ".join(f"{m}{size}:{address:x}" for m, size, address in c.accesses)
-    return text
+    return out + memory_changes(memory, after[MEMORY_AT - X_AT:], WINDOW_BYTES)
 
 
 # ---- which cases ------------------------------------------------------------------------------------------------------------
