@@ -165,10 +165,8 @@ Result<std::string> find_interpreter(const std::string& given) {
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return fail(ErrorKind::NotExecutable, fmt::format("binfmt: {}: {}", path, errno_text(errno)), errno);
-    constexpr linux::ElfTarget kHost{.machine = linux::host_machine(),
-                                     .page_size = 4096,
-                                     .task_size = u64{1} << 47,
-                                     .refused_reason = {}};
+    constexpr linux::ElfTarget kHost{
+        .machine = linux::host_machine(), .page_size = 4096, .task_size = u64{1} << 47, .refused_reason = {}};
     auto elf = linux::parse_elf(fd, path, {&kHost, 1});
     ::close(fd);
     if (!elf) return fail(elf.error().kind, fmt::format("binfmt: {}", elf.error().message));

@@ -85,7 +85,7 @@ constexpr Broken kBroken[] = {
     {"%500 = rmw i64 %64, %64, mem=i64, aux=0xa00", "RmwOp"},
     {"%500 = cas i64 %64, %64, %32, mem=i64", "narrower than memory"},
     {"%500 = loadres i64 %64, mem=i128", "result is narrower"},
-{"%500 = rmw i64 %64, %64, mem=i128, add", "cannot be accessed"},
+    {"%500 = rmw i64 %64, %64, mem=i128, add", "cannot be accessed"},
     {"%500 = storecond i1 %64, %64, 8, mem=i64", "imm must be 0"},
     {"fence aux=7", "FenceKind"},
     {"prefetch %32", "address"},

@@ -43,12 +43,10 @@ bool jump_target(const std::string& text, u32* target) {
 }
 
 std::string stub_name(u32 target) {
-    static const std::map<Stub, const char*> names{{Stub::ExitLink, "ExitLink"},
-                                                   {Stub::ExitReason, "ExitReason"},
-                                                   {Stub::IndirectMiss, "IndirectMiss"},
-                                                   {Stub::Safepoint, "Safepoint"},
-                                                   {Stub::ReturnMiss, "ReturnMiss"},
-                                                   {Stub::KeepingWideOp, "KeepingWideOp"}};
+    static const std::map<Stub, const char*> names{
+        {Stub::ExitLink, "ExitLink"},         {Stub::ExitReason, "ExitReason"},
+        {Stub::IndirectMiss, "IndirectMiss"}, {Stub::Safepoint, "Safepoint"},
+        {Stub::ReturnMiss, "ReturnMiss"},     {Stub::KeepingWideOp, "KeepingWideOp"}};
     static const std::map<backend::HelperId, const char*> helpers{
         {backend::HelperId::LookupIndirect, "LookupIndirect"},
         {backend::HelperId::ReadTime, "ReadTime"},

@@ -112,8 +112,8 @@ void Lowering::low_part(u32 i, Value x, unsigned bits) {
     if (may_be_vector(x)) an_.info[x].twin = i;
 }
 
-// Whether a vector with scalar x as its low part can be read in place of x. Not a vector itself, not where f32 are
-// boxed, and not if other values stand for x.
+// Whether a vector with scalar x as its low part can be read in place of x. Not a vector itself, not where
+// f32 are boxed, and not if other values stand for x.
 bool Lowering::may_be_vector(Value x) const {
     const Type t = inst(x).type;
     return (t == Type::F64 || (t == Type::F32 && !an_.boxes)) && !an_.info[x].aliased;
