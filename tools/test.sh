@@ -24,7 +24,7 @@ unit() { # preset: all its unit tests; the figures of release are kept for ./dev
     ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=error > "build/ctest-$1.log" 2>&1 || rc=$?
     cat "build/ctest-$1.log"
     read -r bad all < <(sed -nE 's/.* ([0-9]+) tests? failed out of ([0-9]+).*/\1 \2/p' "build/ctest-$1.log")
-    [ "$1" != release ] || [ -z "${all:-}" ] || tools/readme.py record unit $((all - bad)) "$bad"
+    [ "$1" != release ] || [ -z "${all:-}" ] || tools/readme.py record unit - $((all - bad)) "$bad"
     return $rc
 }
 built_unit() { (build "$1") && unit "$1"; }
