@@ -57,6 +57,7 @@ void Builder::forward_state() {
 Value Builder::emit(const Inst& inst) {
     if (inst.op == Op::Insn) pc_ = inst.imm;
     b_.may_extend |= inst.op == Op::Zext || inst.op == Op::Sext;
+    if (inst.op == Op::FpSetFlags) sticky_written_ = static_cast<Value>(b_.insts.size());
     return effects(inst.op) & kEffectT ? terminate(inst) : append(inst);
 }
 

@@ -119,6 +119,8 @@ class Builder {
     u64 pc_ = 0;
     bool terminated_ = false;
     std::array<Value, 1u << kConstCacheBits> const_cache_;  ///< recently made constants, by hash
+    Value sticky_written_ =
+        0;  ///< comparisons before this one must not be made again: they raise sticky flags
     bool forward_ = false;
     std::array<Value, kMaxStateSlots> known_;  ///< if forward_: values of state slots
 };

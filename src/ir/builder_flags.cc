@@ -15,7 +15,7 @@ Value Builder::test(FlagCond c, Value f, unsigned depth) {
                 made = test_of_result(c, sub(def.args[0], def.args[1]));
             break;
         case Op::FlagsAdd: made = test_of_add(c, def); break;
-        case Op::FlagsFCmp: made = test_of_fcmp(c, def); break;
+        case Op::FlagsFCmp: made = f >= sticky_written_ ? test_of_fcmp(c, def) : kNone; break;
         case Op::Select: made = depth > 0 ? test_of_select(c, def, depth - 1) : kNone; break;
         default: break;
     }
@@ -61,7 +61,8 @@ Value Builder::test_of_add(FlagCond c, const Inst& f) {
 }
 
 /// The flags stay for the exceptions that the comparison raises. A quiet one raises none but for signaling
-/// NaNs and flushed operands, and for those the flags' own comparison did so already.
+/// NaNs and flushed operands, and for those the flags' own comparison did so already, unless the sticky flags
+/// were written since.
 Value Builder::test_of_fcmp(FlagCond c, const Inst& f) {
     const Value x = f.args[0], y = f.args[1];
     const auto compare = [&](FpCond cond, Value left, Value right) {

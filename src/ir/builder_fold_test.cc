@@ -132,6 +132,31 @@ TEST(BuilderFlags, ConditionsAfterFloatComparison) {
         }
 }
 
+// A comparison raises its exceptions once, before sticky flags are written, and its flags are tested behind.
+TEST(BuilderFlags, SticksToWhatWasWrittenAfterTheComparison) {
+    constexpr u64 kSignalingNan = 0x7ff0000000000001;
+    for (u32 c = 0; c < 14; ++c)
+        for (const bool selected : {false, true}) {
+            Block block;
+            Builder b(block, kLayout);
+            const Value x = operand(b, 0, Type::F64, 0, false), y = operand(b, 1, Type::F64, 0, false);
+            Value f = b.binary(Op::FlagsFCmp, x, y, fcmp_aux(FpCond::Eq, false));
+            if (selected) {
+                const Value p = b.icmp(Cond::Ne, b.get(1), b.c64(0));
+                f = b.emit({.op = Op::Select,
+                            .type = Type::Flags,
+                            .args = {p, f, b.unary(Op::FlagsPack, b.c32(0))}});
+            }
+            b.emit({.op = Op::FpSetFlags, .args = {b.c64(kInexact), kNone, kNone}});
+            b.set(2, b.zext(Type::I64, b.unary(Op::FlagsTest, f, c)));
+            b.jump(0);
+            const Result r = run(block, {kSignalingNan, 0x3ff0000000000000, 0});
+            EXPECT_EQ(r.fp.flags, kInexact) << c;
+            const u64 unordered = flag_cond(static_cast<FlagCond>(c), Nzcv{0b0011});
+            EXPECT_EQ(r.slot(2), unordered) << c;
+        }
+}
+
 /// Conditional compares: flags of one comparison if an earlier condition holds, else a constant.
 TEST(BuilderFlags, ConditionsAfterConditionalCompare) {
     for (u32 constant = 0; constant < 16; ++constant)
