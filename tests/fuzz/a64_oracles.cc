@@ -47,6 +47,8 @@ const Reasons kNotInVixl{
     {"SCVTF_i_h", kUpper}, {"SCVTF_is", kUpper}, {"SCVTF_is_d", kUpper}, {"SCVTF_is_h", kUpper}, {"UCVTF_v", kUpper},
     {"UCVTF_v_h", kUpper}, {"UCVTF_s", kUpper}, {"UCVTF_s_h", kUpper}, {"UCVTF_i", kUpper}, {"UCVTF_i_h", kUpper},
     {"UCVTF_is", kUpper}, {"UCVTF_is_d", kUpper}, {"UCVTF_is_h", kUpper},
+    {"FRSQRTS_v", "VIXL 5.1 halves an operand, which may lose its last bit"},
+    {"FRSQRTS_s", "VIXL 5.1 halves an operand, which may lose its last bit"},
     {"FRSQRTS_v_h", "VIXL 5.1 rounds twice"}, {"FRSQRTS_s_h", "VIXL 5.1 rounds twice"},
     {"SVC", "its cases have no system"}, {"BRK", "its cases have no system"},
     {"FCMLA_e_h", "VIXL 5.1 leaves lanes as they were"},
