@@ -113,8 +113,9 @@ void EngineImpl::invalidate_all() {
 }
 
 void EngineImpl::memory_is_shared() {
+    const bool was_alone = jit_->alone();
     jit_->memory_is_shared();
-    interp_generation_.fetch_add(1);
+    if (was_alone) interp_generation_.fetch_add(1);  // blocks were decoded for a program that is alone
 }
 
 void EngineImpl::fork_prepare() {

@@ -67,6 +67,41 @@ std::string message(const Image& i) {
     return r ? "ok" : r.error().message;
 }
 
+// PT_GNU_PROPERTY: the one property that the target asks for; a note that makes no sense says nothing.
+TEST(Elf, ReadsTheFeatureProperty) {
+    constexpr u32 kWanted = 0xc0000000, kOther = 0xc0000001;
+    ElfTarget target = kRiscv;
+    target.feature_property = kWanted;
+    const auto features = [&](const Image& i) {
+        const int fd = ::memfd_create("elf", MFD_CLOEXEC);
+        EXPECT_EQ(::write(fd, i.bytes.data(), i.bytes.size()), static_cast<ssize_t>(i.bytes.size()));
+        const auto e = parse_elf(fd, "prog", {&target, 1});
+        ::close(fd);
+        EXPECT_TRUE(e) << e.error().message;
+        return e ? e->features : ~0u;
+    };
+    Image good;
+    good.header(3, 0x6474e553, kPfR, 0x300, 0x300, 48, 48, 8);
+    const u32 note[] = {4, 32, 5, 0x00554e47, kOther, 4, 7, 0, kWanted, 4, 3, 0};
+    std::memcpy(&good.bytes[0x300], note, sizeof note);
+    EXPECT_EQ(features(good), 3u);
+    target.feature_property = 0;
+    EXPECT_EQ(features(good), 0u);
+    target.feature_property = kWanted;
+    const auto damaged = [&](size_t at, u32 v) {
+        Image i = good;
+        i.put<u32>(at, v);
+        return features(i);
+    };
+    EXPECT_EQ(damaged(0x300, 5), 0u);           // another owner's length
+    EXPECT_EQ(damaged(0x304, 33), 0u);          // longer than the segment
+    EXPECT_EQ(damaged(0x308, 1), 0u);           // another note
+    EXPECT_EQ(damaged(0x30c, 0x00554e48), 0u);  // another owner
+    EXPECT_EQ(damaged(0x314, 0xfffffff0), 0u);  // a property that does not end
+    EXPECT_EQ(damaged(0x324, 8), 0u);           // of another size
+    EXPECT_EQ(damaged(0x320, kOther), 0u);
+}
+
 TEST(Elf, ReadsAProgram) {
     auto e = parse(Image{}.bytes);
     ASSERT_TRUE(e) << e.error().message;

@@ -13,7 +13,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from case_line import line, memory_changes
+from case_line import case_files, memory_changes
 
 HERE = Path(__file__).resolve().parent
 ISA = HERE.parent.parent / "src/frontend/riscv64/rv64.isa"
@@ -762,16 +762,4 @@ def make():
 
 def files(guest):
     """{name: text} of all files."""
-    groups, out = defaultdict(list), {}
-    for c in make():
-        groups[c.group].append(c)
-    version = subprocess.run([guest.qemu, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    for name, cases in sorted(groups.items()):
-        if name == "tiers":
-            head = "# Written by make.py. QEMU 7.2 lacks these encodings: the tiers are compared with each other."
-            lines = [line(c, ["?"]) for c in cases]
-        else:
-            head = f"# Written by make.py; the states after `>` are those of {version}."
-            lines = [line(c, outputs(c, after)) for c, after in zip(cases, oracle(guest, cases))]
-        out[f"rv64_{name}.txt"] = "\n".join([head, *lines, ""])
-    return out
+    return case_files(guest, "rv64", make(), outputs, oracle, "QEMU 7.2 lacks these encodings")
