@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 
 from case_line import case_files, memory_changes
