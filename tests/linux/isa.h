@@ -1,9 +1,10 @@
 // What tests must say in the language of each processor: a few instructions, registers in a signal frame,
 // numbers of calls.
 #pragma once
+#include "show.h"  // first: it says _GNU_SOURCE
+
 #include <elf.h>
 #include <ucontext.h>
-#include "show.h"
 
 // FUNCTION(NAME, INSN): long NAME(void *address) with known values in other registers, then one instruction
 // at NAME_pc, then NAME_next, which returns register kResult. kAddress holds the argument. REGS(uc): the
