@@ -349,7 +349,7 @@ std::vector<Thread*> stop_others(Thread& t) {
     }
     for (Thread* o : others) o->vcpu().request_safepoint();
     // A thread that is not in guest code has told all there is to know of it; it does not come back
-    // (stop_for_core_dump).
+    // (stop_if_asked).
     for (Thread* o : others)
         for (int ms = 0; o->in_guest.load(std::memory_order_acquire) && ms < 2000; ms++) ::usleep(1000);
     return others;
@@ -405,7 +405,7 @@ std::string core_file_name(const CoreName& n) {
 
 bool dump_core(Thread& t, int sig, const SigInfo& info) {
     Process& p = t.process();
-    if (t.group->dumping.exchange(true)) stop_for_core_dump(t);
+    if (t.group->stopping.exchange(true)) stop_if_asked(t);
     u64 limit = 0;
     const std::string name = wanted_file(t, sig, &limit);
     if (name.empty()) return false;
@@ -437,8 +437,8 @@ void forbid_host_core(const Thread& t, bool dumped) {
         ::prctl(PR_SET_DUMPABLE, 0);
 }
 
-void stop_for_core_dump(Thread& t) {
-    if (!t.group->dumping.load(std::memory_order_acquire)) return;
+void stop_if_asked(Thread& t) {
+    if (!t.group->stopping.load(std::memory_order_acquire)) return;
     t.in_guest.store(false, std::memory_order_release);
     block_host_signals();
     for (;;) ::pause();

@@ -18,8 +18,9 @@ bool dump_core(Thread& t, int sig, const SigInfo& info);
 /// `dumped`, as far as possible so that the parent is told of a core file all the same.
 void forbid_host_core(const Thread& t, bool dumped);
 
-/// Never returns where another thread is dumping core: called by each thread on its way to guest code.
-void stop_for_core_dump(Thread& t);
+/// Never returns where the process is to stop (Group::stopping): called by each thread on its way to guest
+/// code.
+void stop_if_asked(Thread& t);
 
 /// core_pattern with its % parts filled in (core(5)), for a file.
 struct CoreName {

@@ -36,7 +36,7 @@ int Thread::loop() {
         in_guest.store(true, std::memory_order_relaxed);
         const engine::Exit e = vcpu_->run();
         in_guest.store(false, std::memory_order_release);
-        stop_for_core_dump(*this);
+        stop_if_asked(*this);
         switch (e.reason) {
             case ir::ExitReason::Syscall: do_syscall(*this); break;
             case ir::ExitReason::Safepoint: deliver_signals(*this, nullptr); break;

@@ -69,7 +69,8 @@ struct Group {
     std::shared_ptr<SignalActions> actions = std::make_shared<SignalActions>();
     std::atomic<int> vfork_fd{-1};       ///< in a vfork child: closing it lets the parent go on
     std::atomic<int> main_exit_code{0};  ///< of the main thread, where it ended before the others
-    std::atomic<bool> dumping{false};    ///< a thread writes a core file: the others go nowhere any more
+    /// A core file is written, or the process is about to be killed: threads stop at their next safepoint.
+    std::atomic<bool> stopping{false};
     /// Runs beside its parent in the same memory: it must not be killed by a signal while it holds a lock of
     /// ours.
     bool shares_memory = false;

@@ -16,6 +16,7 @@
 #include "linux/core_dump.h"
 #include "linux/signal_frame.h"
 #include "linux/syscalls.h"
+#include "linux/vfork.h"
 #include "osal/fault.h"
 
 extern "C" {
@@ -411,6 +412,7 @@ bool signal_waiting(Thread& t) { return t.queue->flag != 0; }
 
 void die_by_signal(Thread& t, int sig, const SigInfo& info) {
     if (signal_dumps_core(sig)) forbid_host_core(t, dump_core(t, sig, info));
+    if (t.group->shares_memory) stop_group(t.process(), t.home, ::getpid());
     host_sigaction(sig, kSigDfl, 0, 0);
     raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
     set_host_mask(~sigbit(sig));

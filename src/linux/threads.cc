@@ -323,7 +323,9 @@ void end_thread(Thread& t, int code) {
     }
     release_robust_list(t);
     clear_tid(t);
-    if (last) p.finish(group->main_exit_code);
+    if (!last) return;
+    if (group->shares_memory) stop_group(p, group.get(), ::getpid());
+    p.finish(group->main_exit_code);
 }
 
 i64 do_clone(Thread& t, const CloneRequest& r) {
@@ -345,6 +347,9 @@ void do_exit_thread(Thread& t, int code) {
     t.exiting = true;
 }
 
-void do_exit_group(Thread& t, int code) { t.process().finish(code & 0xff); }
+void do_exit_group(Thread& t, int code) {
+    if (t.group->shares_memory) stop_group(t.process(), t.home, ::getpid());
+    t.process().finish(code & 0xff);
+}
 
 }  // namespace vm::linux

@@ -5,9 +5,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
+#include "base/format.h"
 #include "linux/signals.h"
 #include "linux/threads.h"
 #include "osal/host.h"
@@ -220,6 +225,22 @@ void* helper_main(void* arg) {
     return nullptr;
 }
 
+/// Does a thread of the host process that has thread `id`, other than the caller, run or wait for a device?
+/// Those that sleep in the host, and those that are gone, hold no lock.
+bool any_runs(int id) {
+    std::error_code error;
+    std::filesystem::directory_iterator entry(fmt::format("/proc/{}/task", id), error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        if (entry->path().filename() == std::to_string(::gettid())) continue;
+        std::ifstream file(entry->path() / "stat");
+        const std::string text((std::istreambuf_iterator<char>(file)), {});
+        const size_t end = text.rfind(')');  // the name may hold anything
+        if (end != text.npos && end + 2 < text.size() && (text[end + 2] == 'R' || text[end + 2] == 'D'))
+            return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 i64 host_clone3(const CloneRequest& r, u64 more_flags, const HostChild& child) {
@@ -275,6 +296,34 @@ i64 vfork_process(Thread& t, const CloneRequest& r) {
         t.mm().write(r.parent_tid, &tid, sizeof tid);
     }
     return pid;
+}
+
+void stop_group(Process& p, const Group* group, int id) {
+    {
+        const std::lock_guard lock(p.threads_mutex);
+        for (Thread* o : p.threads) {
+            if (o->home != group) continue;
+            o->group->stopping.store(true, std::memory_order_release);
+            o->vcpu().request_safepoint();
+        }
+    }
+    constexpr int kPatienceMs = 100, kLooks = 2;  // one look may meet a thread between two locks
+    for (int ms = 0, quiet = 0; ms < kPatienceMs && quiet < kLooks; ms++) {
+        quiet = any_runs(id) ? 0 : quiet + 1;
+        ::usleep(1000);
+    }
+}
+
+void stop_before_kill(Thread& t, int id) {
+    Process& p = t.process();
+    const Group* group = nullptr;
+    {
+        const std::lock_guard lock(p.threads_mutex);
+        const auto found = std::ranges::find(p.threads, id, &Thread::tid);
+        if (found == p.threads.end() || (*found)->home == t.home || ::kill(id, 0) != 0) return;
+        group = (*found)->home;
+    }
+    stop_group(p, group, id);
 }
 
 i64 shared_process(Thread& t, const CloneRequest& r) {

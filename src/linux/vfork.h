@@ -23,6 +23,13 @@ i64 host_clone3(const CloneRequest& request, u64 more_flags, const HostChild& ch
 /// here.
 i64 vfork_process(Thread& t, const CloneRequest& request);
 
+/// Before the host process that has thread `id` and the threads of `group` ends while others live on in its
+/// memory: stops its threads, except the caller, where they hold no lock of ours or of the C library, which
+/// nobody would ever release.
+void stop_group(Process& p, const Group* group, int id);
+/// The same before SIGKILL to thread or process `id`, if it is another process in this memory.
+void stop_before_kill(Thread& t, int id);
+
 /// CLONE_VM alone: the child runs beside its parent. The pid or -errno.
 i64 shared_process(Thread& t, const CloneRequest& request);
 

@@ -135,7 +135,16 @@ int main(void) {
     ended("executor", p);
     p = clone(faults, stack(), CLONE_VM | SIGCHLD, NULL);
     ended("faulter", p);
-    p = clone(threads, stack(), CLONE_VM | SIGCHLD, NULL);
+    // none that ends or is killed leaves a lock behind, which the forks would wait for
+    for (int i = 0; i < 10; i++) {
+        turn = 0;
+        p = clone(spins, stack(), CLONE_VM | SIGCHLD, NULL);
+        while (!turn) sched_yield();
+        kill(p, SIGKILL);
+        waitpid(p, NULL, 0);
+        p = clone(threads, stack(), CLONE_VM | SIGCHLD, NULL);
+        if (i < 9) waitpid(p, NULL, 0);
+    }
     ended("with threads", p);
     p = clone(forks, stack(), CLONE_VM | SIGCHLD, NULL);
     ended("forker", p);

@@ -5,6 +5,7 @@
 
 #include "linux/signal_frame.h"
 #include "linux/syscalls.h"
+#include "linux/vfork.h"
 
 namespace vm::linux::sys {
 
@@ -51,6 +52,17 @@ i64 sys_rt_sigpending(Call& c) {
     set = (set | noted_signals(c.t)) & c.t.blocked;
     return c.out(c.a[0], c.a[1]) && c.mm().write(c.a[0], &set, c.a[1]) ? 0 : -EFAULT;
 }
+
+// SIGKILL goes to the host as every signal does, but a process in this memory must not die with our locks.
+static i64 send(Call& c, u64 id, u64 sig) {
+    if (static_cast<int>(sig) == SIGKILL) stop_before_kill(c.t, static_cast<int>(id));
+    return pass(c);
+}
+i64 sys_kill(Call& c) { return send(c, c.a[0], c.a[1]); }
+i64 sys_tkill(Call& c) { return send(c, c.a[0], c.a[1]); }
+i64 sys_tgkill(Call& c) { return send(c, c.a[1], c.a[2]); }
+i64 sys_rt_sigqueueinfo(Call& c) { return send(c, c.a[0], c.a[1]); }
+i64 sys_rt_tgsigqueueinfo(Call& c) { return send(c, c.a[1], c.a[2]); }
 
 i64 sys_rt_sigsuspend(Call& c) {
     u64 mask = 0;
