@@ -6,11 +6,12 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 . tools/lib.sh
 quick=${1:-}
 passed=0 failed=0 names=()
+mkdir -p build/test-logs
 step() { # name command…
     local name=$1 start=$SECONDS
     shift
     echo "== $name"
-    if "$@"; then
+    if "$@" 2>&1 | tee "build/test-logs/$name.log"; then
         passed=$((passed + 1))
         echo "== $name: ok, $((SECONDS - start)) s"
     else
@@ -43,11 +44,13 @@ step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then
     step asan built_unit asan
-    step ubsan built_unit ubsan
     [ "$failed" = 0 ] && step hostile-asan python3 tests/hostile/run.py build/asan/vm --mutations 200
     [ "$failed" = 0 ] && step stress-asan tests/stress/run.sh 2 build/asan/vm
     step bench python3 bench/run.py 'sieve|sort|fib|indirect|nbody|mandel' --runs 1 --no-save
 fi
-[ $failed = 0 ] || printf 'failed: %s\n' "${names[@]}"
+for name in "${names[@]}"; do  # again what they complained of, where a log that shows only its end has it
+    echo "== failed: $name"
+    grep -nE -A12 '^FAIL|FAILED|[Ee]rror:|ERROR|mismatch' "build/test-logs/$name.log" | tail -n 40 || tail -n 20 "build/test-logs/$name.log"
+done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ]
