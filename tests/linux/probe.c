@@ -340,7 +340,7 @@ static const char *const no_zeros[] = {"clone", "sethostname", "setdomainname", 
 /// Not with -1: it makes something that stays.
 static const char *const no_ones[] = {"semget", "msgget", "shmget"};
 /// Answers that are the processor's or the kernel's to choose.
-static const char *const any_answer[] = {"keyctl", "pkey_alloc"};
+static const char *const any_answer[] = {"keyctl", "pkey_alloc", "pkey_free"};  // a host with protection keys has key 0
 static int in(const char *const *list, int n, const char *name) {
     for (int i = 0; i < n; i++)
         if (strcmp(list[i], name) == 0) return 1;
