@@ -1,7 +1,7 @@
-# vm_module(NAME [DEPS target...]): one library target a module, from every *.cc of its folder (its own, not below);
+# vm_module(NAME [SLOW_TESTS] [DEPS target...]): one library target a module, from every *.cc of its folder (its own, not below);
 # *_test.cc become the test program test_NAME. A source file that stands in the folder is therefore always compiled.
 function(vm_module name)
-  cmake_parse_arguments(M "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(M "SLOW_TESTS" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*.S
        ${CMAKE_CURRENT_SOURCE_DIR}/passes/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/syscalls/*.cc)
   set(tests ${sources})
@@ -23,7 +23,9 @@ function(vm_module name)
   endif()
   if(VM_TESTS AND tests)
     add_executable(test_${name} ${tests})
-    target_compile_options(test_${name} PRIVATE -O0)  # halves the time that they take to compile
+    if(NOT M_SLOW_TESTS)
+      target_compile_options(test_${name} PRIVATE -O0)  # halves the time that they take to compile
+    endif()
     target_link_libraries(test_${name} PRIVATE vm_${name} GTest::gtest GTest::gtest_main)
     gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
   endif()
