@@ -73,7 +73,7 @@ VM_HOST_FMA(host_fnmsub, "vfnmsub213")
 #define VM_HOST_CONVERT(name, insn, to, to_constraint, from, from_constraint) \
     to name(from x, Mxcsr& m) {                                               \
         to r{};                                                               \
-        VM_HOST_ASM(insn, [r] "=" to_constraint(r), [x] from_constraint(x));  \
+        VM_HOST_ASM(insn, [r] "=&" to_constraint(r), [x] from_constraint(x)); \
         return r;                                                             \
     }
 VM_HOST_CONVERT(host_sqrt, "sqrtss %[x], %[r]", float, "x", float, "x")
