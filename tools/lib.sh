@@ -55,7 +55,7 @@ setup_clang() { install_packages $PACKAGES_CLANG; }
 build() { # preset
     local log
     mkdir -p build
-    case "$1" in clang | fuzz) setup_clang ;; esac
+    case "$1" in clang | asan | fuzz) setup_clang ;; esac
     log=build/configure-$1.log
     cmake --preset "$1" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
     cmake --build "build/$1"

@@ -112,7 +112,7 @@ class Asm {
 
 // Where the sanitizers' shadow memory is not: AddressSanitizer leaves the upper half free, ThreadSanitizer
 // the low 512 GiB.
-#ifdef __SANITIZE_ADDRESS__
+#ifdef VM_SANITIZE_address
 inline constexpr u64 kBase = 0x200000000000;
 #else
 inline constexpr u64 kBase = 0x200000000;

@@ -180,7 +180,7 @@ TEST(Host, FutexAndClocks) {
 
 /// By the signal itself, or in the hands of a sanitizer that was there before us.
 bool crashed(int status) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(VM_SANITIZE_address) || defined(VM_SANITIZE_thread)
     return testing::KilledBySignal(SIGSEGV)(status) || !testing::ExitedWithCode(0)(status);
 #else
     return testing::KilledBySignal(SIGSEGV)(status);

@@ -36,9 +36,9 @@ struct Config {
 
 /// A wild access that would not fault here: the sanitizer keeps its shadow memory where it goes.
 bool hits_shadow([[maybe_unused]] const ir::InterpResult& r) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(VM_SANITIZE_address)
     return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x7fff'8000 && r.value < 0x1000'7fff'8000;
-#elif defined(__SANITIZE_THREAD__)  // shadow and meta shadow
+#elif defined(VM_SANITIZE_thread)  // shadow and meta shadow
     return r.reason == ir::ExitReason::MemoryFault && r.value >= 0x100'0000'0000 &&
            r.value < 0x4000'0000'0000;
 #else
