@@ -9,6 +9,7 @@
 #include "backend/vcpu_state.h"
 #include "base/result.h"
 #include "ir/ir.h"
+#include "ir/region.h"
 
 namespace vm::backend {
 
@@ -58,13 +59,16 @@ struct SideEntry {
 struct DirtySlot {
     u32 host_begin, host_end;
     u16 slot;
-    u8 host_reg;  ///< host register number; 0..15 general, 16..31 vector; with kDirtyCanon*: see there
+    u8 host_reg;  ///< host register number (0..15 general, 16..31 vector), with kDirtyCanon* or not; or
+                  ///< kDirty…
 };
 
 /// Bits of DirtySlot::host_reg: the register holds an arithmetic result whose NaN was not made canonical yet.
 /// kDirtyInHome: the slot is in its home although it is a pinned one (the block uses its register for
 /// something else).
-inline constexpr u8 kDirtyInHome = 32;
+/// kDirtyFlags: it is what the entry behind it, kDirtyFlagsWhat, says: aux and value of an ir::DeferredFlags
+/// in place of the offsets.
+inline constexpr u8 kDirtyInHome = 32, kDirtyFlags = 33, kDirtyFlagsWhat = 34;
 inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 
 struct CompiledBlock {
@@ -91,6 +95,8 @@ class Compiler {
     virtual ~Compiler() = default;
     /// Compiles `block` into `out` (cleared first). Unsupported names the op that this back end cannot lower.
     virtual Result<void> compile(const ir::Block& block, CompiledBlock& out) = 0;
+    /// The same for a region. Entered and left under the convention of block borders.
+    virtual Result<void> compile_region(const ir::Region& region, CompiledBlock& out) = 0;
 };
 
 }  // namespace vm::backend

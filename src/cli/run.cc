@@ -73,7 +73,9 @@ void declare_options(CLI::App& app, Raw& raw) {
         ->type_name("DIR")
         ->envname("VM_WORKDIR");
     app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
-    app.add_option("--tier", raw.tier, "auto, interp or 1")->type_name("TIER")->envname("VM_TIER");
+    app.add_option("--tier", raw.tier, "auto, interp, 1 or 2 (2: all code as regions, for tests)")
+        ->type_name("TIER")
+        ->envname("VM_TIER");
     app.add_option("--jit-opt", raw.jit_opt, "switch optimizations on or off (vm info --jit-opts)")
         ->type_name("±NAME[,…]")
         ->expected(1)
@@ -161,11 +163,10 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
     else if (raw.tier == "1")
         e.tier = engine::Tier::One;
     else if (raw.tier == "2")
-        return fail(ErrorKind::Unsupported,
-                    "--tier 2: this version has no optimizing tier; use auto, interp or 1");
+        e.tier = engine::Tier::Two;
     else
         return fail(ErrorKind::InvalidArgument,
-                    fmt::format("--tier is auto, interp or 1, not '{}'", raw.tier));
+                    fmt::format("--tier is auto, interp, 1 or 2, not '{}'", raw.tier));
     for (const std::string& list : raw.jit_opt)
         for (const std::string& word : split(list, ','))
             if (auto r = apply_jit_option(word, &e.disabled_opts); !r) return r;

@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "engine/engine_impl.h"
+#include "jit/background.h"
 #include "osal/host.h"
 
 namespace vm::engine {
@@ -16,6 +17,7 @@ jit::Options jit_options(const EngineOptions& o) {
     j.disabled_opts = o.disabled_opts;
     j.count_instructions = o.exact_icount;
     j.timings = o.timings;
+    j.background = o.tier == Tier::Auto;
     j.dump_guest = o.dump_guest;
     j.dump_ir = o.dump_ir;
     j.dump_host = o.dump_host;
@@ -116,6 +118,13 @@ void EngineImpl::memory_is_shared() {
     const bool was_alone = jit_->alone();
     jit_->memory_is_shared();
     if (was_alone) interp_generation_.fetch_add(1);  // blocks were decoded for a program that is alone
+}
+
+void EngineImpl::stop_background(bool for_good) {
+    if (jit_->background() != nullptr) jit_->background()->stop(for_good);
+}
+int EngineImpl::background_tid() const {
+    return jit_->background() != nullptr ? jit_->background()->tid() : 0;
 }
 
 void EngineImpl::fork_prepare() {

@@ -45,6 +45,8 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void memory_is_shared() override;
     void save_translations() override { jit_->save_images(); }
     void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }
+    void stop_background(bool for_good) override;
+    int background_tid() const override;
     void fork_prepare() override;
     void fork_parent() override;
     Result<void> fork_child(Vcpu& survivor) override;

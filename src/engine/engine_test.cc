@@ -18,10 +18,11 @@ namespace {
 using ir::ExitReason;
 
 class EveryTier : public testing::TestWithParam<Tier> {};
-INSTANTIATE_TEST_SUITE_P(
-    Tiers, EveryTier, testing::Values(Tier::Interp, Tier::Auto, Tier::One), [](const auto& i) {
-        return std::string(i.param == Tier::Interp ? "interp" : i.param == Tier::One ? "one" : "auto");
-    });
+constexpr const char* kTierNames[] = {"auto", "interp", "one", "two"};
+INSTANTIATE_TEST_SUITE_P(Tiers, EveryTier, testing::Values(Tier::Interp, Tier::Auto, Tier::One, Tier::Two),
+                         [](const auto& i) {
+                             return std::string(kTierNames[static_cast<unsigned>(i.param)]);
+                         });
 
 /// a0 = 1 + 2 + … + n, n in a1.
 void put_sum_loop() {
@@ -325,6 +326,7 @@ TEST_P(EveryTier, SafepointRequestIsStickyAndReturnsOnce) {
 /// with another pc. The exit must not be linked to that. The guest makes the request itself, so that it comes
 /// at this very place.
 TEST_P(EveryTier, ExitIsLinkedToItsOwnTargetOnly) {
+    if (GetParam() == Tier::Two) GTEST_SKIP() << "the branch does not leave its region";
     Guest g(with_tier(GetParam()));
     constexpr u64 kHandler = kCode + 0x100, kTarget = kCode + 0x200;
     Asm code(kCode), handler(kHandler), target(kTarget);

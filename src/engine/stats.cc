@@ -70,6 +70,10 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
     put("translate_block_ns_p90", j.block_ns.quantile(0.9));
     out += fmt::format("  \"translate_insn_ns_median\": {:.3f},\n",
                        static_cast<double>(j.insn_ps.quantile(0.5)) / 1000);
+    put("regions", j.regions);
+    put("region_ns_total", j.region_ns.sum());
+    put("region_ns_median", j.region_ns.quantile(0.5));
+    put("region_ns_p90", j.region_ns.quantile(0.9));
     put("icount", icount);
     out.resize(out.size() - 2);
     return out + "\n}\n";

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/engine_impl.h"
+#include "jit/background.h"
 #include "osal/host.h"
 
 namespace vm::engine {
@@ -12,6 +13,8 @@ constexpr unsigned kColdInsns = 32;       ///< … of a block that may never run
 constexpr u64 kMaxUncompilable = 4096;
 /// A program that has come to so many translations goes on for a while: translate one execution earlier.
 constexpr u64 kPatientBlocks = 1024;
+/// Lookups of this thread between two looks at whether tier 2 is awake: short processes need none.
+constexpr u64 kWakeEvery = 64;
 
 // Reached from the fault handler of the thread.
 thread_local VcpuImpl* current_vcpu = nullptr;
@@ -130,8 +133,9 @@ bool VcpuImpl::arrive(u64* pc) {
 
 VcpuImpl::Next VcpuImpl::requests(Exit& out) {
     const std::atomic_ref<u32> word(state_->safepoint_request);
-    const u32 bits = word.fetch_and(~(jit::kRequestSync | jit::kRequestOwner));
+    const u32 bits = word.fetch_and(~(jit::kRequestSync | jit::kRequestOwner | jit::kRequestSample));
     if (bits & jit::kRequestSync) jit_.quiesce(executor_);
+    if (bits & jit::kRequestSample) jit_.background()->sampled(state_->pc, mode_);
     if (!(bits & jit::kRequestOwner)) return Next::GoOn;
     stats_.safepoints++;
     out = Exit{ir::ExitReason::Safepoint, state_->pc};
@@ -146,13 +150,18 @@ unsigned VcpuImpl::hot_threshold() const {
 /// The translation for `pc`, made now if the block has run often enough; linked to the exit that led here.
 jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     stats_.lookups++;
+    if (stats_.lookups % kWakeEvery == 0 && jit_.background() != nullptr) jit_.background()->wake();
     jit::Translation* t = jit_.lookup(pc, mode_);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
     if (t == nullptr) {
         if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold())
             return nullptr;
         if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
-        t = jit_.translate(worker_, executor_, pc, mode_);
+        if (engine_.options_.tier == Tier::Two && jit_.optimize(worker_, pc, mode_, false)) {
+            jit_.quiesce(executor_);
+            t = jit_.lookup(pc, mode_);
+        }
+        if (t == nullptr) t = jit_.translate(worker_, executor_, pc, mode_);
         if (t == nullptr) {
             if (uncompilable_.size() >= kMaxUncompilable) uncompilable_.clear();
             uncompilable_.insert(pc);

@@ -11,7 +11,9 @@
 
 namespace vm::engine {
 
-enum class Tier : u8 { Auto, Interp, One };
+/// Auto: interpreter, then tier 1, hot loops by tier 2 in the background. Two: all code by tier 2 from its
+/// first execution on, for tests.
+enum class Tier : u8 { Auto, Interp, One, Two };
 
 /// Options of one engine; the same for all its vCPUs.
 struct EngineOptions {
@@ -127,6 +129,11 @@ class Engine {
     virtual void save_translations() = 0;
     /// Before the first run().
     virtual void set_quick_calls(const QuickCalls& calls) = 0;
+    /// Ends the thread of tier 2, if there is one, until a vCPU runs for a while again: for system calls that
+    /// a process with several threads may not make. `for_good`: there will be none again.
+    virtual void stop_background(bool for_good = false) = 0;
+    /// The host's id of that thread, 0 if there is none.
+    virtual int background_tid() const = 0;
     /// fork(2): call prepare before it, then parent or child after it. In the child only the calling thread's
     /// vCPU lives on.
     virtual void fork_prepare() = 0;

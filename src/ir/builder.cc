@@ -18,7 +18,7 @@ Builder::Builder(Block& block, const StateLayout& layout) : b_(block), layout_(l
 void Builder::forward_state() {
     assert(b_.insts.empty() && layout_.slots.size() <= kMaxStateSlots);
     forward_ = b_.forwarded = true;
-    b_.may_loop = b_.may_extend = false;
+    b_.may_loop = b_.may_extend = b_.may_flag = false;
     std::fill_n(known_.begin(), layout_.slots.size(), kNone);
 }
 
@@ -57,6 +57,7 @@ void Builder::forward_state() {
 Value Builder::emit(const Inst& inst) {
     if (inst.op == Op::Insn) pc_ = inst.imm;
     b_.may_extend |= inst.op == Op::Zext || inst.op == Op::Sext;
+    b_.may_flag |= inst.op == Op::SetState && type(inst.args[0]) == Type::Flags;
     if (inst.op == Op::FpSetFlags) sticky_written_ = static_cast<Value>(b_.insts.size());
     return effects(inst.op) & kEffectT ? terminate(inst) : append(inst);
 }
@@ -106,6 +107,7 @@ void Builder::set(u16 slot, Value v) {
     if (forward_) {
         if (known_[slot] == v) return;
         known_[slot] = v;
+        b_.may_flag |= type(v) == Type::Flags;
     }
     append({.op = Op::SetState, .args = {v, kNone, kNone}, .imm = slot});
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 
+#include "ir/deferred_flags.h"
 #include "ir/eval.h"
 #include "ir/interp_fp.h"
 #include "ir/interp_vec.h"
@@ -82,6 +83,7 @@ class Interpreter {
 
     void get_state(const Inst& in, Val& out) const;
     void set_state(const Inst& in);
+    void defer_flags(const Inst& in);
     void wide(const Inst& in, Val& out);
     void flags(const Inst& in, Val& out);
     void slow(const Inst& in, Val& out);
@@ -131,6 +133,11 @@ void Interpreter::set_state(const Inst& in) {
         case 8: store_raw(p, x.lo); break;
         default: store_raw(p, x); break;
     }
+}
+
+void Interpreter::defer_flags(const Inst& in) {
+    const DeferredFlags d = DeferredFlags::of(in);
+    store_raw(ctx_.guest + slots_[d.flags].offset, d.eval(ctx_.guest, slots_).word());
 }
 
 void Interpreter::wide(const Inst& in, Val& out) {
@@ -276,6 +283,7 @@ InterpResult Interpreter::run() {
             case Op::GuestAddr: out.lo = in.imm; continue;
             case Op::GetState: get_state(in, out); continue;
             case Op::SetState: set_state(in); continue;
+            case Op::DeferFlags: defer_flags(in); continue;
             case Op::Add:
                 if (is_wide(t)) break;
                 out.lo = (arg(in, 0) + arg(in, 1)) & mask_of(t);

@@ -32,7 +32,7 @@ void Block::clear() {
     start_pc = 0;
     guest_bytes = guest_insns = 0;
     forwarded = false;
-    may_loop = may_extend = true;
+    may_loop = may_extend = may_flag = true;
 }
 
 }  // namespace vm::ir

@@ -197,6 +197,7 @@ struct Block {
     bool forwarded = false;  ///< no GetState of a slot whose value is known in the block
     bool may_loop = true;    ///< false: no exit of it goes to its own start
     bool may_extend = true;  ///< false: no Zext or Sext in it
+    bool may_flag = true;    ///< false: no write of flags in it
     /// Guest code the block was made from: [first, second) pairs, in decode order.
     std::vector<std::pair<u64, u64>> ranges;
     void clear();

@@ -165,11 +165,11 @@ TEST(Passes, IntegerOnlyBlocks) {
 }
 
 TEST(Passes, NamesAreTheOffSwitches) {
-    ASSERT_EQ(tier1_passes().size(), 6u);
+    ASSERT_EQ(tier1_passes().size(), 7u);
     EXPECT_EQ(tier1_passes()[0].name, "unroll");
     Block b = parsed("%0 = const i64 5\nset $x0, %0\n%1 = get i64 $x0\nset $x1, %1\ngoto 0x10\n");
     const std::string before = print(b, kLayout);
-    run_tier1_passes(b, kLayout, 63);
+    run_tier1_passes(b, kLayout, 127);
     EXPECT_EQ(print(b, kLayout), before);
     run_tier1_passes(b, kLayout, 0);
     EXPECT_NE(print(b, kLayout), before);

@@ -25,6 +25,9 @@ constexpr std::string_view kCond[] = {"eq", "ne", "lts", "ges", "les", "gts", "l
 constexpr std::string_view kFlagCond[] = {"eq", "ne", "cs", "cc", "mi", "pl", "vs",
                                           "vc", "hi", "ls", "ge", "lt", "gt", "le"};
 constexpr std::string_view kCarrySem[] = {"borrow", "noborrow"};
+constexpr std::string_view kFlagsKind[] = {"sub", "add", "subresult", "addresult", "and"};
+constexpr std::string_view kFlagsWidth[] = {"i32", "i64"};
+constexpr std::string_view kFlagsConst[] = {"slot", "const"};
 constexpr std::string_view kSigned[] = {"zext", "sext"};
 constexpr std::string_view kOrder[] = {"plain", "acquire", "release", "acqrel", "seqcst"};
 constexpr std::string_view kRmw[] = {"xchg", "add",  "and",  "or",   "xor",
@@ -61,6 +64,10 @@ const auto kReason = [] {
 constexpr Field kDivFields[] = {{0, 32, false, kDivSem}};
 constexpr Field kIcmpFields[] = {{0, 32, false, kCond}};
 constexpr Field kFlagsSubFields[] = {{0, 32, false, kCarrySem}};
+constexpr Field kDeferFlagsFields[] = {{0, 3, false, kFlagsKind},  {3, 1, true, kCarrySem},
+                                       {4, 1, false, kFlagsWidth}, {5, 1, true, kFlagsConst},
+                                       {8, 8, false, {}, "flags"}, {16, 8, false, {}, "a"},
+                                       {24, 8, true, {}, "b"}};
 constexpr Field kFlagsTestFields[] = {{0, 32, false, kFlagCond}};
 constexpr Field kMemFields[] = {{0, 1, true, kSigned}, {4, 4, true, kOrder}};
 constexpr Field kRmwFields[] = {{8, 24, false, kRmw}, {0, 1, true, kSigned}, {4, 4, true, kOrder}};
@@ -100,6 +107,7 @@ std::span<const Field> aux_fields(Op op) {
         case Op::Sext: return kExtendFields;
         case Op::FlagsSub: return kFlagsSubFields;
         case Op::FlagsTest: return kFlagsTestFields;
+        case Op::DeferFlags: return kDeferFlagsFields;
         case Op::Load:
         case Op::Store:
         case Op::AtomicCas:
@@ -152,7 +160,8 @@ ImmStyle imm_style(Op op) {
         case Op::GetState:
         case Op::SetState: return ImmStyle::Slot;
         case Op::Load:
-        case Op::Store: return ImmStyle::Signed;
+        case Op::Store:
+        case Op::DeferFlags: return ImmStyle::Signed;
         case Op::Const:
         case Op::Const128:
         case Op::GuestAddr:

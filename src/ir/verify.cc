@@ -1,4 +1,5 @@
 #include "base/format.h"
+#include "ir/deferred_flags.h"
 #include "ir/text.h"
 #include "ir/vec_ops.h"
 
@@ -189,6 +190,7 @@ class Verifier {
                            : "operands must be two integers and an i1";
             case Op::FlagsFCmp: return compared(in);
             case Op::FlagsLogic: return is_word(arg(0)) ? kGood : "operand must be i8..i64";
+            case Op::DeferFlags: return deferred(in);
             case Op::FlagsPack: return arg(0) == Type::I32 ? kGood : "operand must be i32";
             case Op::FlagsUnpack:
                 return in.type == Type::I32 && arg(0) == Type::Flags ? kGood : "i32 is made from flags";
@@ -196,6 +198,19 @@ class Verifier {
                 if (in.aux > static_cast<u32>(FlagCond::Le)) return "aux is no FlagCond";
                 return arg(0) == Type::Flags ? kGood : "operand must be flags";
         }
+    }
+
+    Problem deferred(const Inst& in) const {
+        const DeferredFlags d = DeferredFlags::of(in);
+        const auto is = [&](u8 slot, Type t) {
+            return slot < layout_.slots.size() && layout_.slots[slot].type == t;
+        };
+        if (d.kind >= DeferredFlags::Kind::Count_ || d.inst().aux != in.aux || d.inst().imm != in.imm)
+            return "no description of flags";
+        if (!is(d.flags, Type::Flags)) return "the slot is not of flags";
+        return is(d.a, Type::I64) && (d.constant ? d.b == 0 : is(d.b, Type::I64) && d.value == 0)
+                   ? kGood
+                   : "operands must be i64 slots";
     }
 
     Problem memory(const Inst& in) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "jit/background.h"
 #include "jit/image_space.h"
 #include "jit/observer.h"
 #include "jit/worker.h"
@@ -39,6 +40,7 @@ Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSour
     auto observers = make_observers(isa, jit->options_);
     if (!observers) return std::unexpected(observers.error());
     jit->observers_ = std::move(*observers);
+    if (options.background) jit->background_ = std::make_unique<Background>(*jit);
     return jit;
 }
 
@@ -72,6 +74,19 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
     }
 }
 
+bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop) {
+    const u64 start = clock();
+    if (!worker.compile_region(pc, mode, loop)) return false;
+    Translation* t = nullptr;
+    if (install(worker, pc, mode, &t, true) != Publish::Done) return false;
+    const u64 ns = clock() - start;
+    const std::lock_guard lock(mutex_);
+    stats_.regions++;
+    if (options_.timings) stats_.region_ns.add(ns);
+    announce(false);  // who is in the block's own loop comes out, and goes on in the region
+    return true;
+}
+
 bool Jit::still_current(const Worker& w) const {
     for (const Worker::NotedPage& n : w.pages_)
         if (page_gen(n.page).load(std::memory_order_acquire) != n.gen) return false;
@@ -84,9 +99,10 @@ bool Jit::still_current(const Worker& w) const {
     return true;
 }
 
-Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out) {
+Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out, bool region) {
     const std::lock_guard lock(mutex_);
-    if (Translation* existing = lookup(pc, mode)) {  // another thread was faster
+    if (Translation* existing = lookup(pc, mode);
+        existing != nullptr && (!region || existing->region)) {  // another thread was faster
         *out = existing;
         return Publish::Done;
     }
@@ -103,11 +119,11 @@ Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out) {
             if (Segment* s = cache_.oldest()) retire(*s);
         offset = cache_.allocate(size);
     }
-    *out = emplace(w, pc, mode, offset);
+    *out = emplace(w, pc, mode, offset, region);
     return Publish::Done;
 }
 
-Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
+Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) {
     relocate(w, offset);
     std::memcpy(cache_.memory().rw() + offset, w.code_.code.data(), w.code_.code.size());
 
@@ -117,6 +133,7 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
     t.pc = pc;
     t.mode = mode;
     t.guest_insns = w.block_.guest_insns;
+    t.region = region;
     t.code_offset = offset;
     t.code_size = static_cast<u32>(w.code_.code.size());
     t.entry = cache_.memory().rx() + offset + w.code_.entry_offset;
@@ -146,8 +163,11 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset) {
     segment.index.append(&t);
     segment.live++;
     index_pages(t);
-    publish(t);
-    if (images_) note_fresh(t);
+    if (Translation* old = region ? lookup(pc, mode) : nullptr)
+        replace(*old, t);
+    else
+        publish(t);
+    if (images_ && !region) note_fresh(t);
 
     stats_.translations++;
     stats_.guest_insns += t.guest_insns;
@@ -170,6 +190,16 @@ void Jit::publish(Translation& t) {
     for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
     for (Link& l : t.links)
         if (Translation* to = lookup(l.target_pc, t.mode)) set_target(l, to);
+}
+
+/// `by` takes the place of `old`, which is still good but slower.
+void Jit::replace(Translation& old, Translation& by) {
+    std::vector<Link*> incoming;
+    for (Link* l = old.incoming; l != nullptr; l = l->next) incoming.push_back(l);
+    drop(old);
+    publish(by);
+    for (Link* l : incoming)
+        if (l->to == nullptr && l->from->valid) set_target(*l, &by);
 }
 
 void Jit::relocate(Worker& w, u32 offset) const {

@@ -27,8 +27,9 @@
 namespace vm::jit {
 
 /// Bits of VcpuState::safepoint_request.
-inline constexpr u32 kRequestOwner = 1;  ///< somebody outside wants run() to return
-inline constexpr u32 kRequestSync = 2;   ///< the jit wants quiesce()
+inline constexpr u32 kRequestOwner = 1;   ///< somebody outside wants run() to return
+inline constexpr u32 kRequestSync = 2;    ///< the jit wants quiesce()
+inline constexpr u32 kRequestSample = 4;  ///< Background wants to know where the executor is
 
 /// Options::disabled_opts: back-end optimizations (backend::JitOpt) below this bit, IR passes
 /// (ir::tier1_passes) from it on.
@@ -39,7 +40,8 @@ struct Options {
     u64 features = ~u64{0};  ///< TranslateRequest::features
     u64 disabled_opts = 0;
     bool count_instructions = false;
-    bool timings = true;  ///< measure how long translating takes
+    bool timings = true;      ///< measure how long translating takes
+    bool background = false;  ///< hot loops are compiled by tier 2
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;
     bool perf_map = false, jitdump = false;
@@ -72,6 +74,7 @@ struct Executor {
 class Worker;
 class Observer;
 class ImageSpace;
+class Background;
 struct LoadedImage;
 struct Harvest;
 struct ImageKey;
@@ -102,6 +105,14 @@ class Jit {
     /// this block must be interpreted (the back end cannot lower it, or its first instruction cannot be
     /// fetched). May wait for other executors, so `self` may have been quiesced.
     Translation* translate(Worker& worker, Executor& self, u64 pc, u32 mode);
+    /// The loop whose head is at (pc, mode) as a region, in place of the block there. False: there is no
+    /// loop, or not now. From any thread; makes no room in the code cache. `loop`: see
+    /// Worker::compile_region.
+    bool optimize(Worker& worker, u64 pc, u32 mode, bool loop = true);
+    /// What calls it from time to time. nullptr: Options::background is off.
+    Background* background() const { return background_.get(); }
+    /// Executors that run leave at their next safepoint and call Background::sampled(). False: none runs.
+    bool ask_for_samples();
     /// The exit whose stub returns to `exit_site`. Valid until the next quiesce().
     Link* exit_link(u64 exit_site);
     void link(Link& link, Translation& to);
@@ -157,10 +168,11 @@ class Jit {
     const std::atomic<u32>& page_gen(u64 page) const { return page_gens_[(page ^ page >> 10) % kPageGens]; }
 
     enum class Publish : u8 { Done, Stale, Full, TooBig };
-    Publish install(Worker& w, u64 pc, u32 mode, Translation** out);
+    Publish install(Worker& w, u64 pc, u32 mode, Translation** out, bool region = false);
     bool still_current(const Worker& w) const;
-    Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset);
+    Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region);
     void publish(Translation& t);
+    void replace(Translation& old, Translation& by);
     void relocate(Worker& w, u32 offset) const;
     void index_pages(Translation& t);
     void unindex_pages(Translation& t);
@@ -214,6 +226,7 @@ class Jit {
     std::unique_ptr<ImageSpace> images_;  ///< nullptr: translations are not kept
     Stats stats_;
     bool forked_copy_ = false;
+    std::unique_ptr<Background> background_;  ///< last: its thread uses all of the above
 };
 
 }  // namespace vm::jit

@@ -191,7 +191,7 @@ void Jit::save_all() {
     for (const auto& s : cache_.segments())
         for (u32 i = 0; i < s->index.size(); i++) {
             const Translation& t = *s->index[i];
-            if (!t.valid) continue;
+            if (!t.valid || t.region) continue;
             if (last == nullptr || !last->key.contains(t.pc)) {
                 last = images_->attempt(t.pc);
                 const auto it = worth.find(last);

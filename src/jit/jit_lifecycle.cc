@@ -1,6 +1,7 @@
 // How translations end: changed guest code, eviction, epochs, fork. See jit.h for the rules.
 #include <algorithm>
 
+#include "jit/background.h"
 #include "jit/image_space.h"
 #include "jit/jit.h"
 #include "jit/observer.h"
@@ -169,6 +170,17 @@ void Jit::retire_dead() {
         if (s->state == Segment::State::Full && s->live == 0) retire(*s);
 }
 
+bool Jit::ask_for_samples() {
+    const std::lock_guard lock(mutex_);
+    bool any = false;
+    for (Executor* e : executors_) {
+        if (!e->active.load()) continue;
+        std::atomic_ref<u32>(e->state->safepoint_request).fetch_or(kRequestSample);
+        any = true;
+    }
+    return any;
+}
+
 u64 Jit::oldest_epoch_in_use() const {
     u64 oldest = ~u64{0};
     for (const Executor* e : executors_)
@@ -275,6 +287,7 @@ Result<void> Jit::fork_child(Executor& survivor) {
         for (auto& s : cache_.segments())
             if (s->index.size() != 0) retire(*s);
     for (auto& o : observers_) o->forked();
+    if (background_) background_->forked();
     if (images_) images_->forked();
     mutex_.unlock();
     if (!survivor.active.load()) return {};

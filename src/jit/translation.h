@@ -62,6 +62,7 @@ struct Translation {
     std::span<const backend::DirtySlot> dirty;
     std::span<const StubCall> stub_calls;
     LoadedImage* image = nullptr;  ///< its code lies in this image
+    bool region = false;           ///< made by tier 2
 };
 
 /// Do the guest bytes of a translation in the code cache still lie in memory? (jit_lifecycle.cc)

@@ -73,24 +73,33 @@ frontend::TranslateRequest Worker::request() {
     return r;
 }
 
-bool Worker::arrive(u64* pc) {
-    pages_.clear();
-    chunks_.clear();
-    bytes_.clear();
-    return jit_.isa().arrive(request(), pc);
-}
-
-const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
+void Worker::begin_reading() {
     pages_.clear();
     chunks_.clear();
     bytes_.clear();
     sync_generation_ = jit_.sync_generation_.load(std::memory_order_acquire);
+}
+
+bool Worker::arrive(u64* pc) {
+    begin_reading();
+    return jit_.isa().arrive(request(), pc);
+}
+
+frontend::TranslateRequest Worker::block_request(u64 pc, u32 mode) {
     frontend::TranslateRequest request = this->request();
     request.pc = pc;
     request.mode = mode;
-    request.max_insns = max_insns;
+    request.max_insns = kMaxInsns;
     request.count_instructions = jit_.options().count_instructions;
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
+    request.forward_state = forward_state_;
+    return request;
+}
+
+const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
+    begin_reading();
+    frontend::TranslateRequest request = block_request(pc, mode);
+    request.max_insns = max_insns;
     request.forward_state = forward_state_ && !simple;
     if (max_insns == kMaxInsns) {
         request.known = &Worker::known;
@@ -133,12 +142,16 @@ bool Worker::compile(u64 pc, u32 mode) {
         error_ = r.error().message;
         return false;
     }
-    side_.clear();
-    encode_side_table(code_.side, pc, side_);
+    encode(pc);
     compile_ns_ = jit_.clock() - passed;
     decode_ns_ = decoded - start;
     passes_ns_ = passed - decoded;
     return true;
+}
+
+void Worker::encode(u64 pc) {
+    side_.clear();
+    encode_side_table(code_.side, pc, side_);
 }
 
 }  // namespace vm::jit

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "backend/compiler.h"
-#include "ir/ir.h"
+#include "ir/region.h"
 #include "jit/jit.h"
 
 namespace vm::jit {
@@ -23,6 +23,12 @@ class Worker {
     bool arrive(u64* pc);
     /// decode + passes + compile. False: not compilable (see `error`).
     bool compile(u64 pc, u32 mode);
+    /// The same for the loop whose head is at `pc`, as a region; false also if there is none. Or, for tests,
+    /// for whatever direct jumps reach from there.
+    bool compile_region(u64 pc, u32 mode, bool loop);
+    /// Where the back-edge leads that the instruction at `pc` is; `pc` if it is none. Safepoints before a
+    /// branch leave at the branch.
+    u64 back_edge_target(u64 pc, u32 mode);
 
     /// The bytes of `ranges` as they were read, one after the other. False if some were not read.
     bool gather_bytes(std::vector<u8>& out) const;
@@ -30,6 +36,13 @@ class Worker {
   private:
     friend class Jit;
     static bool known(void* self, u64 pc);
+    static bool leads(void* self, u64 pc);
+    void begin_reading();
+    frontend::TranslateRequest block_request(u64 pc, u32 mode);
+    bool form_region(u64 head, u32 mode, bool loop);
+    bool cut(const ir::Block& block) const;
+    void summarize_region(u64 pc);
+    void encode(u64 pc);
     u32 mode_ = 0;
     static u64 fetch(void* self, u64 pc, void* out, u64 size);
     static bool guarded(void* self, u64 pc);
@@ -49,8 +62,10 @@ class Worker {
     std::unique_ptr<backend::Compiler> compiler_;
     bool alone_ = true;          ///< what compiler_ assumes, see Jit::alone
     bool forward_state_ = true;  ///< the pass of this name is on
-    ir::Block block_;
-    ir::Block decoded_;  ///< before passes, kept only for dumps
+    ir::Block block_;            ///< of a region: what it covers, and for dumps all of its instructions
+    ir::Region region_;
+    std::vector<u64> leaders_;  ///< sorted: where blocks of the region in the making begin
+    ir::Block decoded_;         ///< before passes, kept only for dumps
     backend::CompiledBlock code_;
     std::vector<u8> side_, guest_bytes_;
     std::vector<NotedPage> pages_;

@@ -73,6 +73,12 @@ std::string map_lines(const std::string& text,
     return out;
 }
 
+/// Without the thread of tier 2.
+std::string guest_threads(Process& p, std::string_view host) {
+    const u64 n = number(host);
+    return fmt::format("{}", n > 1 && p.engine().background_tid() != 0 ? n - 1 : n);
+}
+
 }  // namespace
 
 /// proc(5), fields counted from 1.
@@ -94,6 +100,8 @@ std::string proc_stat_text(Thread& t, const std::string& path, int tid) {
         {51, p.env_end}};
     for (const auto& [field, value] : guest)
         if (field - 3 < fields.size()) fields[field - 3] = fmt::format("{}", value);
+    constexpr size_t kNumThreads = 20 - 3;
+    if (fields.size() > kNumThreads) fields[kNumThreads] = guest_threads(p, fields[kNumThreads]);
     // Resident pages are the process's, ours included, but never more than the guest has mapped.
     if (fields.size() > 21)
         fields[21] = fmt::format("{}", std::min(number(fields[21]), u.total / p.mm().page_size()));
@@ -110,6 +118,7 @@ std::string proc_status_text(Thread& t, const std::string& path, int tid) {
     const auto set = [](u64 v) { return fmt::format("\t{:016x}", v); };
     const std::string host = read_host_file(path);
     return map_lines(host, [&](std::string_view key, std::string_view value) -> std::string {
+        if (key == "Threads") return "\t" + guest_threads(p, value);
         if (key == "VmPeak") return kb(u.peak);
         if (key == "VmSize") return kb(u.total);
         if (key == "VmData") return kb(u.data);

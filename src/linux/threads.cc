@@ -181,11 +181,13 @@ void become_child(Thread& t, const CloneRequest& r, VforkPipe& pipe) {
     if (r.flags & CLONE_CLEAR_SIGHAND) signals_clear_handlers(t);
 }
 
+bool is_plain(const CloneRequest& r) {
+    return !(r.flags & kNotForFork) && r.exit_signal == SIGCHLD && r.set_tid.empty();
+}
 i64 host_fork(const CloneRequest& r) {
     // Plain forks go through the C library, which makes its own locks fork-safe; it has no way to pass
     // anything else.
-    const bool plain = !(r.flags & kNotForFork) && r.exit_signal == SIGCHLD && r.set_tid.empty();
-    if (!plain) return host_clone3(r, 0, {});
+    if (!is_plain(r)) return host_clone3(r, 0, {});
     const pid_t pid = ::fork();
     return pid < 0 ? -errno : pid;
 }
@@ -194,6 +196,9 @@ i64 fork_process(Thread& t, const CloneRequest& r) {
     Process& p = t.process();
     VforkPipe pipe;
     if ((r.flags & CLONE_VFORK) && !pipe.open()) return -EAGAIN;
+    // The C library's locks may be with the thread of tier 2; and with several threads some flags are
+    // refused.
+    if (!is_plain(r)) p.engine().stop_background();
 
     const u64 old = block_host_signals();
     i64 pid;

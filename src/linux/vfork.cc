@@ -328,6 +328,8 @@ void stop_before_kill(Thread& t, int id) {
 
 i64 shared_process(Thread& t, const CloneRequest& r) {
     t.mm().note_shared();
+    t.process().engine().stop_background(
+        true);  // it would end with one process and leave its locks to the other
     const auto start = std::make_shared<SharedStart>();
     start->creator = &t;
     start->request = &r;

@@ -47,6 +47,7 @@ const Way kWays[] = {
     {"Tier1Alone", {.tier = engine::Tier::One}},
     {"Tier1Plain", {.tier = engine::Tier::One, .disabled_opts = ~u64{0}}, true},
     {"Tier1Counted", {.tier = engine::Tier::One, .exact_icount = true}, true},
+    {"Tier2", {.tier = engine::Tier::Two}, true},
     {"Auto", {.tier = engine::Tier::Auto, .hot_threshold = 2}},
 };
 

@@ -169,7 +169,7 @@ def options(vm, guest, d):
     case("--argv0 without a value", "--argv0", word="--argv0")
     for tier in ("9", "bogus", "1x", "Auto"):
         case(f"tier {tier}", "--tier", tier, guest, word=f"'{tier}'")
-    case("tier that does not exist yet", "--tier", "2", guest, word="--tier 2")
+    case("tier that does not exist", "--tier", "3", guest, word="--tier")
     case("tier given twice", "--tier", "1", "--tier", "1", guest, word="--tier")
     for opt in ("bogus", "-nonsense", "+", "-", "+all,-bogus", ",", "--"):
         case(f"jit option {opt}", "--jit-opt=" + opt, guest, word="--jit-opt")

@@ -14,7 +14,7 @@ seconds=${1:-${long:+600}}
 seconds=${seconds:-5}
 vm=${2:-build/release/vm}
 tiers=("${@:3}")
-[ ${#tiers[@]} -gt 0 ] || tiers=(auto 1 interp)
+[ ${#tiers[@]} -gt 0 ] || tiers=(auto 1 2 interp)
 mkdir -p build/guests
 programs() { # NAME : compiles the programs for a guest; sets stress and processes
     local p bin

@@ -91,7 +91,7 @@ def main():
     ap.add_argument("tests", nargs="*", help="regular expressions on names (default: all)")
     guests.add_option(ap)
     ap.add_argument("--opt", help="levels, as -O0,-O2 (default: those of tools/guests/)")
-    ap.add_argument("--tiers", default="interp,1,auto")
+    ap.add_argument("--tiers", default="interp,1,2,auto")
     ap.add_argument("--sample", type=int, default=1, help="every Nth test only")
     ap.add_argument("--jobs", type=int, default=os.cpu_count())
     ap.add_argument("--timeout", type=int, default=120, help="seconds a run")

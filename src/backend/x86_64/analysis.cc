@@ -245,6 +245,7 @@ void Analysis::forward(const ir::Block& block) {
         }
         for (unsigned k = 0; k < nargs; k++)
             if (k != info[i].carry_arg) total_[info[in.args[k]].rep]++;
+        if (in.op == Op::DeferFlags) slot_[ir::DeferredFlags::of(in).flags] = ir::kNone;
         if (in.op == Op::SetState) slot_[in.imm] = info[in.args[0]].rep;
     }
 }
@@ -396,6 +397,12 @@ void Analysis::visit(const ir::Block& block, u32 i) {
         if (pins_.reg_of[slot] >= 0 && on(JitOpt::HomeHint) && whole)
             hint(v, static_cast<u8>(pins_.reg_of[slot]), slot_gen(slot));
         return use(v, i);
+    }
+    if (in.op == Op::DeferFlags) {
+        const unsigned slot = ir::DeferredFlags::of(in).flags;
+        me.live = !on(JitOpt::FoldState) || dead_gen_[slot] != slot_gen(slot);
+        dead_gen_[slot] = slot_gen(slot);
+        return;
     }
     if (in.op == Op::Nop || (me.uses == 0 && ir::removable(in))) return;
     me.live = true;

@@ -195,7 +195,8 @@ class Emitter : public x86::Assembler, private asmjit::ErrorHandler {
         if (_bufferEnd - _bufferPtr < 16) {
             const char zeros[16] = {};
             const u64 at = offset();
-            embed(zeros, sizeof zeros);  // grows the buffer
+            _section->_buffer._size = at;  // AsmJit has not seen what was written past it
+            embed(zeros, sizeof zeros);    // grows the buffer
             setOffset(at);
         }
     }

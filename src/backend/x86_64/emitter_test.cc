@@ -106,5 +106,29 @@ TEST_F(EmitterTest, OtherAddressesAndPrefixes) {
     EXPECT_EQ(hex(ours_.data(), ours_.pos()), "f048010b4801cb");
 }
 
+/// Large pieces: what we wrote past AsmJit moves with the rest when its buffer grows.
+TEST(EmitterGrowth, KeepsEverything) {
+    Emitter a;
+    for (const u32 n : {100u, 300000u, 1000000u}) {
+        a.restart();
+        for (u32 k = 0; k < n; k++) {
+            if (k % 3 == 0) a.add(r64(k % 16), r64(3));
+            if (k % 3 != 0) a.dword(k * 7);
+        }
+        u32 at = 0;
+        for (u32 k = 0; k < n; k++) {
+            if (k % 3 == 0) {
+                ASSERT_EQ(a.data()[at + 1], 0x01) << k;
+                at += 3;
+            } else {
+                ASSERT_EQ(load_raw<u32>(a.data() + at), k * 7) << k;
+                at += 4;
+            }
+        }
+        ASSERT_EQ(at, a.pos());
+        ASSERT_FALSE(a.failed());
+    }
+}
+
 }  // namespace
 }  // namespace vm::backend::x86_64

@@ -12,17 +12,9 @@
 namespace vm::backend::x86_64 {
 
 namespace {
-constexpr unsigned kMaxSwaps = 8;
+constexpr unsigned kMaxSwaps = 10;
 /// Memory operations an iteration that an exchange must save.
 constexpr u32 kWorthwhile = 2;
-
-struct SlotCost {
-    u32 gets = 0, sets = 0;
-    bool read_first = false;
-    /// What it costs an iteration to have the slot in memory: accesses, room in the scratch registers, and,
-    /// for a value that is carried around the loop, the wait for store and load.
-    u32 cost() const { return std::min(gets, 4u) + sets + (read_first && sets ? 4 : 0); }
-};
 }  // namespace
 
 // Fills swaps_; nothing is exchanged yet.
@@ -36,12 +28,16 @@ void Lowering::choose_swaps() {
             last = i + 1;
     if (last == 0) return;
     std::vector<SlotCost> costs(layout_.slots.size());
-    std::vector<bool> written(layout_.slots.size());
+    struct Accesses {
+        u32 gets = 0, sets = 0;
+        bool read_first = false;
+    };
+    std::vector<Accesses> accesses(layout_.slots.size());
     for (size_t i = 0; i < insts.size(); i++) {
         const Inst& in = insts[i];
-        if (in.op == Op::SetState) written[in.imm] = true;
+        if (in.op == Op::SetState) costs[in.imm].written = true;
         if (i >= last || (in.op != Op::GetState && in.op != Op::SetState)) continue;
-        SlotCost& c = costs[in.imm];
+        Accesses& c = accesses[in.imm];
         if (in.op == Op::GetState) {
             if (c.sets == 0) c.read_first = true;
             c.gets++;
@@ -49,24 +45,33 @@ void Lowering::choose_swaps() {
             c.sets++;
         }
     }
+    for (size_t s = 0; s < costs.size(); s++) {
+        const Accesses& c = accesses[s];
+        costs[s].cost = std::min(c.gets, 4u) + c.sets + (c.read_first && c.sets ? 4 : 0);
+    }
+    pick_swaps(costs, kWorthwhile);
+}
+
+// Exchanges slots without a register for pinned ones where that saves at least `worthwhile`.
+void Lowering::pick_swaps(const std::vector<SlotCost>& costs, u32 worthwhile) {
     // Scalar floats stay: their NaNs wait in registers that fault recovery knows.
     for (const Type t : {Type::I64, Type::V128}) {
         std::vector<u16> in, out;
         for (u16 s = 0; s < layout_.slots.size(); s++) {
             if (layout_.slots[s].type != t) continue;
             if (pins_.reg_of[s] >= 0) {
-                out.push_back(s);
-            } else if (costs[s].cost() >= kWorthwhile) {
+                if (swappable_ >> pins_.reg_of[s] & 1) out.push_back(s);
+            } else if (costs[s].cost >= worthwhile) {
                 in.push_back(s);
             }
         }
         // Without ties, so that every build chooses the same.
-        std::ranges::sort(in, std::greater{}, [&](u16 s) { return std::pair(costs[s].cost(), -int{s}); });
-        std::ranges::sort(out, std::less{}, [&](u16 s) { return std::pair(costs[s].cost(), s); });
+        std::ranges::sort(in, std::greater{}, [&](u16 s) { return std::pair(costs[s].cost, -int{s}); });
+        std::ranges::sort(out, std::less{}, [&](u16 s) { return std::pair(costs[s].cost, s); });
         for (size_t k = 0; k < std::min({in.size(), out.size(), size_t{kMaxSwaps}}); k++) {
-            if (costs[in[k]].cost() < costs[out[k]].cost() + kWorthwhile) break;
+            if (costs[in[k]].cost < costs[out[k]].cost + worthwhile) break;
             const u8 reg = static_cast<u8>(pins_.reg_of[out[k]]);
-            swaps_.push_back({reg, in[k], out[k], written[in[k]]});
+            swaps_.push_back({reg, in[k], out[k], costs[in[k]].written});
         }
     }
 }
@@ -74,16 +79,20 @@ void Lowering::choose_swaps() {
 // The turns after the first.
 void Lowering::lower_loop() {
     for (const u32 from : to_loop_) a.patch32(from, a.pos() - (from + 4));
+    activate_swaps();
+    loop_prologue();
+    const size_t exchanged = out_->dirty.size();
+    lower_all();
+    for (size_t k = exchanged - 2 * swaps_.size(); k < exchanged; k++) out_->dirty[k].host_end = a.pos();
+}
+
+void Lowering::activate_swaps() {
     for (const Swap& s : swaps_) {
         pins_.reg_of[s.out] = -1;
         pins_.reg_of[s.in] = static_cast<i8>(s.reg);
         pins_.slot_of[s.reg] = static_cast<i16>(s.in);
     }
     swaps_active_ = true;
-    loop_prologue();
-    const size_t exchanged = out_->dirty.size();
-    lower_all();
-    for (size_t k = exchanged - 2 * swaps_.size(); k < exchanged; k++) out_->dirty[k].host_end = a.pos();
 }
 
 // A whole register to the home of a slot, or from it.
@@ -129,6 +138,18 @@ bool Lowering::swapped_reg(u8 r) const {
            std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
 }
 
+// The node that an exit to `target` leads to without leaving; a block that is its own loop is node 0.
+ir::Region::Target Lowering::inside(u64 target) const {
+    const ir::DeferredFlags* now = deferred_ < 0 ? nullptr : &flags_[static_cast<size_t>(deferred_)];
+    if (region_ != nullptr) return region_->find(target, now);
+    if (swaps_.empty() || target != block_->start_pc) return {};
+    return {0, now != nullptr};
+}
+
+void Lowering::jump_inside(u32 node, Cc c, bool always) {
+    region_ != nullptr ? jump_to_node(node, c, always) : loop_jump(c, always);
+}
+
 // To the loop head, where registers are as they are now; from the first turn to the prologue before it.
 void Lowering::loop_jump(Cc c, bool always) {
     if (!swaps_active_) {
@@ -152,13 +173,15 @@ void Lowering::loop_jump(Cc c, bool always) {
 }
 
 // The helper stub saves caller-saved registers to the homes of the slots that they usually hold: swapped ones
-// must not be among them. Compiles the block again without.
+// must not be among them. Compiles a block again without swaps, a region without those registers.
 void Lowering::forbid_swaps() {
+    u32 kept = 0;
+    for (unsigned k = 0; k < kPinnedCalleeSaved; k++) kept |= mask_of(kPinnedInt[k]);
     for (const Swap& s : swaps_) {
-        const auto* callee_saved = kPinnedInt.begin() + kPinnedCalleeSaved;
-        if (std::find(kPinnedInt.begin(), callee_saved, s.reg) != callee_saved) continue;
+        if (kept & mask_of(s.reg)) continue;
         failed_ = true;
         allow_swaps_ = false;
+        swappable_ = kept;
     }
 }
 

@@ -6,6 +6,7 @@ namespace vm::backend::x86_64 {
 bool Lowering::lower_control(u32 i) {
     const Inst& in = inst(i);
     if (ir::info(in.op).effects & (ir::kEffectX | ir::kEffectT)) nan_flush();
+    if ((ir::info(in.op).effects & ir::kEffectT) && in.op != Op::Goto) store_deferred();
     switch (in.op) {
         case Op::ExitIf: exit_if(i); return true;
         case Op::TrapIf: trap_if(i); return true;
@@ -66,6 +67,8 @@ void Lowering::cold_jcc(Cc c, Cold cold) {
     a.byte(static_cast<u8>(0x80 | static_cast<u8>(c)));
     cold.from = a.pos();
     cold.restore = swaps_active_;
+    cold.flags = deferred_;
+    cold.block = block_;
     a.dword(0);
     cold.back = a.pos();
     cold_.push_back(cold);
@@ -89,9 +92,11 @@ void Lowering::exit_if(u32 i) {
     u32 start = 0;
     const Cc c = condition(cond, &start);
     consume();
+    const ir::Region::Target to = inside(in.imm);
     if (!poll || poll_first) {
-        if (is_loop(in.imm)) return loop_jump(c, false);
-        if (swaps_active_) return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
+        if (to.node != ir::kNoNode && !to.store) return jump_inside(to.node, c, false);
+        if (to.node != ir::kNoNode) return cold_jcc(c, {.kind = ColdKind::StayInside, .value = to.node});
+        if (swaps_active_ || deferred_ >= 0) return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
         return link_jcc(c, in.imm, start);
     }
     a.byte(0x0f);
@@ -99,8 +104,9 @@ void Lowering::exit_if(u32 i) {
     const u32 over = a.pos();
     a.dword(0);
     safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
-    if (is_loop(in.imm)) {
-        loop_jump(Cc::O, true);
+    if (to.node == ir::kNoNode || to.store) store_flags(deferred_);
+    if (to.node != ir::kNoNode) {
+        jump_inside(to.node, Cc::O, true);
     } else {
         if (swaps_active_) restore_swaps();
         link_jmp(in.imm);
@@ -110,12 +116,13 @@ void Lowering::exit_if(u32 i) {
 
 void Lowering::trap_if(u32 i) {
     const Inst& in = inst(i);
-    Cold cold{.kind = ColdKind::Trap, .imm = in.aux, .inst = &in};
+    Cold cold{.kind = ColdKind::Trap, .imm = in.aux};
     const Value v = arg(in, 1);
     u32 start = 0;
     // The exit value stays where it is until the cold code fetches it.
     if (is_const(v) || inst(v).op == Op::GuestAddr) {
-        cold.n = 1;
+        cold.n = is_const(v) ? 1 : 2;
+        cold.value = inst(v).imm;
     } else {
         cold.r[0] = use_gpr(v);
     }
@@ -128,7 +135,10 @@ void Lowering::trap_if(u32 i) {
 void Lowering::goto_(u32 i) {
     const Inst& in = inst(i);
     if (in.aux & ir::kBackEdge) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
-    if (is_loop(in.imm)) return loop_jump(Cc::O, true);
+    const ir::Region::Target to = inside(in.imm);
+    if (to.node == ir::kNoNode || to.store) store_deferred();
+    if (region_ != nullptr && to.node == node_ + 1) return;  // its code follows
+    if (to.node != ir::kNoNode) return jump_inside(to.node, Cc::O, true);
     restore_inline();
     link_jmp(in.imm);
 }
@@ -278,28 +288,41 @@ void Lowering::emit_cold() {
     // Lowering of cold code may add more.
     for (size_t k = 0; k < cold_.size(); k++) {
         const Cold c = cold_[k];
+        block_ = c.block;
         a.patch32(c.from, a.pos() - (c.from + 4));
         emit_cold_one(c);
     }
+    cold_.clear();
+    soft_.clear();
+    canon_.clear();
 }
 
 void Lowering::emit_cold_one(const Cold& c) {
+    bool restore = c.restore;
     switch (c.kind) {
         case ColdKind::Trap: {
-            const Value v = arg(*c.inst, 1);
             if (c.n) {
-                inst(v).op == Op::GuestAddr ? load_guest_addr(kRcx, inst(v).imm)
-                                            : load_const(kRcx, const_value(v));
+                c.n == 2 ? load_guest_addr(kRcx, c.value) : load_const(kRcx, c.value);
             } else if (c.r[0] != kRcx) {
                 a.mov(x86::rcx, r64(c.r[0]));
             }
+            store_flags(c.flags);
             if (c.restore) restore_swaps();
             a.mov(x86::eax, static_cast<u32>(c.imm));
             load_guest_addr(kRdx, static_cast<u64>(c.op.as<asmjit::Imm>().value()));
             return jump_stub(Stub::ExitReason);
         }
-        case ColdKind::SwapExit: restore_swaps(); return link_jmp(c.imm);
+        case ColdKind::SwapExit:
+            store_flags(c.flags);
+            if (c.restore) restore_swaps();
+            return link_jmp(c.imm);
+        case ColdKind::StayInside:
+            store_flags(c.flags);
+            std::swap(swaps_active_, restore);
+            jump_inside(static_cast<u32>(c.value), Cc::O, true);
+            return std::swap(swaps_active_, restore);
         case ColdKind::SafepointPc:
+            store_flags(c.flags);
             if (c.restore) restore_swaps();
             load_guest_addr(kRdx, c.imm);
             return jump_stub(Stub::Safepoint);

@@ -49,6 +49,7 @@ void Lowering::set_state(u32 i) {
     clean_insn_ = false;
     const unsigned slot = static_cast<unsigned>(inst(i).imm);
     const Value v = arg(inst(i), 0);
+    if (layout_.slots[slot].type == Type::Flags) end_deferred();
     const i8 pinned = pins_.reg_of[slot];
     if (is_vec(v)) nan_before_state(v, pinned >= 0);
     if (pinned >= 0) {

@@ -24,6 +24,8 @@ Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options,
 
 Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
     allow_swaps_ = on(JitOpt::LoopRegs);
+    region_ = nullptr;
+    swappable_ = ~u32{0};
     compile_once(block, out);
     if (failed_ && !swaps_.empty() && !allow_swaps_) compile_once(block, out);
     if (failed_) return std::unexpected(error_);
@@ -31,30 +33,41 @@ Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
 }
 
 void Lowering::compile_once(const ir::Block& block, CompiledBlock& out) {
-    start(block, out);
+    start(out);
+    block_ = &block;
     choose_swaps();
     lower_all();
     if (!swaps_.empty() && !failed_) lower_loop();
     if (!failed_) finish();
 }
 
-void Lowering::start(const ir::Block& block, CompiledBlock& out) {
+void Lowering::start(CompiledBlock& out) {
     out.clear();
-    block_ = &block;
     out_ = &out;
     failed_ = false;
     a.restart();
     links_.clear();
     to_loop_.clear();
+    cold_.clear();
+    soft_.clear();
+    canon_.clear();
+    flags_.clear();
     pins_ = all_pins_;
     swaps_active_ = false;
 }
 
 // The whole block once, and its cold code.
 void Lowering::lower_all() {
+    lower_block();
+    if (!failed_) emit_cold();
+}
+
+void Lowering::lower_block() {
     reset();
     an_.run(*block_);
     if (an_.v256 != kNone) return unsupported(inst(an_.v256));
+    if (region_ != nullptr && region_->nodes[node_].entry == ir::Region::Node::Entry::Deferred)
+        begin_deferred(region_->nodes[node_].flags);
     const u32 n = static_cast<u32>(block_->insts.size());
     for (u32 i = 0; i < n && !failed_; i++) {
         const ValueInfo& v = an_.info[i];
@@ -74,7 +87,7 @@ void Lowering::lower_all() {
         lower(i);
         consume();
     }
-    if (!failed_) emit_cold();
+    end_deferred();
 }
 
 void Lowering::begin_guest_inst(u64 pc) {
@@ -94,10 +107,8 @@ void Lowering::reset() {
     renamed_ = false;
     early_.clear();
     keyed_.clear();
-    cold_.clear();
-    soft_.clear();
-    canon_.clear();
     pending_nan_.clear();
+    deferred_ = -1;
     dirty_open_.fill(-1);
     pc_ = block_->start_pc;
     clean_insn_ = true;
@@ -158,6 +169,7 @@ bool Lowering::lower_special(u32 i) {
     switch (in.op) {
         case Op::GetState: get_state(i); return true;
         case Op::SetState: set_state(i); return true;
+        case Op::DeferFlags: defer_flags(i); return true;
         case Op::Icount:
         case Op::ReadIcount:
         case Op::ReadTime:

@@ -30,6 +30,7 @@ class Lowering final : public Compiler {
   public:
     Lowering(const ir::StateLayout& layout, const CompileOptions& options, const HostFeatures& features);
     Result<void> compile(const ir::Block& block, CompiledBlock& out) override;
+    Result<void> compile_region(const ir::Region& region, CompiledBlock& out) override;
 
   private:
     /// Where a value is; several places may hold it at once.
@@ -40,13 +41,14 @@ class Lowering final : public Compiler {
     };
     /// Out-of-line piece of code, reached by the jump whose displacement field is `from`.
     enum class ColdKind : u8 {
-        Trap,          ///< imm = exit reason, op = exit value, pc = current instruction
+        Trap,          ///< imm = exit reason, op = pc; exit value: r[0], or by n value (1) or address (2)
         SafepointPc,   ///< imm = guest PC to leave with
         SafepointReg,  ///< r[0] = register with the guest PC, imm = mask to apply
         IndirectMiss,  ///< r[0] = PC register, imm = mask
         IndirectCall,  ///< the same for a call: comes back to `back`
         ReturnMiss,    ///< r[0] = PC register, imm = mask
         SwapExit,      ///< imm = target: puts back swapped registers, then an ordinary exit
+        StayInside,    ///< value = node: for the flags that are stored on the way
         CanonNan,      ///< registers in canon_ [imm, imm + n): Stub numbers
         FmaNan,
         MinMax,
@@ -68,10 +70,12 @@ class Lowering final : public Compiler {
         u8 n = 0;
         std::array<u8, 5> r{};
         u32 from = 0, back = 0;
-        u64 imm = 0;
+        u64 imm = 0, value = 0;
         bool restore = false;  ///< swapped registers are to be put back first
+        i32 flags = -1;        ///< of flags_: to be stored first
         Operand op{};
         const Inst* inst = nullptr;
+        const ir::Block* block = nullptr;  ///< whose it is
     };
     struct PendingLink {
         u32 disp;
@@ -81,8 +85,9 @@ class Lowering final : public Compiler {
 
     // --- lowering.cc
     void compile_once(const ir::Block& block, CompiledBlock& out);
-    void start(const ir::Block& block, CompiledBlock& out);
+    void start(CompiledBlock& out);
     void lower_all();
+    void lower_block();
     void reset();
     void lower(u32 i);
     bool lower_special(u32 i);
@@ -107,16 +112,37 @@ class Lowering final : public Compiler {
         u16 in, out;
         bool written;
     };
+    /// What it costs to have the slot in memory: accesses, and the wait for store and load where a value is
+    /// carried around a loop.
+    struct SlotCost {
+        u32 cost = 0;
+        bool written = false;
+    };
     void choose_swaps();
+    void pick_swaps(const std::vector<SlotCost>& costs, u32 worthwhile);
+    void activate_swaps();
     void lower_loop();
     void move_home(u8 reg, u16 slot, bool load);
     void loop_prologue();
     void restore_swaps();
     void restore_inline();
-    bool is_loop(u64 target) const { return !swaps_.empty() && target == block_->start_pc; }
+    ir::Region::Target inside(u64 target) const;
+    void jump_inside(u32 node, Cc c, bool always);
     bool swapped_reg(u8 r) const;
     void loop_jump(Cc c, bool always);
     void forbid_swaps();
+
+    // --- region.cc: blocks that are compiled together
+    void region_once();
+    void choose_region_swaps();
+    void jump_to_node(u32 node, Cc c, bool always);
+
+    // --- deferred.cc: flags that are computed when somebody looks
+    void defer_flags(u32 i);
+    void begin_deferred(const ir::DeferredFlags& d);
+    void end_deferred();
+    void store_deferred();
+    void store_flags(i32 index);
 
     // --- allocation.cc
     void begin_inst(u32 i);
@@ -593,7 +619,19 @@ class Lowering final : public Compiler {
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
+    u32 swappable_ = ~u32{0};  ///< registers that may be exchanged
     u32 loop_head_ = 0;
+    const ir::Region* region_ = nullptr;  ///< what is being compiled, if it is one
+    u32 node_ = 0;                        ///< the block of it that is being lowered
+    std::vector<u32> node_at_;            ///< where the nodes' code begins, as far as it is emitted
+    struct NodeJump {
+        u32 from;  ///< displacement
+        u32 node;
+    };
+    std::vector<NodeJump> node_jumps_;  ///< forwards
+    std::vector<ir::DeferredFlags> flags_;
+    i32 deferred_ = -1;       ///< of flags_: what the flags slot is, which is not stored
+    u32 deferred_dirty_ = 0;  ///< the DirtySlot that says so
     std::vector<Cold> cold_;
     PodVector<PendingLink> links_;
     /// Vector operations that may have to be done in C++: operands are where they were, the result goes to d.

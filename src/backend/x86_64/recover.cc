@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "ir/deferred_flags.h"
+
 namespace vm::backend::x86_64 {
 namespace {
 
@@ -31,6 +33,7 @@ void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap
         if (!(elsewhere >> r & 1) && pins.slot_of[r] >= 0)
             store_slot(state, layout.slots[static_cast<unsigned>(pins.slot_of[r])], ctx, r);
     for (const DirtySlot& d : dirty) {
+        if (d.host_reg == kDirtyFlagsWhat || d.host_reg == kDirtyFlags) continue;
         if (!covers(d) || d.host_reg == kDirtyInHome) continue;
         const ir::StateSlot& slot = layout.slots[d.slot];
         const unsigned reg = d.host_reg & (kHostRegs - 1);
@@ -38,6 +41,13 @@ void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap
         u8* home = state.guest + slot.offset;
         if (d.host_reg & kDirtyCanonF64) store_raw(home, canonical_f64(load_raw<u64>(home)));
         if (d.host_reg & kDirtyCanonF32) store_raw(home, canonical_f32(load_raw<u64>(home)));
+    }
+    for (size_t k = 0; k + 1 < dirty.size(); k++) {  // of slots that are in their homes now
+        if (dirty[k].host_reg != kDirtyFlags || !covers(dirty[k])) continue;
+        const DirtySlot& what = dirty[k + 1];
+        const auto flags = ir::DeferredFlags::of(what.host_begin, static_cast<i32>(what.host_end));
+        store_raw(state.guest + layout.slots[flags.flags].offset,
+                  flags.eval(state.guest, layout.slots.data()).word());
     }
     state.guest_mxcsr = ctx.mxcsr;
     state.return_sp = ctx.gpr[kRsp];

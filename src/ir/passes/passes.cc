@@ -4,10 +4,14 @@
 
 namespace vm::ir {
 namespace {
-constexpr Pass kPasses[] = {{"unroll", unroll}, {"forward-state", forward_state},
-                            {"fold", fold},     {"dead-state", dead_state},
-                            {"dce", dce},       {"demanded-bits", demanded_bits}};
-constexpr unsigned kForwardPasses = 3;
+constexpr Pass kPasses[] = {{"unroll", unroll},
+                            {"forward-state", forward_state},
+                            {"fold", fold},
+                            {"dead-state", dead_state},
+                            {"dce", dce},
+                            {"demanded-bits", demanded_bits},
+                            {"defer-flags", defer_flags}};
+constexpr unsigned kForwardPasses = 3, kBackwardPasses = 3;
 }  // namespace
 
 void reset_replacement(PassScratch& scratch, size_t insts) {
@@ -20,10 +24,15 @@ std::span<const Pass> tier1_passes() { return kPasses; }
 
 void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled) {
     thread_local PassScratch scratch;
-    const bool together = bits(disabled, std::size(kPasses) - 1, kForwardPasses) == 0;
-    for (unsigned n = 0; n < (together ? kForwardPasses : std::size(kPasses)); ++n)
+    constexpr unsigned kLast = kForwardPasses + kBackwardPasses;
+    const bool together = bits(disabled, kLast - 1, kForwardPasses) == 0;
+    for (unsigned n = 0; n < std::size(kPasses); ++n) {
+        if (together && n == kForwardPasses) {
+            backward(block, layout, scratch);
+            n = kLast;
+        }
         if (!bit(disabled, n)) kPasses[n].run(block, layout, scratch);
-    if (together) backward(block, layout, scratch);
+    }
 }
 
 }  // namespace vm::ir

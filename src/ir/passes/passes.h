@@ -49,7 +49,10 @@ void fold(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dead_state(Block& block, const StateLayout& layout, PassScratch& scratch);
 void dce(Block& block, const StateLayout& layout, PassScratch& scratch);
 void demanded_bits(Block& block, const StateLayout& layout, PassScratch& scratch);
-/// The last three in one walk.
+/// Flags that are overwritten in the same block become DeferFlags where that is enough for who may look
+/// before. Input: forwarded state.
+void defer_flags(Block& block, const StateLayout& layout, PassScratch& scratch);
+/// dead_state, dce and demanded_bits in one walk.
 void backward(Block& block, const StateLayout& layout, PassScratch& scratch);
 
 /// One row of the pipeline; the name is its off switch (`--jit-opt=-name`).

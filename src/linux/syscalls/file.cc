@@ -8,8 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include <cerrno>
+#include <climits>
 
 #include <algorithm>
+#include <cstring>
+#include <vector>
 
 #include "base/format.h"
 #include "linux/structs.h"
@@ -23,6 +26,14 @@ u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
 i64 put_stat(Call& c, u64 addr, const struct stat& s) {
     if (c.abi().generic_structs) return c.put(addr, generic_stat(s)) ? 0 : -EFAULT;
     return c.put(addr, x86_stat(s)) ? 0 : -EFAULT;
+}
+
+/// Does the descriptor stand for a directory with an entry for each thread of this process?
+bool lists_our_threads(int fd) {
+    char text[PATH_MAX];
+    const ssize_t n = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), text, sizeof text);
+    return n > 0 &&
+           std::string_view(text, static_cast<size_t>(n)) == fmt::format("/proc/{}/task", ::getpid());
 }
 
 /// The path has been resolved under --root and holds no symlink: one that appears meanwhile must not lead
@@ -130,6 +141,31 @@ i64 sys_close_range(Call& c) {
         flags &= ~u64{CLOSE_RANGE_UNSHARE};  // done
     }
     return last > ours ? c.host(ours + 1, last, flags) : 0;
+}
+
+// The thread of tier 2 is not the guest's.
+i64 sys_getdents64(Call& c) {
+    constexpr size_t kLengthAt = 16, kNameAt = 19;  // of struct linux_dirent64
+    for (;;) {
+        const i64 r = pass(c);
+        const int ours = r > 0 ? c.t.process().engine().background_tid() : 0;
+        if (ours == 0 || !lists_our_threads(static_cast<int>(c.a[0]))) return r;
+        std::vector<char> entries(static_cast<size_t>(r));
+        if (!c.mm().read(c.a[1], entries.data(), entries.size())) return -EFAULT;
+        size_t kept = 0;
+        for (size_t at = 0; at < entries.size();) {
+            u16 length = 0;
+            std::memcpy(&length, &entries[at + kLengthAt], sizeof length);
+            if (std::string_view(&entries[at + kNameAt]) != std::to_string(ours)) {
+                std::memmove(&entries[kept], &entries[at], length);
+                kept += length;
+            }
+            at += length;
+        }
+        if (kept == entries.size()) return r;
+        if (!c.mm().write(c.a[1], entries.data(), kept)) return -EFAULT;
+        if (kept != 0) return static_cast<i64>(kept);
+    }
 }
 
 i64 sys_readv(Call& c) { return vector_io(c, true); }

@@ -227,6 +227,16 @@ i64 sys_setrlimit(Call& c) {
     return change_limit(c, 0, static_cast<u32>(c.a[0]), &set, nullptr);
 }
 
+// The kernel refuses some of it to processes with several threads, and one may be ours.
+i64 sys_unshare(Call& c) {
+    c.t.process().engine().stop_background();
+    return pass(c);
+}
+i64 sys_setns(Call& c) {
+    c.t.process().engine().stop_background();
+    return pass(c);
+}
+
 i64 sys_personality(Call& c) {
     // Those change how the host lays out the memory of whatever it executes next, which is vm: nothing of the
     // guest's.

@@ -22,8 +22,8 @@ insn 0x100000, len=4
   %3 = sub i64 %2, %1
   %4 = const i1 0x0
   %5 = flags.sub flags %2, %1, %4, noborrow
-  set $nzcv, %5
   set $x0, %3
+  flags.defer 1, subresult, noborrow, i64, const, flags=32, a=0
 insn 0x100004, len=4
   %10 = icmp i1 %2, %1, eq
   exit_if %10, 0x100018
@@ -43,13 +43,10 @@ insn 0x100014, len=4
 --- host
 ; 100000 subs x0, x0, #0x1
 entry:
-    add $x0, -1
-    lahf
-    seto al
-    mov word ptr state[$nzcv], ax
+    sub $x0, 1
 ; 100004 b.eq 0x100018
     test $x0, $x0
-    je L1                                    ; links to 100018
+    je L1
 ; 100008 subs xzr, x0, x1
     cmp $x0, $x1
     cmc
@@ -57,6 +54,7 @@ entry:
     seto al
     mov word ptr state[$nzcv], ax
 ; 10000c b.cc 0x100018
+    nop dword ptr [rax]
     cmp $x0, $x1
     jb L2                                    ; links to 100018
 ; 100010 add x2, x2, #0x1
@@ -67,6 +65,16 @@ entry:
     mov edx, 0x100018                        ; guest address 100018
     jmp ExitReason
 L1:
-    call ExitLink
+    mov rax, $x0
+    add rax, 1
+    cmp rax, 1
+    cmc
+    lahf
+    seto al
+    mov word ptr state[$nzcv], ax
+    nop dword ptr [rax]
+    jmp L3                                   ; links to 100018
 L2:
+    call ExitLink
+L3:
     call ExitLink

@@ -1,0 +1,341 @@
+// Flags of arithmetic are mostly overwritten unseen: only a fault, or an exit that is seldom taken, wants
+// them as a word. Where they are a function of slots that stay as they are until then, DeferFlags takes the
+// place of the write; the back end makes the word on the way out, or at the fault.
+#include <algorithm>
+#include <optional>
+
+#include "ir/passes/passes.h"
+#include "ir/region.h"
+
+namespace vm::ir {
+namespace {
+
+constexpr u16 kObserves = kEffectRM | kEffectWM | kEffectX | kEffectT;
+
+/// A write of flags that may be deferred as far as was seen.
+struct Candidate {
+    Value set = kNone;  ///< the SetState
+    Value at = kNone;   ///< where DeferFlags goes: behind the writes of the same guest instruction
+    DeferredFlags flags;
+    bool broken = false;   ///< a slot that it reads was written
+    bool possible = true;  ///< not seen since it was broken
+    bool seen = false;
+};
+
+/// One walk over a block.
+class Walk {
+  public:
+    Walk(Block& block, const StateLayout& layout) : insts_(block.insts), layout_(layout) {
+        for (unsigned s = 0; s < layout.slots.size(); s++)
+            if (layout.slots[s].type == Type::I64) words_.push_back(static_cast<u8>(s));
+        value_.assign(layout.slots.size(), kNone);
+    }
+
+    /// Defers what is overwritten inside; what is left at the end, if it may be deferred beyond it.
+    std::optional<Candidate> run() {
+        for (Value i = 0; i < insts_.size(); i++) {
+            const Inst& in = insts_[i];
+            if (in.op == Op::SetState) {
+                set(i);
+            } else if (in.op == Op::DeferFlags) {
+                now_.reset();
+            } else if (in.op == Op::GetState) {
+                if (layout_.slots[in.imm].type == Type::Flags) now_.reset();
+                value_[in.imm] = i;
+            } else if (now_ && (effects(in.op) & kObserves)) {
+                now_->seen = true;
+                if (now_->broken) now_->possible = false;
+            }
+        }
+        if (!now_ || now_->broken || !now_->possible || insts_.back().op != Op::Goto) return std::nullopt;
+        return now_;
+    }
+
+    static void commit(PodVector<Inst>& insts, const Candidate& c) {
+        // What is between are writes of state, which nobody refers to.
+        std::copy(insts.begin() + c.set + 1, insts.begin() + c.at + 1, insts.begin() + c.set);
+        insts[c.at] = c.flags.inst();
+    }
+
+  private:
+    void set(Value i) {
+        const u64 slot = insts_[i].imm;
+        if (layout_.slots[slot].type != Type::Flags) {
+            if (now_ && i > now_->at && now_->flags.reads(slot)) now_->broken = true;
+            value_[slot] = insts_[i].args[0];
+            return;
+        }
+        if (now_ && now_->possible && now_->seen) commit(insts_, *now_);
+        now_ = describe(i);
+    }
+
+    /// Strips what only widens: the low `bits` bits stay.
+    Value stripped(Value v, unsigned bits) const {
+        for (;;) {
+            const Inst& in = insts_[v];
+            const bool widens = in.op == Op::Zext || in.op == Op::Sext;
+            if (widens ? width(insts_[in.args[0]].type) < bits : in.op != Op::Trunc) return v;
+            v = in.args[0];
+        }
+    }
+    /// The slot whose low `bits` bits are v, or -1.
+    int holder(Value v, unsigned bits) const {
+        const Value want = stripped(v, bits);
+        for (const u8 s : words_)
+            if (value_[s] != kNone && width(insts_[value_[s]].type) >= bits &&
+                stripped(value_[s], bits) == want)
+                return s;
+        return -1;
+    }
+    bool operand_b(Value v, DeferredFlags& d) const {
+        if (insts_[v].op == Op::Const) {
+            const i64 c = sext(insts_[v].imm, d.bits());
+            d.constant = true;
+            d.b = 0;
+            d.value = static_cast<i32>(c);
+            return c == d.value;
+        }
+        const int b = holder(v, d.bits());
+        d.constant = false;
+        d.b = static_cast<u8>(b);
+        return b >= 0;
+    }
+    /// The slot that holds x op y, in whatever way it was written.
+    int result(Op op, Value x, Value y, unsigned bits) const {
+        const bool constant = insts_[y].op == Op::Const;
+        for (const u8 s : words_) {
+            if (value_[s] == kNone || width(insts_[value_[s]].type) < bits) continue;
+            const Inst& r = insts_[stripped(value_[s], bits)];
+            if ((r.op != Op::Add && r.op != Op::Sub) || width(r.type) < bits) continue;
+            if (stripped(r.args[0], bits) != stripped(x, bits)) continue;
+            const Inst& other = insts_[r.args[1]];
+            if (r.op == op && stripped(r.args[1], bits) == stripped(y, bits)) return s;
+            if (!constant || other.op != Op::Const) continue;
+            const u64 c = zext(r.op == op ? insts_[y].imm : 0 - insts_[y].imm, bits);
+            if (zext(other.imm, bits) == c) return s;
+        }
+        return -1;
+    }
+
+    std::optional<Candidate> describe(Value i) {
+        Candidate c{.set = i, .at = i, .flags = {}};
+        const Inst& f = insts_[insts_[i].args[0]];
+        if (f.op != Op::FlagsSub && f.op != Op::FlagsAdd && f.op != Op::FlagsLogic) return std::nullopt;
+        const Type t = insts_[f.args[0]].type;
+        if ((t != Type::I32 && t != Type::I64) || insts_[i].imm > 0xff) return std::nullopt;
+        for (Value k = i + 1; k < insts_.size(); k++) {
+            const Inst& next = insts_[k];
+            if (next.op == Op::Nop) continue;
+            if (next.op != Op::SetState || layout_.slots[next.imm].type == Type::Flags) break;
+            value_[next.imm] = next.args[0];
+            c.at = k;
+        }
+        DeferredFlags& d = c.flags;
+        d.flags = static_cast<u8>(insts_[i].imm);
+        d.wide = t == Type::I64;
+        if (!(f.op == Op::FlagsLogic ? logic(f.args[0], d) : sum(f, d))) return std::nullopt;
+        return c;
+    }
+    bool logic(Value x, DeferredFlags& d) const {
+        d.kind = DeferredFlags::Kind::And;
+        int a = holder(x, d.bits());
+        if (a >= 0) {
+            d.constant = true;
+            d.value = -1;
+        } else {
+            const Inst& in = insts_[stripped(x, d.bits())];
+            if (in.op != Op::And || width(in.type) < d.bits() || !operand_b(in.args[1], d)) return false;
+            a = holder(in.args[0], d.bits());
+        }
+        d.a = static_cast<u8>(a);
+        return a >= 0;
+    }
+    bool sum(const Inst& f, DeferredFlags& d) const {
+        const bool sub = f.op == Op::FlagsSub;
+        const Inst& carry = insts_[f.args[2]];
+        if (carry.op != Op::Const || carry.imm != 0 || !operand_b(f.args[1], d)) return false;
+        d.carry = sub ? static_cast<CarrySem>(f.aux) : CarrySem{};
+        d.kind = sub ? DeferredFlags::Kind::Sub : DeferredFlags::Kind::Add;
+        int a = holder(f.args[0], d.bits());
+        if (a < 0) {
+            a = result(sub ? Op::Sub : Op::Add, f.args[0], f.args[1], d.bits());
+            d.kind = sub ? DeferredFlags::Kind::SubResult : DeferredFlags::Kind::AddResult;
+        }
+        d.a = static_cast<u8>(a);
+        return a >= 0;
+    }
+
+    PodVector<Inst>& insts_;
+    const StateLayout& layout_;
+    PodVector<u8> words_;
+    PodVector<Value> value_;  ///< of each slot, as far as it is known
+    std::optional<Candidate> now_;
+};
+
+/// What becomes of flags that are deferred where a block is entered.
+enum class Fate : u8 {
+    Dead,    ///< overwritten before anybody looks
+    Killed,  ///< overwritten
+    Passes,  ///< they still stand so at its end
+    Lost     ///< somebody looks when they are no longer to be had, or reads them
+};
+
+Fate fate(const Block& block, const DeferredFlags& d) {
+    bool broken = false, seen = false;
+    for (const Inst& in : block.insts) {
+        if (in.op == Op::DeferFlags) return seen ? Fate::Killed : Fate::Dead;
+        if (in.op == Op::SetState) {
+            if (in.imm == d.flags) return seen ? Fate::Killed : Fate::Dead;
+            broken |= d.reads(in.imm);
+        } else if (in.op == Op::GetState) {
+            if (in.imm == d.flags) return Fate::Lost;
+        } else if (effects(in.op) & kObserves) {
+            if (broken || ((effects(in.op) & kEffectT) && in.op != Op::Goto)) return Fate::Lost;
+            seen = true;
+        }
+    }
+    return Fate::Passes;
+}
+
+/// Defers flags beyond the ends of the blocks of a region.
+class Spread {
+  public:
+    Spread(Region& region, const StateLayout& layout) : region_(region), layout_(layout) {}
+
+    void run() {
+        find_tails();
+        if (!deferred_) return;
+        make_copies();
+        std::vector<Region::Node> nodes;
+        std::vector<std::vector<u32>> next(copies_.size());
+        for (size_t c = 0; c < copies_.size(); c++) next[c] = copies_[c].next;
+        for (const Placed& p : arrange(next, false)) {
+            const Copy& c = copies_[p.node];
+            nodes.push_back({region_.nodes[c.node].block, p.weight, c.entry, c.flags});
+        }
+        region_.nodes = std::move(nodes);
+    }
+
+  private:
+    using Entry = Region::Node::Entry;
+    /// At most this many ways to enter a block.
+    static constexpr unsigned kMaxEntries = 3;
+
+    struct Copy {
+        u32 node;
+        Entry entry;
+        DeferredFlags flags;
+        std::vector<u32> next;
+    };
+
+    const Block& block(u32 n) const { return region_.nodes[n].block; }
+    u32 node_at(u64 pc) const { return region_.find(pc).node; }
+
+    /// Calls f(target node) for the exits of a block that come before its flags are overwritten.
+    template <class F>
+    void before_kill(u32 n, u8 flags, F f) const {
+        for (const Inst& in : block(n).insts) {
+            if (in.op == Op::DeferFlags || (in.op == Op::SetState && in.imm == flags)) return;
+            if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
+            if (const u32 m = node_at(in.imm); m != kNoNode) f(m);
+        }
+    }
+
+    /// Whether every block that the exits of n behind `c` lead to has, or needs, flags that are deferred so.
+    bool lasts(u32 n, const Candidate& c) const {
+        std::vector<u32> todo;
+        u64 seen = 0;
+        const auto reach = [&](u32 m) {
+            if (!(seen >> m & 1)) todo.push_back(m);
+            seen |= u64{1} << m;
+        };
+        for (size_t i = c.at; i < block(n).insts.size(); i++) {
+            const Inst& in = block(n).insts[i];
+            if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
+            if (const u32 m = node_at(in.imm); m != kNoNode) reach(m);
+        }
+        if (seen == 0) return false;
+        while (!todo.empty()) {
+            const u32 m = todo.back();
+            todo.pop_back();
+            const Fate what = fate(block(m), c.flags);
+            if (what == Fate::Lost) return false;
+            if (what != Fate::Dead) before_kill(m, c.flags.flags, reach);
+        }
+        return true;
+    }
+
+    void find_tails() {
+        std::vector<std::optional<Candidate>> tails;
+        for (Region::Node& n : region_.nodes) tails.push_back(Walk(n.block, layout_).run());
+        std::vector<bool> last(tails.size());
+        for (u32 n = 0; n < tails.size(); n++) last[n] = tails[n] && lasts(n, *tails[n]);
+        for (u32 n = 0; n < tails.size(); n++)
+            if (last[n]) {
+                Walk::commit(region_.nodes[n].block.insts, *tails[n]);
+                deferred_ = true;
+            }
+    }
+
+    u32 copy(u32 node, Entry entry, const DeferredFlags& flags) {
+        for (u32 c = 0; c < copies_.size(); c++)
+            if (copies_[c].node == node && copies_[c].entry == entry && copies_[c].flags == flags) return c;
+        copies_.push_back({node, entry, flags, {}});
+        return static_cast<u32>(copies_.size() - 1);
+    }
+
+    /// The copy of `node` for an exit where flags are deferred as `now` says, if they are.
+    u32 entered(u32 node, const std::optional<DeferredFlags>& now) {
+        const DeferredFlags none{.flags = flags_slot_};
+        if (fate(block(node), none) == Fate::Dead) return copy(node, Entry::Any, {});
+        if (!now || fate(block(node), *now) == Fate::Lost) return copy(node, Entry::Stored, {});
+        const auto same = [&](const Copy& c) { return c.node == node; };
+        const bool there =
+            std::ranges::any_of(copies_, [&](const Copy& c) { return same(c) && c.flags == *now; });
+        if (!there && (std::ranges::count_if(copies_, same) == kMaxEntries ||
+                       deferred_copies_ + region_.nodes.size() == kMaxRegionNodes))
+            return copy(node, Entry::Stored, {});
+        deferred_copies_ += !there;
+        return copy(node, Entry::Deferred, *now);
+    }
+
+    void make_copies() {
+        for (u8 s = 0; s < layout_.slots.size(); s++)
+            if (layout_.slots[s].type == Type::Flags) flags_slot_ = s;
+        entered(0, {});
+        for (u32 c = 0; c < copies_.size(); c++) {
+            std::optional<DeferredFlags> now;
+            if (copies_[c].entry == Entry::Deferred) now = copies_[c].flags;
+            const u32 node = copies_[c].node;
+            for (const Inst& in : block(node).insts) {
+                if (in.op == Op::DeferFlags) now = DeferredFlags::of(in);
+                if (in.op == Op::SetState && in.imm == flags_slot_) now.reset();
+                if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
+                const u32 m = node_at(in.imm);
+                if (m == kNoNode) continue;
+                const u32 to = entered(m, now);
+                copies_[c].next.push_back(to);
+            }
+        }
+    }
+
+    Region& region_;
+    const StateLayout& layout_;
+    bool deferred_ = false;
+    u8 flags_slot_ = 0;
+    std::vector<Copy> copies_;
+    size_t deferred_copies_ = 0;
+};
+
+}  // namespace
+
+void defer_flags(Block& block, const StateLayout& layout, PassScratch&) {
+    if (block.may_flag) Walk(block, layout).run();
+}
+
+void defer_flags(Region& region, const StateLayout& layout) {
+    const auto flags = [](const StateSlot& s) { return s.type == Type::Flags; };
+    if (std::ranges::count_if(layout.slots, flags) == 1) Spread(region, layout).run();
+}
+
+}  // namespace vm::ir

@@ -1,0 +1,60 @@
+// Regions: blocks that are compiled together because control goes round among them. What tier 2 compiles.
+#pragma once
+
+#include "ir/deferred_flags.h"
+
+namespace vm::ir {
+
+inline constexpr u32 kNoNode = ~u32{0};
+
+/// Blocks of one mode. Control enters at the start of nodes[0] only. A direct exit (ExitIf, Goto) whose
+/// target is the start of a node stays inside; every other exit leaves.
+struct Region {
+    struct Node {
+        Block block;
+        /// How often it runs, as far as the shape tells: 8 for each loop that it is in, at most kMaxWeight.
+        u32 weight = 1;
+        /// What the flags slot is like where it is entered. Deferred: as `flags` says, not written. Any:
+        /// nobody will look before it is written.
+        enum class Entry : u8 { Stored, Deferred, Any } entry = Entry::Stored;
+        DeferredFlags flags{};
+    };
+    /// Where a direct exit leads; store: deferred flags have to be written on the way.
+    struct Target {
+        u32 node = kNoNode;
+        bool store = false;
+    };
+    static constexpr u32 kMaxWeight = 4096;
+    /// In the order in which they are to be laid out; no two of one pc and entry.
+    std::vector<Node> nodes;
+
+    /// The node that an exit to pc leads to, or kNoNode. `now`: the flags are deferred there.
+    Target find(u64 pc, const DeferredFlags* now = nullptr) const;
+};
+
+/// Calls f(target) for every direct exit of the block.
+template <class F>
+void for_each_target(const Block& block, F f) {
+    for (const Inst& in : block.insts)
+        if (in.op == Op::ExitIf || in.op == Op::Goto) f(in.imm);
+}
+
+inline constexpr size_t kMaxRegionNodes = 64;
+
+struct Placed {
+    u32 node, weight;
+};
+/// Orders nodes so that most jumps fall through, and weighs them. next[n]: where n leads, the usual way last.
+/// `loop`: drops those from which no way leads back to the entry, node 0; empty if that is in no loop. At
+/// most kMaxRegionNodes nodes.
+std::vector<Placed> arrange(const std::vector<std::vector<u32>>& next, bool loop);
+
+/// Makes a region of `nodes`, nodes[0] its entry, all of them reached from it. `loop`: as for arrange();
+/// false if the entry is in no loop, or there are more than kMaxRegionNodes.
+bool make_region(std::vector<Block>& nodes, bool loop, Region& region);
+
+/// defer_flags (passes.h) across the blocks of a region. A block that is entered with deferred flags and with
+/// stored ones is there once for each, if it matters; weights and order are made anew.
+void defer_flags(Region& region, const StateLayout& layout);
+
+}  // namespace vm::ir

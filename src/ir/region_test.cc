@@ -1,0 +1,83 @@
+#include "ir/region.h"
+
+#include <gtest/gtest.h>
+
+#include "ir/builder.h"
+
+namespace vm::ir {
+namespace {
+
+const StateLayout kLayout{
+    .slots = {{"a", Type::I64, 0}}, .size = 8, .pin_int = {}, .pin_vector = {}, .pc_alignment = 4};
+
+/// One guest instruction at `pc`: goes to each of `targets` on some condition, to the last of them else.
+Block block(u64 pc, std::initializer_list<u64> targets) {
+    Block b;
+    b.start_pc = pc;
+    Builder build(b, kLayout);
+    build.insn(pc, 4);
+    const Value a = build.get(0);
+    u64 n = 0;
+    for (const u64 t : targets)
+        if (++n < targets.size())
+            build.exit_if(build.icmp(Cond::Eq, a, build.c64(n)), t);
+        else
+            build.jump(t);
+    if (targets.size() == 0) build.exit(ExitReason::Syscall, pc + 4);
+    return b;
+}
+
+std::vector<u64> starts(const Region& r) {
+    std::vector<u64> out;
+    for (const auto& n : r.nodes) out.push_back(n.block.start_pc);
+    return out;
+}
+
+TEST(Region, HasTheBlocksThatLeadBack) {
+    // 0x10 → 0x20 or out to 0x90; 0x20 → 0x10; 0x90 ends, 0x94 is reached from there only.
+    std::vector<Block> nodes{block(0x10, {0x90, 0x20}), block(0x90, {0x94}), block(0x94, {}),
+                             block(0x20, {0x10})};
+    Region r;
+    ASSERT_TRUE(make_region(nodes, true, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20}));
+    EXPECT_EQ(r.find(0x20).node, 1u);
+    EXPECT_EQ(r.find(0x90).node, kNoNode);
+}
+
+TEST(Region, NeedsALoopThroughItsEntry) {
+    // 0x20 is its own loop, but nothing leads back to 0x10.
+    const auto make = [] {
+        return std::vector<Block>{block(0x10, {0x20}), block(0x20, {0x20, 0x30}), block(0x30, {})};
+    };
+    Region r;
+    std::vector<Block> nodes = make();
+    EXPECT_FALSE(make_region(nodes, true, r));
+    nodes = make();
+    ASSERT_TRUE(make_region(nodes, false, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30}));
+    EXPECT_EQ(r.nodes[0].weight, 1u);
+    EXPECT_EQ(r.nodes[1].weight, 8u);
+}
+
+TEST(Region, WeighsByLoopDepthAndFallsThrough) {
+    // Outer 0x10 … 0x40 → 0x10, inner 0x20 ⇄ 0x30.
+    std::vector<Block> nodes{block(0x10, {0x20}), block(0x40, {0x10}), block(0x30, {0x40, 0x20}),
+                             block(0x20, {0x30})};
+    Region r;
+    ASSERT_TRUE(make_region(nodes, true, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30, 0x40}));
+    EXPECT_EQ(r.nodes[0].weight, 8u);
+    EXPECT_EQ(r.nodes[1].weight, 64u);
+    EXPECT_EQ(r.nodes[2].weight, 64u);
+    EXPECT_EQ(r.nodes[3].weight, 8u);
+}
+
+TEST(Region, RefusesMoreBlocksThanItCanHold) {
+    std::vector<Block> nodes;
+    for (u64 n = 0; n <= kMaxRegionNodes; n++) nodes.push_back(block(0x10 + 4 * n, {0x10}));
+    Region r;
+    EXPECT_FALSE(make_region(nodes, false, r));
+}
+
+}  // namespace
+}  // namespace vm::ir

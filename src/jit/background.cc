@@ -1,0 +1,182 @@
+#include "jit/background.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "jit/jit.h"
+#include "jit/worker.h"
+
+namespace vm::jit {
+namespace {
+
+using namespace std::chrono_literals;
+constexpr auto kTick = 1ms, kSlowTick = 4ms;
+/// Samples, each worth kOne, that make a loop hot. Every kDecayTicks ticks all counts lose an eighth.
+constexpr u32 kOne = 256, kHot = 3 * kOne - kOne / 2;
+constexpr u64 kDecayTicks = 8;
+/// Ticks without a new loop after which a look every kSlowTick is enough.
+constexpr u64 kCalmTicks = 200;
+/// Ticks in which nobody ran after which the thread sleeps.
+constexpr u64 kIdleTicks = 8;
+constexpr size_t kMaxCounts = 4096;
+
+struct Place {
+    u64 pc;
+    u32 mode;
+    bool operator==(const Place&) const = default;
+};
+struct PlaceHash {
+    size_t operator()(const Place& p) const { return p.pc * 0x9e3779b97f4a7c15u ^ p.mode; }
+};
+
+}  // namespace
+
+struct Background::Impl {
+    explicit Impl(Jit& j) : jit(j) {}
+
+    Jit& jit;
+    std::atomic<bool> awake{false};  ///< the thread runs, and will look at the executors before it sleeps
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::thread thread;
+    std::atomic<int> tid{0};
+    const pid_t owner = ::getpid();  ///< others that share this memory start no thread
+    bool ends = false;
+    bool refused = false;  ///< the host gave no thread, or there shall be none
+    std::deque<Place> queue;
+    std::unordered_map<Place, u32, PlaceHash> counts;  ///< kDone: was compiled, or cannot be
+    static constexpr u32 kDone = ~u32{0};
+    std::unique_ptr<Worker> worker;
+
+    void run();
+    void decay();
+    bool work(std::unique_lock<std::mutex>& lock);
+};
+
+Background::Background(Jit& jit) : jit_(jit), impl_(std::make_unique<Impl>(jit)) {}
+Background::~Background() { stop(); }
+
+void Background::wake() {
+    if (impl_->awake.load(std::memory_order_relaxed)) [[likely]]
+        return;
+    const std::lock_guard lock(impl_->mutex);
+    if (impl_->awake || impl_->refused) return;
+    const bool there = impl_->thread.joinable();
+    if (!there && ::getpid() != impl_->owner) return;
+    impl_->awake = true;
+    if (there) return impl_->changed.notify_one();
+    // The guest's signals are for its own threads.
+    sigset_t all, before;
+    sigfillset(&all);
+    for (const int s : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP}) sigdelset(&all, s);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+        impl_->tid = 0;
+        impl_->thread = std::thread([impl = impl_.get()] {
+            impl->tid = static_cast<int>(::syscall(SYS_gettid));
+            impl->tid.notify_all();
+            impl->run();
+        });
+        impl_->tid.wait(0);               // who lists threads must know it
+    } catch (const std::system_error&) {  // RLIMIT_NPROC: the program goes on without tier 2
+        impl_->refused = true;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Background::sampled(u64 pc, u32 mode) {
+    const std::lock_guard lock(impl_->mutex);
+    u32& n = impl_->counts[{pc, mode}];
+    if (n == Impl::kDone) return;
+    n += kOne;
+    if (n < kHot) return;
+    n = Impl::kDone;
+    impl_->queue.push_back({pc, mode});
+    impl_->changed.notify_one();
+}
+
+int Background::tid() const { return impl_->tid.load(std::memory_order_relaxed); }
+
+void Background::stop(bool for_good) {
+    std::thread thread;
+    {
+        const std::lock_guard lock(impl_->mutex);
+        impl_->refused |= for_good;
+        if (::getpid() != impl_->owner) return;
+        impl_->ends = true;
+        thread = std::move(impl_->thread);
+        impl_->changed.notify_one();
+    }
+    if (thread.joinable()) {
+        const int id = impl_->tid;
+        thread.join();
+        // The kernel counts it for a moment more.
+        while (id != 0 && ::syscall(SYS_tgkill, impl_->owner, id, 0) == 0) ::sched_yield();
+    }
+    impl_->tid = 0;
+    const std::lock_guard lock(impl_->mutex);
+    impl_->ends = false;
+    impl_->awake = false;
+}
+
+void Background::forked() {
+    // The thread may have been anywhere in its work: nothing of it can be used or freed.
+    (void)impl_.release();
+    impl_ = std::make_unique<Impl>(jit_);
+}
+
+void Background::Impl::decay() {
+    for (auto& [place, n] : counts)
+        if (n != kDone) n -= n / 8;
+    if (counts.size() > kMaxCounts) std::erase_if(counts, [](const auto& c) { return c.second < kOne / 4; });
+    if (counts.size() > kMaxCounts) counts.clear();
+}
+
+bool Background::Impl::work(std::unique_lock<std::mutex>& lock) {
+    if (queue.empty()) return false;
+    const Place p = queue.front();
+    queue.pop_front();
+    lock.unlock();
+    if (!worker) worker = std::make_unique<Worker>(jit);
+    const u64 head = worker->back_edge_target(p.pc, p.mode);
+    jit.optimize(*worker, head, p.mode);
+    lock.lock();
+    counts[{head, p.mode}] = kDone;
+    return true;
+}
+
+void Background::Impl::run() {
+    ::pthread_setname_np(::pthread_self(), "vm-tier2");
+    std::unique_lock lock(mutex);
+    u64 idle = 0, calm = 0, ticks = 0;
+    while (!ends) {
+        if (work(lock)) {
+            calm = 0;
+            continue;
+        }
+        if (idle >= kIdleTicks) {
+            awake = false;
+            if (!jit.ask_for_samples()) changed.wait(lock, [&] { return awake || ends || !queue.empty(); });
+            awake = true;
+            idle = calm = 0;
+            continue;
+        }
+        changed.wait_for(lock, calm < kCalmTicks ? kTick : kSlowTick);
+        idle = jit.ask_for_samples() ? 0 : idle + 1;
+        calm++;
+        if (++ticks % kDecayTicks == 0) decay();
+    }
+}
+
+}  // namespace vm::jit

@@ -1,0 +1,143 @@
+// Tier 2 on one thread: which blocks make up a loop, and their code.
+#include <algorithm>
+
+#include "ir/passes/passes.h"
+#include "jit/worker.h"
+
+namespace vm::jit {
+namespace {
+
+/// Guest instructions of all blocks together, before those that lead out of the loop are dropped.
+constexpr u32 kMaxRegionInsns = 1500;
+/// Blocks of a region that need not be a loop.
+constexpr size_t kMaxTestNodes = 6;
+/// Blocks begin where others jump to. Each round finds the targets of new blocks; a program that needs more
+/// rounds than this is not worth it.
+constexpr unsigned kMaxRounds = 24;
+
+const unsigned kDeferFlagsPass = [] {
+    const auto passes = ir::tier1_passes();
+    return static_cast<unsigned>(std::ranges::find(passes, "defer-flags", &ir::Pass::name) - passes.begin());
+}();
+
+void append(PodVector<ir::Inst>& out, std::span<const ir::Inst> insts) {
+    const auto base = static_cast<ir::Value>(out.size());
+    for (ir::Inst in : insts) {
+        if (in.op != ir::Op::Const128)
+            for (ir::Value& a : in.args)
+                if (a != ir::kNone) a += base;
+        out.push_back(in);
+    }
+}
+
+}  // namespace
+
+bool Worker::leads(void* self, u64 pc) {
+    return std::ranges::binary_search(static_cast<Worker*>(self)->leaders_, pc);
+}
+
+/// Does another block begin inside of it?
+bool Worker::cut(const ir::Block& block) const {
+    bool first = true;
+    for (const ir::Inst& in : block.insts) {
+        if (in.op != ir::Op::Insn) continue;
+        if (!first && std::ranges::binary_search(leaders_, in.imm)) return true;
+        first = false;
+    }
+    return false;
+}
+
+/// Decodes from `head` on what direct jumps reach, each block up to where another begins.
+bool Worker::form_region(u64 head, u32 mode, bool loop) {
+    std::vector<ir::Block> nodes;
+    const size_t most = loop ? ir::kMaxRegionNodes : kMaxTestNodes;
+    leaders_.assign(1, head);
+    u32 insns = 0;
+    for (unsigned round = 0; round < kMaxRounds; round++) {
+        bool changed = false;
+        std::erase_if(nodes, [&](const ir::Block& b) {
+            if (!cut(b)) return false;
+            insns -= b.guest_insns;
+            return true;
+        });
+        const std::vector<u64> known = leaders_;
+        std::vector<u64> found;
+        for (const u64 pc : known) {
+            if (std::ranges::any_of(nodes, [&](const ir::Block& b) { return b.start_pc == pc; })) continue;
+            if (insns >= kMaxRegionInsns) continue;
+            frontend::TranslateRequest request = block_request(pc, mode);
+            request.known = &Worker::leads;
+            request.stop_after = 1;
+            request.stop_span = ~0u - 1;
+            ir::Block& b = nodes.emplace_back();
+            jit_.isa().translate(request, b);
+            changed = true;
+            insns += b.guest_insns;
+            ir::for_each_target(b, [&](u64 target) { found.push_back(target); });
+        }
+        for (const u64 pc : found) {
+            const auto at = std::ranges::lower_bound(leaders_, pc);
+            if ((at != leaders_.end() && *at == pc) || leaders_.size() == most) continue;
+            leaders_.insert(at, pc);
+            changed = true;
+        }
+        if (changed) continue;
+        // A block that may not be read (guest_bytes == 0) has no place in a region.
+        std::erase_if(nodes, [](const ir::Block& b) { return b.guest_bytes == 0; });
+        const auto entry = std::ranges::find(nodes, head, &ir::Block::start_pc);
+        if (entry == nodes.end()) return false;
+        std::iter_swap(nodes.begin(), entry);
+        return ir::make_region(nodes, loop, region_);
+    }
+    return false;
+}
+
+void Worker::summarize_region(u64 pc) {
+    block_.clear();
+    block_.start_pc = pc;
+    for (const ir::Region::Node& n : region_.nodes) {
+        block_.guest_insns += n.block.guest_insns;
+        block_.guest_bytes += n.block.guest_bytes;
+        block_.ranges.insert(block_.ranges.end(), n.block.ranges.begin(), n.block.ranges.end());
+        if (jit_.options().dump_ir) append(block_.insts, n.block.insts);
+    }
+}
+
+u64 Worker::back_edge_target(u64 pc, u32 mode) {
+    for (const ir::Inst& in : decode(pc, mode, 1).insts)
+        if ((in.op == ir::Op::ExitIf || in.op == ir::Op::Goto) && (in.aux & ir::kBackEdge)) return in.imm;
+    return pc;
+}
+
+bool Worker::compile_region(u64 pc, u32 mode, bool loop) {
+    const u64 start = jit_.clock();
+    begin_reading();
+    if (!form_region(pc, mode, loop)) {
+        error_ = "no loop";
+        return false;
+    }
+    summarize_region(pc);
+    if (!gather_bytes(guest_bytes_)) {
+        error_ = "nothing to compile";
+        return false;
+    }
+    const u64 decoded = jit_.clock();
+    if (jit_.options().dump_ir) decoded_ = block_;
+    const u64 disabled = jit_.options().disabled_opts >> kPassOptShift;
+    for (ir::Region::Node& n : region_.nodes) ir::run_tier1_passes(n.block, *jit_.isa().layout, disabled);
+    if (!bit(disabled, kDeferFlagsPass)) ir::defer_flags(region_, *jit_.isa().layout);
+    if (jit_.options().dump_ir) summarize_region(pc);
+    const u64 passed = jit_.clock();
+    if (alone_ != jit_.alone()) make_compiler();
+    if (auto r = compiler_->compile_region(region_, code_); !r) {
+        error_ = r.error().message;
+        return false;
+    }
+    encode(pc);
+    compile_ns_ = jit_.clock() - passed;
+    decode_ns_ = decoded - start;
+    passes_ns_ = passed - decoded;
+    return true;
+}
+
+}  // namespace vm::jit
