@@ -128,6 +128,7 @@ class VcpuImpl final : public Vcpu {
     jit::Worker worker_;
     GuardedMemory memory_;
     u32 mode_ = 0;
+    bool at_safepoint_ = false;  ///< the last thing that generated code did was to leave at a safepoint
     bool distrust_ = false;  ///< decode afresh and interpret once (a fetch fault may be out of date)
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found

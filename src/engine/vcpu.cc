@@ -14,7 +14,7 @@ constexpr u64 kMaxUncompilable = 4096;
 /// A program that has come to so many translations goes on for a while: translate one execution earlier.
 constexpr u64 kPatientBlocks = 1024;
 /// Lookups of this thread between two looks at whether tier 2 is awake: short processes need none.
-constexpr u64 kWakeEvery = 64;
+constexpr u64 kWakeEvery = 128;
 
 // Reached from the fault handler of the thread.
 thread_local VcpuImpl* current_vcpu = nullptr;
@@ -135,7 +135,8 @@ VcpuImpl::Next VcpuImpl::requests(Exit& out) {
     const std::atomic_ref<u32> word(state_->safepoint_request);
     const u32 bits = word.fetch_and(~(jit::kRequestSync | jit::kRequestOwner | jit::kRequestSample));
     if (bits & jit::kRequestSync) jit_.quiesce(executor_);
-    if (bits & jit::kRequestSample) jit_.background()->sampled(state_->pc, mode_);
+    if ((bits & jit::kRequestSample) && at_safepoint_) jit_.background()->sampled(state_->pc, mode_);
+    at_safepoint_ = false;
     if (!(bits & jit::kRequestOwner)) return Next::GoOn;
     stats_.safepoints++;
     out = Exit{ir::ExitReason::Safepoint, state_->pc};
@@ -150,7 +151,8 @@ unsigned VcpuImpl::hot_threshold() const {
 /// The translation for `pc`, made now if the block has run often enough; linked to the exit that led here.
 jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     stats_.lookups++;
-    if (stats_.lookups % kWakeEvery == 0 && jit_.background() != nullptr) jit_.background()->wake();
+    jit::Background* const background = jit_.background();
+    if (background != nullptr && stats_.lookups % kWakeEvery == 0) background->wake();
     jit::Translation* t = jit_.lookup(pc, mode_);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
     if (t == nullptr) {
@@ -167,6 +169,7 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
             uncompilable_.insert(pc);
             return nullptr;
         }
+        if (background != nullptr && worker_.loops()) background->wake();  // perhaps nothing else is to come
     }
     // The caller of run() may have set another pc or mode since (a signal handler).
     if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced &&
@@ -178,6 +181,11 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
 VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
     pending_link_ = nullptr;
     stats_.enters++;
+    at_safepoint_ = false;
+    // A sample that was asked for while something else was done would say nothing of the code.
+    const std::atomic_ref<u32> word(state_->safepoint_request);
+    if (word.load(std::memory_order_relaxed) & jit::kRequestSample) [[unlikely]]
+        word.fetch_and(~jit::kRequestSample);
     jit_.host().enter(*state_, t.entry);
     const auto reason = static_cast<ir::ExitReason>(state_->exit_reason);
     if (reason == ir::ExitReason::Next) {
@@ -232,8 +240,8 @@ VcpuImpl::Next VcpuImpl::run_interpreted(u64 pc, Exit& out) {
 VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool fresh, Exit& out) {
     state_->pc = pc;
     switch (reason) {
-        case ir::ExitReason::Next:
-        case ir::ExitReason::Safepoint: return Next::GoOn;
+        case ir::ExitReason::Next: return Next::GoOn;
+        case ir::ExitReason::Safepoint: at_safepoint_ = true; return Next::GoOn;
         case ir::ExitReason::CodeSync: code_changed(value); return Next::GoOn;
         case ir::ExitReason::ModeChange:
             stats_.mode_changes++;

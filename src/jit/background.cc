@@ -21,14 +21,18 @@ namespace vm::jit {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto kTick = 1ms, kSlowTick = 4ms;
-/// Samples, each worth kOne, that make a loop hot. Every kDecayTicks ticks all counts lose an eighth.
-constexpr u32 kOne = 256, kHot = 3 * kOne - kOne / 2;
+/// Between two samples. A tick costs some 50 us of processor time, most of it the host's: so they are rare,
+/// but for a few in a row where a place was met again.
+constexpr auto kTick = 6ms, kUrgentTick = 1ms, kCalmTick = 25ms;
+constexpr u32 kUrgentTicks = 6;
+/// Samples, each worth kOne, that make a loop hot. Every kDecayTicks ticks that are not urgent all counts
+/// lose an eighth.
+constexpr u32 kOne = 256, kAgain = kOne + kOne / 2, kHot = 4 * kOne;
 constexpr u64 kDecayTicks = 8;
-/// Ticks without a new loop after which a look every kSlowTick is enough.
-constexpr u64 kCalmTicks = 200;
+/// Ticks in which no place was met again after which a look every kCalmTick is enough.
+constexpr u64 kCalmTicks = 10;
 /// Ticks in which nobody ran after which the thread sleeps.
-constexpr u64 kIdleTicks = 8;
+constexpr u64 kIdleTicks = 4;
 constexpr size_t kMaxCounts = 4096;
 
 struct Place {
@@ -54,6 +58,7 @@ struct Background::Impl {
     const pid_t owner = ::getpid();  ///< others that share this memory start no thread
     bool ends = false;
     bool refused = false;  ///< the host gave no thread, or there shall be none
+    u32 urgent = 0;        ///< so many of the next ticks are
     std::deque<Place> queue;
     std::unordered_map<Place, u32, PlaceHash> counts;  ///< kDone: was compiled, or cannot be
     static constexpr u32 kDone = ~u32{0};
@@ -100,6 +105,10 @@ void Background::sampled(u64 pc, u32 mode) {
     u32& n = impl_->counts[{pc, mode}];
     if (n == Impl::kDone) return;
     n += kOne;
+    if (n > kAgain && impl_->urgent == 0) {
+        impl_->urgent = kUrgentTicks;
+        impl_->changed.notify_one();
+    }
     if (n < kHot) return;
     n = Impl::kDone;
     impl_->queue.push_back({pc, mode});
@@ -172,8 +181,13 @@ void Background::Impl::run() {
             idle = calm = 0;
             continue;
         }
-        changed.wait_for(lock, calm < kCalmTicks ? kTick : kSlowTick);
+        changed.wait_for(lock, urgent != 0 ? kUrgentTick : calm < kCalmTicks ? kTick : kCalmTick);
         idle = jit.ask_for_samples() ? 0 : idle + 1;
+        if (urgent != 0) {
+            urgent--;
+            calm = 0;
+            continue;
+        }
         calm++;
         if (++ticks % kDecayTicks == 0) decay();
     }

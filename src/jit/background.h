@@ -1,7 +1,7 @@
 // Tier 2 in the background: where the vCPUs spend their time is sampled at their safepoints, and loops that
 // are found hot are compiled on a thread of its own. The guest waits for none of it.
 //
-// Every tick the thread asks each active executor to leave at its next safepoint; where that is, is where its
+// Every few milliseconds the thread asks each active executor to leave at its next safepoint; where that is, is where its
 // time goes: a loop's head, mostly. Code pays nothing for being watched. Counts decay, so that a loop is hot
 // by what it does lately. While no executor runs, the thread sleeps until one does.
 #pragma once

@@ -26,6 +26,8 @@ class Worker {
     /// The same for the loop whose head is at `pc`, as a region; false also if there is none. Or, for tests,
     /// for whatever direct jumps reach from there.
     bool compile_region(u64 pc, u32 mode, bool loop);
+    /// Whether the block that was compiled last jumps to its own start.
+    bool loops() const { return block_.may_loop; }
     /// Where the back-edge leads that the instruction at `pc` is; `pc` if it is none. Safepoints before a
     /// branch leave at the branch.
     u64 back_edge_target(u64 pc, u32 mode);

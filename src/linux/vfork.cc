@@ -10,9 +10,9 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "base/format.h"
+#include "linux/proc_files.h"
 #include "linux/signals.h"
 #include "linux/threads.h"
 #include "osal/host.h"
@@ -232,9 +232,8 @@ bool any_runs(int id) {
     std::filesystem::directory_iterator entry(fmt::format("/proc/{}/task", id), error);
     for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
         if (entry->path().filename() == std::to_string(::gettid())) continue;
-        std::ifstream file(entry->path() / "stat");
-        const std::string text((std::istreambuf_iterator<char>(file)), {});
-        const size_t end = text.rfind(')');  // the name may hold anything
+        const std::string text = read_host_file(entry->path() / "stat");  // it may be gone by now
+        const size_t end = text.rfind(')');                               // the name may hold anything
         if (end != text.npos && end + 2 < text.size() && (text[end + 2] == 'R' || text[end + 2] == 'D'))
             return true;
     }

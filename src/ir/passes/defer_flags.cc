@@ -22,10 +22,19 @@ struct Candidate {
     bool seen = false;
 };
 
+/// The first state slot of type flags.
+u64 flags_slot(const StateLayout& layout) {
+    u64 s = 0;
+    while (s < layout.slots.size() && layout.slots[s].type != Type::Flags) s++;
+    return s;
+}
+
 /// One walk over a block.
 class Walk {
   public:
-    Walk(Block& block, const StateLayout& layout) : insts_(block.insts), layout_(layout) {
+    Walk(Block& block, const StateLayout& layout, PassScratch& scratch)
+        : insts_(block.insts), layout_(layout), words_(scratch.words), value_(scratch.slot_value) {
+        words_.clear();
         for (unsigned s = 0; s < layout.slots.size(); s++)
             if (layout.slots[s].type == Type::I64) words_.push_back(static_cast<u8>(s));
         value_.assign(layout.slots.size(), kNone);
@@ -167,8 +176,8 @@ class Walk {
 
     PodVector<Inst>& insts_;
     const StateLayout& layout_;
-    PodVector<u8> words_;
-    PodVector<Value> value_;  ///< of each slot, as far as it is known
+    PodVector<u8>& words_;
+    PodVector<Value>& value_;  ///< of each slot, as far as it is known
     std::optional<Candidate> now_;
 };
 
@@ -200,7 +209,8 @@ Fate fate(const Block& block, const DeferredFlags& d) {
 /// Defers flags beyond the ends of the blocks of a region.
 class Spread {
   public:
-    Spread(Region& region, const StateLayout& layout) : region_(region), layout_(layout) {}
+    Spread(Region& region, const StateLayout& layout)
+        : region_(region), layout_(layout), flags_slot_(static_cast<u8>(flags_slot(layout))) {}
 
     void run() {
         find_tails();
@@ -267,7 +277,7 @@ class Spread {
 
     void find_tails() {
         std::vector<std::optional<Candidate>> tails;
-        for (Region::Node& n : region_.nodes) tails.push_back(Walk(n.block, layout_).run());
+        for (Region::Node& n : region_.nodes) tails.push_back(Walk(n.block, layout_, scratch_).run());
         std::vector<bool> last(tails.size());
         for (u32 n = 0; n < tails.size(); n++) last[n] = tails[n] && lasts(n, *tails[n]);
         for (u32 n = 0; n < tails.size(); n++)
@@ -300,8 +310,6 @@ class Spread {
     }
 
     void make_copies() {
-        for (u8 s = 0; s < layout_.slots.size(); s++)
-            if (layout_.slots[s].type == Type::Flags) flags_slot_ = s;
         entered(0, {});
         for (u32 c = 0; c < copies_.size(); c++) {
             std::optional<DeferredFlags> now;
@@ -321,16 +329,21 @@ class Spread {
 
     Region& region_;
     const StateLayout& layout_;
+    const u8 flags_slot_;
+    PassScratch scratch_;
     bool deferred_ = false;
-    u8 flags_slot_ = 0;
     std::vector<Copy> copies_;
     size_t deferred_copies_ = 0;
 };
 
 }  // namespace
 
-void defer_flags(Block& block, const StateLayout& layout, PassScratch&) {
-    if (block.may_flag) Walk(block, layout).run();
+void defer_flags(Block& block, const StateLayout& layout, PassScratch& scratch) {
+    if (!block.may_flag) return;
+    const u64 slot = flags_slot(layout);
+    // The last ones stay as they are.
+    const auto writes = [&](const Inst& in) { return in.op == Op::SetState && in.imm == slot; };
+    if (std::ranges::count_if(block.insts, writes) > 1) Walk(block, layout, scratch).run();
 }
 
 void defer_flags(Region& region, const StateLayout& layout) {

@@ -25,6 +25,7 @@ struct PassScratch {
     };
     PodVector<Bits> bits;  ///< per instruction
     PodVector<Inst> insts;
+    PodVector<u8> words;  ///< state slots of type i64
 };
 
 /// Makes every value stand for itself.
