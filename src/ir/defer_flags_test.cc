@@ -217,6 +217,52 @@ TEST(DeferFlags, ABlockThatOverwritesThemUnseenIsThereOnce) {
     EXPECT_EQ(std::ranges::count(r.nodes, 0x2000u, [](const auto& n) { return n.block.start_pc; }), 1);
 }
 
+/// Takes x1 or x2 as the flags say; `lose`: loads once x0, which they are of, is another.
+Block reader(u64 pc, bool lose, u64 next) {
+    Block b = parsed(std::string(R"(
+        %0 = get i64 $x1
+        %1 = get i64 $x2
+        %2 = get flags $nzcv
+        %3 = flags.test i1 %2, eq
+        %4 = select i64 %3, %0, %1
+        set $x4, %4
+    )") +
+                         (lose ? R"(
+        set $x0, %4
+        %7 = load i64 %4, mem=i64
+        set $x3, %7
+    )"
+                               : "") +
+                         "goto 0x1",
+                     pc);
+    b.insts.back().imm = next;
+    return b;
+}
+/// How the deferred copy of the block at pc begins; empty if there is none.
+std::string deferred_copy(const Region& r, u64 pc) {
+    for (const auto& n : r.nodes)
+        if (n.block.start_pc == pc && n.entry == Region::Node::Entry::Deferred)
+            return print(n.block, kLayout);
+    return {};
+}
+
+TEST(DeferFlags, AreMadeWhereTheyAreRead) {
+    const Region r = region({loop(0x1000, 0x2000, 0x3000), reader(0x2000, false, 0x1000)});
+    const std::string made = deferred_copy(r, 0x2000);
+    EXPECT_NE(made.find("flags.sub"), std::string::npos) << made;
+    EXPECT_EQ(made.find("get flags"), std::string::npos) << made;
+    EXPECT_EQ(made.find("set $nzcv"), std::string::npos) << made;
+}
+
+TEST(DeferFlags, AreWrittenBeforeTheReadWhereTheyAreLostBehindIt) {
+    const Region r = region({loop(0x1000, 0x2000, 0x3000), reader(0x2000, true, 0x1000)});
+    const std::string made = deferred_copy(r, 0x2000);
+    EXPECT_LT(made.find("set $nzcv"), made.find("set $x0")) << made;
+    EXPECT_EQ(made.find("get flags"), std::string::npos) << made;
+    // What follows finds them stored.
+    EXPECT_EQ(deferred_copy(r, 0x1000), "");
+}
+
 TEST(DeferFlags, StayStoredWhereTheLoopLosesWhatTheyAreOf) {
     Block b = loop(0x1000, 0x1000, 0x2000);
     b = parsed(R"(

@@ -65,6 +65,34 @@ struct Graph {
         }
         return depth;
     }
+
+    /// The nodes of the shortest way from node 0 back to it; none if there is no way.
+    u64 shortest_round(u64 within) const {
+        // rings[k]: what is k jumps away from where the way ends.
+        std::vector<u64> rings{u64{1}};
+        for (u64 seen = 0; !(seen & 1); seen |= rings.back()) {
+            u64 ring = 0;
+            for (u64 r = rings.back(); r; r &= r - 1) ring |= prev[static_cast<size_t>(std::countr_zero(r))];
+            rings.push_back(ring & within & ~seen);
+            if (rings.back() == 0) return 0;
+        }
+        u64 round = 1, at = 1;
+        for (size_t k = rings.size() - 2; k > 0; k--) {
+            const u64 next = following(at) & rings[k];
+            at = next & ~(next - 1);
+            round |= at;
+        }
+        return round;
+    }
+
+  private:
+    /// What the nodes of a set lead to.
+    u64 following(u64 from) const {
+        u64 out = 0;
+        for (size_t n = 0; n < size(); n++)
+            if (prev[n] & from) out |= u64{1} << n;
+        return out;
+    }
 };
 
 }  // namespace
@@ -90,7 +118,12 @@ std::vector<Placed> arrange(const std::vector<std::vector<u32>>& next, bool loop
     // Reached from the entry are all of them, so who leads back to it is in a loop with it.
     const u64 inside = loop ? graph.reaching(1, all) : all;
     if (loop && !(graph.prev[0] & inside)) return {};
-    const std::vector<u32> depth = graph.depths(inside);
+    std::vector<u32> depth = graph.depths(inside);
+    // A loop is entered where it was found running. From there the loops around an inner one look like
+    // loops inside of it, so the shortest way round counts as much as they do.
+    const u32 innermost = *std::ranges::max_element(depth);
+    for (u64 r = graph.shortest_round(inside); r; r &= r - 1)
+        depth[static_cast<size_t>(std::countr_zero(r))] = innermost;
     std::vector<Placed> order;
     u64 placed = 0;
     std::vector<u32> stack{0};

@@ -59,17 +59,31 @@ TEST(Region, NeedsALoopThroughItsEntry) {
     EXPECT_EQ(r.nodes[1].weight, 8u);
 }
 
+std::vector<u32> weights(const Region& r) {
+    std::vector<u32> out;
+    for (const Region::Node& n : r.nodes) out.push_back(n.weight);
+    return out;
+}
+
 TEST(Region, WeighsByLoopDepthAndFallsThrough) {
-    // Outer 0x10 … 0x40 → 0x10, inner 0x20 ⇄ 0x30.
-    std::vector<Block> nodes{block(0x10, {0x20}), block(0x40, {0x10}), block(0x30, {0x40, 0x20}),
-                             block(0x20, {0x30})};
+    // Outer 0x10, 0x20, 0x30, 0x60 → 0x10, or 0x20 → 0x60; inner 0x40 ⇄ 0x50 in 0x30.
+    std::vector<Block> nodes{block(0x10, {0x20}), block(0x60, {0x10}),       block(0x50, {0x60, 0x40}),
+                             block(0x40, {0x50}), block(0x20, {0x60, 0x30}), block(0x30, {0x40})};
     Region r;
     ASSERT_TRUE(make_region(nodes, true, r));
-    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30, 0x40}));
-    EXPECT_EQ(r.nodes[0].weight, 8u);
-    EXPECT_EQ(r.nodes[1].weight, 64u);
-    EXPECT_EQ(r.nodes[2].weight, 64u);
-    EXPECT_EQ(r.nodes[3].weight, 8u);
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30, 0x40, 0x50, 0x60}));
+    // The shortest way round counts as much as the inner loop.
+    EXPECT_EQ(weights(r), (std::vector<u32>{64, 64, 8, 64, 64, 64}));
+}
+
+TEST(Region, WeighsALoopThatIsEnteredInTheMiddle) {
+    // As written: outer 0x10 … 0x40 → 0x10, inner 0x20 ⇄ 0x30, which 0x10 may leave out; entered at 0x20.
+    std::vector<Block> nodes{block(0x20, {0x40, 0x30}), block(0x30, {0x20}), block(0x40, {0x10}),
+                             block(0x10, {0x40, 0x20})};
+    Region r;
+    ASSERT_TRUE(make_region(nodes, true, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x20, 0x30, 0x40, 0x10}));
+    EXPECT_EQ(weights(r), (std::vector<u32>{64, 64, 64, 64}));
 }
 
 TEST(Region, RefusesMoreBlocksThanItCanHold) {

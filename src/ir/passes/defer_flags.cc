@@ -3,6 +3,7 @@
 // place of the write; the back end makes the word on the way out, or at the fault.
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "ir/passes/passes.h"
 #include "ir/region.h"
@@ -186,24 +187,99 @@ enum class Fate : u8 {
     Dead,    ///< overwritten before anybody looks
     Killed,  ///< overwritten
     Passes,  ///< they still stand so at its end
-    Lost     ///< somebody looks when they are no longer to be had, or reads them
+    Made,    ///< somebody reads them, and somebody looks when they are no longer to be had
+    Lost     ///< somebody looks when they are no longer to be had
 };
 
 Fate fate(const Block& block, const DeferredFlags& d) {
-    bool broken = false, seen = false;
+    bool broken = false, seen = false, lost = false, read = false;
+    const auto now = [&](Fate f) { return !lost ? f : read ? Fate::Made : Fate::Lost; };
     for (const Inst& in : block.insts) {
-        if (in.op == Op::DeferFlags) return seen ? Fate::Killed : Fate::Dead;
+        if (in.op == Op::DeferFlags) return now(seen ? Fate::Killed : Fate::Dead);
         if (in.op == Op::SetState) {
-            if (in.imm == d.flags) return seen ? Fate::Killed : Fate::Dead;
+            if (in.imm == d.flags) return now(seen ? Fate::Killed : Fate::Dead);
             broken |= d.reads(in.imm);
         } else if (in.op == Op::GetState) {
-            if (in.imm == d.flags) return Fate::Lost;
+            if (in.imm != d.flags) continue;
+            lost |= broken;
+            read = seen = true;
         } else if (effects(in.op) & kObserves) {
-            if (broken || ((effects(in.op) & kEffectT) && in.op != Op::Goto)) return Fate::Lost;
+            lost |= broken || ((effects(in.op) & kEffectT) && in.op != Op::Goto);
             seen = true;
         }
     }
-    return Fate::Passes;
+    return now(broken ? Fate::Lost : Fate::Passes);
+}
+
+/// The instructions that make deferred flags as a value.
+class Reader {
+  public:
+    Reader(PodVector<Inst>& out, const DeferredFlags& d) : out_(out), d_(d) {}
+
+    Value read() {
+        using Kind = DeferredFlags::Kind;
+        const Value a = operand(d_.a);
+        const Value b = d_.constant ? constant(type(), static_cast<u64>(i64{d_.value})) : operand(d_.b);
+        if (d_.kind == Kind::And) {
+            const Value both = add({.op = Op::And, .type = type(), .args = {a, b, kNone}});
+            return add({.op = Op::FlagsLogic, .type = Type::Flags, .args = {both, kNone, kNone}});
+        }
+        const Value carry = constant(Type::I1, 0);
+        Value x = a;
+        if (d_.kind == Kind::SubResult) x = add({.op = Op::Add, .type = type(), .args = {a, b, kNone}});
+        if (d_.kind == Kind::AddResult) x = add({.op = Op::Sub, .type = type(), .args = {a, b, kNone}});
+        const bool sub = d_.kind == Kind::Sub || d_.kind == Kind::SubResult;
+        return add({.op = sub ? Op::FlagsSub : Op::FlagsAdd,
+                    .type = Type::Flags,
+                    .args = {x, b, carry},
+                    .aux = sub ? static_cast<u32>(d_.carry) : 0});
+    }
+
+  private:
+    Type type() const { return d_.wide ? Type::I64 : Type::I32; }
+    Value add(const Inst& in) {
+        out_.push_back(in);
+        return static_cast<Value>(out_.size() - 1);
+    }
+    Value constant(Type t, u64 v) { return add({.op = Op::Const, .type = t, .imm = zext(v, width(t))}); }
+    Value operand(u8 slot) {
+        const Value v = add({.op = Op::GetState, .type = Type::I64, .imm = slot});
+        return d_.wide ? v : add({.op = Op::Trunc, .type = Type::I32, .args = {v, kNone, kNone}});
+    }
+    PodVector<Inst>& out_;
+    const DeferredFlags& d_;
+};
+
+/// The block as it is entered with flags `d`: what reads them makes them; if they are lost later on, then at
+/// its beginning, and writes them.
+Block entered_with(const Block& block, const DeferredFlags& d) {
+    const auto reads = [&](const Inst& in) { return in.op == Op::GetState && in.imm == d.flags; };
+    const auto kills = [&](const Inst& in) {
+        return in.op == Op::DeferFlags || (in.op == Op::SetState && in.imm == d.flags);
+    };
+    if (std::ranges::none_of(block.insts, reads)) return block;
+    Block out = block;
+    out.insts.clear();
+    Value made = kNone;
+    if (fate(block, d) == Fate::Made) {
+        made = Reader(out.insts, d).read();
+        out.insts.push_back({.op = Op::SetState, .args = {made, kNone, kNone}, .imm = d.flags});
+    }
+    std::vector<Value> now;
+    bool stand = true;
+    for (Inst in : block.insts) {
+        stand = stand && !kills(in);
+        if (in.op != Op::Const128)
+            for (Value& a : in.args)
+                if (a != kNone) a = now[a];
+        if (stand && reads(in)) {
+            now.push_back(made != kNone ? made : Reader(out.insts, d).read());
+        } else {
+            now.push_back(static_cast<Value>(out.insts.size()));
+            out.insts.push_back(in);
+        }
+    }
+    return out;
 }
 
 /// Defers flags beyond the ends of the blocks of a region.
@@ -221,7 +297,9 @@ class Spread {
         for (size_t c = 0; c < copies_.size(); c++) next[c] = copies_[c].next;
         for (const Placed& p : arrange(next, false)) {
             const Copy& c = copies_[p.node];
-            nodes.push_back({region_.nodes[c.node].block, p.weight, c.entry, c.flags});
+            const Block& b = region_.nodes[c.node].block;
+            nodes.push_back(
+                {c.entry == Entry::Deferred ? entered_with(b, c.flags) : b, p.weight, c.entry, c.flags});
         }
         region_.nodes = std::move(nodes);
     }
@@ -270,7 +348,7 @@ class Spread {
             todo.pop_back();
             const Fate what = fate(block(m), c.flags);
             if (what == Fate::Lost) return false;
-            if (what != Fate::Dead) before_kill(m, c.flags.flags, reach);
+            if (what == Fate::Killed || what == Fate::Passes) before_kill(m, c.flags.flags, reach);
         }
         return true;
     }
@@ -315,6 +393,7 @@ class Spread {
             std::optional<DeferredFlags> now;
             if (copies_[c].entry == Entry::Deferred) now = copies_[c].flags;
             const u32 node = copies_[c].node;
+            if (now && fate(block(node), *now) == Fate::Made) now.reset();
             for (const Inst& in : block(node).insts) {
                 if (in.op == Op::DeferFlags) now = DeferredFlags::of(in);
                 if (in.op == Op::SetState && in.imm == flags_slot_) now.reset();
