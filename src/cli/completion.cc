@@ -21,7 +21,7 @@ constexpr const char* kBash = R"sh(_vm() {
                  -L|--sysroot|--root|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
              esac
              case $cur in
-                 -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
+                 -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache-policy --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
         cache) COMPREPLY=($(compgen -W "ls verify prune --cache --size -o" -- "$cur")) ;;
@@ -50,7 +50,7 @@ _vm() {
         run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
-                 '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
+                 '--memory-limit[size]:size' '--code-cache[size]:size' '--cache-policy[policy]:policy:(generations fifo flush)' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         cache) _values what ls verify prune ;;
         binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
         completion) _values shell bash zsh fish ;;
@@ -76,7 +76,7 @@ complete -c vm -n '__fish_seen_subcommand_from run' -l root -r
 complete -c vm -n '__fish_seen_subcommand_from run' -s e -l env -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s u -l unset -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s w -l workdir -r
-complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l cache-size -l jit-opt -x
+complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l cache-policy -l cache-size -l jit-opt -x
 complete -c vm -n '__fish_seen_subcommand_from run' -l cache -r
 complete -c vm -n '__fish_seen_subcommand_from run' -l strace -l icount -l no-cache -l ignore-env
 complete -c vm -n '__fish_seen_subcommand_from run' -l stats -r

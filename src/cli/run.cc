@@ -26,7 +26,8 @@ namespace {
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
     std::string sysroot, root, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M",
-                                        memory_limit, cache_limit = "256M", cache, cache_size = "1G";
+                                        memory_limit, cache_limit = "256M", cache_policy = "generations",
+                                        cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false, cwd_has_guest_name = false;
@@ -101,6 +102,12 @@ void declare_options(CLI::App& app, Raw& raw) {
     app.add_option("--code-cache", raw.cache_limit, "limit of generated code")
         ->type_name("SIZE")
         ->envname("VM_CODE_CACHE");
+    app.add_option(
+           "--cache-policy", raw.cache_policy,
+           "what goes when generated code reaches its limit: generations (what was not used lately), fifo "
+           "(the oldest) or flush (everything)")
+        ->type_name("POLICY")
+        ->envname("VM_CACHE_POLICY");
     CLI::Option* cache =
         app.add_option("--cache", raw.cache, "where translations are kept between runs")->type_name("DIR");
     app.add_option("--cache-size", raw.cache_size, "limit of all translations kept there")
@@ -180,10 +187,19 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
         return fail(ErrorKind::InvalidArgument, fmt::format("--perf is map or jitdump, not '{}'", raw.perf));
     auto limit = size_of("--code-cache", raw.cache_limit);
     if (!limit) return std::unexpected(limit.error());
-    if (*limit < (u64{4} << 20) || *limit > (u64{1} << 30))
+    if (*limit < (u64{1} << 20) || *limit > (u64{1} << 30))
         return fail(ErrorKind::InvalidArgument,
-                    fmt::format("--code-cache {}: between 4M and 1G", raw.cache_limit));
+                    fmt::format("--code-cache {}: between 1M and 1G", raw.cache_limit));
     e.code_cache_bytes = *limit;
+    if (raw.cache_policy == "generations")
+        e.cache_policy = gc::Policy::Generations;
+    else if (raw.cache_policy == "fifo")
+        e.cache_policy = gc::Policy::Fifo;
+    else if (raw.cache_policy == "flush")
+        e.cache_policy = gc::Policy::Flush;
+    else
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--cache-policy is generations, fifo or flush, not '{}'", raw.cache_policy));
     e.exact_icount = raw.icount;
     return {};
 }
@@ -257,6 +273,7 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     pass("--stack", raw.stack);
     pass("--memory-limit", raw.memory_limit);
     pass("--code-cache", raw.cache_limit);
+    pass("--cache-policy", raw.cache_policy);
     if (o.engine.image_dir.empty()) {
         v.push_back("--no-cache");
     } else {

@@ -13,6 +13,7 @@ u64 read_time_helper(backend::VcpuState*, u64 which, u64, u64) { return read_tim
 jit::Options jit_options(const EngineOptions& o) {
     jit::Options j;
     j.code_cache_bytes = o.code_cache_bytes;
+    j.cache_policy = o.cache_policy;
     j.features = o.cpu_features;
     j.disabled_opts = o.disabled_opts;
     j.count_instructions = o.exact_icount;
@@ -93,8 +94,11 @@ void EngineImpl::note_code(u64 begin, u64 end) {
     memory_.note_code(begin, end);
 }
 
+/// It starts anew in the interpreter: another translation pays only if it runs more than once or twice.
+void EngineImpl::cold(u64 pc) { counter(pc).store(0, std::memory_order_relaxed); }
+
 unsigned EngineImpl::count_execution(u64 pc) {
-    auto& c = counters_[(pc >> 1 ^ pc >> 16) % kCounters];
+    auto& c = counter(pc);
     const u8 n = c.load(std::memory_order_relaxed);
     if (n != 0xff) c.store(static_cast<u8>(n + 1), std::memory_order_relaxed);
     return n;

@@ -58,9 +58,11 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
+    void cold(u64 pc) override;
     bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
     /// How often the block was met before (saturating; blocks may share a counter).
     unsigned count_execution(u64 pc);
+    std::atomic<u8>& counter(u64 pc) { return counters_[(pc >> 1 ^ pc >> 16) % kCounters]; }
 
     const frontend::GuestIsa& isa_;
     GuestMemory& memory_;
@@ -129,7 +131,7 @@ class VcpuImpl final : public Vcpu {
     GuardedMemory memory_;
     u32 mode_ = 0;
     bool at_safepoint_ = false;  ///< the last thing that generated code did was to leave at a safepoint
-    bool distrust_ = false;  ///< decode afresh and interpret once (a fetch fault may be out of date)
+    bool distrust_ = false;      ///< decode afresh and interpret once (a fetch fault may be out of date)
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
     osal::MemFault fault_;               ///< the fault that ended generated code or interpretation

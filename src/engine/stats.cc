@@ -49,6 +49,27 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
     put("code_syncs", j.syncs);
     put("evicted_segments", j.evicted_segments);
     put("evicted_translations", j.evicted);
+    put("collections", j.collections);
+    put("suspended_translations", j.suspended);
+    put("promoted_translations", j.promoted);
+    put("promoted_bytes", j.promoted_bytes);
+    put("promote_ns_total", j.promote_ns.sum());
+    put("promote_ns_median", j.promote_ns.quantile(0.5));
+    put("swept_translations", j.swept);
+    put("swept_bytes", j.swept_bytes);
+    put("mark_cycles", j.mark_cycles);
+    put("marked_translations", j.marked);
+    put("gc_pauses", j.pause_ns.count());
+    put("gc_pause_ns_total", j.pause_ns.sum());
+    put("gc_pause_ns_median", j.pause_ns.quantile(0.5));
+    put("gc_pause_ns_p99", j.pause_ns.quantile(0.99));
+    put("gc_pause_ns_max", j.pause_ns.quantile(1.0));
+    std::string octaves;
+    j.pause_ns.each_octave([&](unsigned n, u64 count) {
+        octaves +=
+            fmt::format("{}\"{}\": {}", octaves.empty() ? "" : ", ", n == 0 ? 0 : u64{1} << (n - 1), count);
+    });
+    out += fmt::format("  \"gc_pause_histogram\": {{{}}},\n", octaves);
     put("refused_blocks", j.refused);
     put("retried_translations", j.retried);
     put("images_loaded", j.images_loaded);

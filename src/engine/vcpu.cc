@@ -154,6 +154,7 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     jit::Background* const background = jit_.background();
     if (background != nullptr && stats_.lookups % kWakeEvery == 0) background->wake();
     jit::Translation* t = jit_.lookup(pc, mode_);
+    if (t == nullptr) t = jit_.revive(executor_, pc, mode_);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
     if (t == nullptr) {
         if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold())
@@ -175,6 +176,7 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced &&
         pending_link_->target_pc == pc && pending_link_->from->mode == mode_)
         jit_.link(*pending_link_, *t);
+    jit_.touch(*t);
     return t;
 }
 
@@ -330,7 +332,7 @@ u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     v.stats_.indirect_lookups++;
     u64 address = pc;
-    const jit::Translation* t = nullptr;
+    jit::Translation* t = nullptr;
     if (v.arrive(&address)) {
         t = v.jit_.lookup(address, v.mode_);
         if (t == nullptr) t = v.jit_.lookup_on_disk(address, v.mode_);
@@ -339,6 +341,7 @@ u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
         v.stats_.indirect_misses++;
         return 0;
     }
+    v.jit_.touch(*t);
     v.jit_.host().fill_fast_lookup(*state, pc, t->entry);
     return reinterpret_cast<u64>(t->entry);
 }

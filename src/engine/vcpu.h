@@ -8,6 +8,7 @@
 #include "backend/vcpu_state.h"
 #include "base/result.h"
 #include "frontend/guest_isa.h"
+#include "gc/policy.h"
 
 namespace vm::engine {
 
@@ -18,7 +19,8 @@ enum class Tier : u8 { Auto, Interp, One, Two };
 /// Options of one engine; the same for all its vCPUs.
 struct EngineOptions {
     Tier tier = Tier::Auto;
-    u64 code_cache_bytes = u64{256} << 20;  ///< limit; whole segments are evicted beyond it
+    u64 code_cache_bytes = u64{256} << 20;              ///< limit
+    gc::Policy cache_policy = gc::Policy::Generations;  ///< what happens when it is reached
     bool exact_icount = false;
     bool timings = true;  ///< stats_json() says how long translating took
     u64 cpu_features = ~u64{0};

@@ -9,6 +9,7 @@ namespace {
 
 constexpr u64 kSegment = u64{2} << 20;
 constexpr u64 kSmallestSegment = u64{64} << 10;
+constexpr u64 kSegments = 64;  // as many of a smaller size, where the limit allows less than kSegment each
 constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
 constexpr u32 kAlignment = 16;
 constexpr u64 kLeastCommit = u64{16} << 10, kMostCommit = u64{128} << 10;
@@ -49,7 +50,7 @@ Result<void> CodeCache::create(u64 limit, u64 stub_bytes, u64 annex) {
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("the code cache limit of {} bytes is outside {} .. {}", limit,
                                 first + 4 * kSmallestSegment, kLargestCache));
-    const u64 segment = std::clamp(align_down((limit - first) / 8, page), kSmallestSegment, kSegment);
+    const u64 segment = std::clamp(align_down((limit - first) / kSegments, page), kSmallestSegment, kSegment);
     const u64 count = (limit - first) / segment;
     if (auto r = memory_.create(first + count * segment, annex); !r) return r;
     first_ = static_cast<u32>(first);
@@ -58,14 +59,15 @@ Result<void> CodeCache::create(u64 limit, u64 stub_bytes, u64 annex) {
         segments_.push_back(std::make_unique<Segment>());
         segments_.back()->begin = static_cast<u32>(first + i * segment);
     }
-    segments_[0]->state = Segment::State::Open;
     return {};
 }
 
-u32 CodeCache::allocate(u32 bytes) {
-    Segment& s = open_segment();
+u32 CodeCache::allocate(gc::Space space, u32 bytes) {
+    if (open_segment(space) == nullptr) return ~0u;
+    Segment& s = *open_segment(space);
     const u32 size = static_cast<u32>(align_up(bytes, kAlignment));
-    if (s.state != Segment::State::Open || size > segment_bytes_ - s.used) return ~0u;
+    // It may have been emptied meanwhile, and have been opened for the other space.
+    if (s.state != Segment::State::Open || s.space != space || size > segment_bytes_ - s.used) return ~0u;
     const u32 offset = s.begin + s.used;
     s.used += size;
     if (s.used > s.committed) commit(s);
@@ -82,37 +84,11 @@ void CodeCache::commit(Segment& s) {
     s.committed = static_cast<u32>(to);
 }
 
-bool CodeCache::open_next() {
-    for (unsigned i = 0; i < segments_.size(); i++) {
-        if (segments_[i]->state != Segment::State::Free) continue;
-        if (open_segment().state == Segment::State::Open) open_segment().state = Segment::State::Full;
-        open_ = i;
-        segments_[i]->state = Segment::State::Open;
-        segments_[i]->generation = ++generation_;
-        return true;
-    }
-    return false;
-}
-
-unsigned CodeCache::free_segments() const {
-    return static_cast<unsigned>(
-        std::ranges::count_if(segments_, [](const auto& s) { return s->state == Segment::State::Free; }));
-}
-
-Segment* CodeCache::oldest() {
-    Segment* best = nullptr;
-    for (auto& s : segments_)
-        if (s->state == Segment::State::Full && (best == nullptr || s->generation < best->generation))
-            best = s.get();
-    return best;
-}
-
 void CodeCache::empty(Segment& s) {
     s.index.clear();
     s.arena.clear();
     s.used = s.committed = 0;
     s.live = 0;
-    s.state = Segment::State::Free;
 }
 
 Translation* CodeCache::find(u64 host_pc) const {

@@ -1,6 +1,6 @@
-// The code memory, cut into segments that are filled one after the other and emptied as a whole. Knows no
-// locks and no vCPUs: the jit serializes every change; find() alone may be called at any time, also in signal
-// handlers.
+// The code memory, cut into segments that are filled one after the other and emptied as a whole, when and in
+// which order gc::Collector says. Knows no locks and no vCPUs: the jit serializes every change; find() alone
+// may be called at any time, also in signal handlers.
 #pragma once
 
 #include <array>
@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "gc/collector.h"
 #include "jit/arena.h"
 #include "jit/translation.h"
 #include "osal/memory.h"
@@ -35,15 +36,12 @@ class TranslationIndex {
     std::atomic<u32> count_{0};
 };
 
-struct Segment {
-    enum class State : u8 { Free, Open, Full, Retired };
+/// Code of one space, and what the jit knows of it. Its nodes are translations.
+struct Segment : gc::Area {
     u32 begin = 0;      ///< offset in the code memory
     u32 used = 0;       ///< bytes
     u32 committed = 0;  ///< bytes that memory was asked for, at least `used`
-    State state = State::Free;
-    u32 live = 0;           ///< translations that were not dropped
-    u64 generation = 0;     ///< when it was opened; the smallest is evicted first
-    u64 retired_epoch = 0;  ///< Retired: free once every vCPU has seen this epoch
+    u32 live = 0;       ///< translations that were not dropped
     Arena arena;
     TranslationIndex index;
 };
@@ -57,20 +55,15 @@ class CodeCache {
     const osal::CodeMemory& memory() const { return memory_; }
 
     std::vector<std::unique_ptr<Segment>>& segments() { return segments_; }
-    Segment& open_segment() { return *segments_[open_]; }
-    Segment& segment_of(const Translation& t) {
-        return *segments_[(t.code_offset - first_) / segment_bytes_];
-    }
+    Segment& segment_at(u32 code_offset) { return *segments_[(code_offset - first_) / segment_bytes_]; }
     u32 segment_bytes() const { return segment_bytes_; }
+    /// The segment that is filled with code of `space`, or was last; nullptr at first.
+    Segment* open_segment(gc::Space space) { return open_[static_cast<unsigned>(space)]; }
+    void set_open(gc::Space space, Segment& s) { open_[static_cast<unsigned>(space)] = &s; }
     /// Room for `bytes` in the open segment: its offset in the code memory, 16-byte aligned; ~0u if it does
     /// not fit.
-    u32 allocate(u32 bytes);
-    /// Closes the open segment and opens a free one. False if there is none.
-    bool open_next();
-    unsigned free_segments() const;
-    /// The oldest full segment, or nullptr.
-    Segment* oldest();
-    /// Retired → Free. No thread may be in it or hold a translation of it.
+    u32 allocate(gc::Space space, u32 bytes);
+    /// No thread may be in it or hold a translation of it.
     void empty(Segment& s);
 
     /// The translation whose code contains `host_pc` (executable address), or nullptr.
@@ -83,8 +76,7 @@ class CodeCache {
     osal::CodeMemory memory_;
     std::vector<std::unique_ptr<Segment>> segments_;
     u32 segment_bytes_ = 0, first_ = 0;
-    unsigned open_ = 0;
-    u64 generation_ = 0;
+    std::array<Segment*, 2> open_{};  ///< by space
 };
 
 }  // namespace vm::jit

@@ -52,6 +52,9 @@ class Dumper : public Observer {
         std::fwrite(out.data(), 1, out.size(), stderr);
     }
 
+    void moved(const Translation&, const Translation&, const u8*) override {}
+    void removed(const Translation&, const u8*) override {}
+
   private:
     static bool covers(const Translation& t, u64 pc) {
         for (const GuestRange& r : t.ranges)

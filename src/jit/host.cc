@@ -21,6 +21,9 @@ struct ReturnEntry {
     u64 host, guest_pc;
 };
 
+/// Of the return stack: what lies deeper is not returned to soon.
+constexpr u64 kMostReturns = 1024;
+
 x64::HostContext host_context(const osal::MachineContext& context) {
     x64::HostContext c{};
     context.read_gpr(c.gpr);
@@ -91,6 +94,14 @@ void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_looku
 
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
     state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc, entry};
+}
+
+void Host::code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const {
+    for (const backend::FastLookup& f : state.lookup)
+        if (f.pc != backend::kNoPc) out.push_back(reinterpret_cast<u64>(f.entry));
+    const auto* entry = reinterpret_cast<const ReturnEntry*>(state.return_sp);
+    const auto* top = reinterpret_cast<const ReturnEntry*>(state.return_top);
+    for (u64 n = 0; n < kMostReturns && entry + n < top; n++) out.push_back(entry[n].host);
 }
 
 void Host::enter(backend::VcpuState& state, const u8* entry) const {

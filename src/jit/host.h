@@ -53,6 +53,9 @@ class Host {
     /// Prepares a fresh state, all but return stack and helpers.
     void init_state(backend::VcpuState& state) const;
     void clear_fast_lookup(backend::VcpuState& state) const;
+    /// Appends host addresses in generated code: what the per-thread table leads to, and the newest entries
+    /// of the return stack. Outside generated code, on the thread of `state`.
+    void code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const;
     void fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const;
 
     /// Runs generated code until it leaves; guest state, pc (see backend) and fp are valid before and after.

@@ -20,7 +20,11 @@ u64 resolve(u64 guest_addr) { return guest_addr; }
 }  // namespace
 
 Jit::Jit(const frontend::GuestIsa& isa, CodeSource& source, const Options& options)
-    : isa_(isa), source_(source), options_(options), host_(*isa.layout) {}
+    : isa_(isa),
+      source_(source),
+      options_(options),
+      host_(*isa.layout),
+      collector_(*this, options.cache_policy) {}
 Jit::~Jit() = default;
 
 Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSource& source,
@@ -35,6 +39,9 @@ Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSour
         created = jit->cache_.create(options.code_cache_bytes, stubs.size(), 0);
     }
     if (!created) return std::unexpected(created.error());
+    std::vector<gc::Area*> areas;
+    for (auto& segment : jit->cache_.segments()) areas.push_back(segment.get());
+    jit->collector_.manage(std::move(areas));
     std::memcpy(jit->cache_.memory().rw(), stubs.data(), stubs.size());
     jit->host_.place_stubs(jit->cache_.memory().rx());
     auto observers = make_observers(isa, jit->options_);
@@ -66,6 +73,7 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
                 if (t->guest_insns != 0) stats_.insn_ps.add(ns * 1000 / t->guest_insns);
                 stats_.install_ns += ns - worker.decode_ns_ - worker.passes_ns_ - worker.compile_ns_;
             }
+            collect(self);
             return t;
         }
         if (p == Publish::TooBig) return nullptr;
@@ -83,6 +91,7 @@ bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop) {
     const std::lock_guard lock(mutex_);
     stats_.regions++;
     if (options_.timings) stats_.region_ns.add(ns);
+    collector_.step(kSlice);
     announce(false);  // who is in the block's own loop comes out, and goes on in the region
     return true;
 }
@@ -109,16 +118,8 @@ Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out, bool r
     if (!still_current(w)) return Publish::Stale;
     if (w.code_.code.size() > cache_.segment_bytes()) return Publish::TooBig;
     const u32 size = static_cast<u32>(w.code_.code.size());
-    u32 offset = cache_.allocate(size);
-    if (offset == ~0u) {
-        free_retired();
-        if (!cache_.open_next()) return Publish::Full;
-        // The last free segment was taken: start to empty the oldest, so that it is ready when this one is
-        // full.
-        if (cache_.free_segments() == 0)
-            if (Segment* s = cache_.oldest()) retire(*s);
-        offset = cache_.allocate(size);
-    }
+    const u32 offset = room(space_of(region), size);
+    if (offset == ~0u) return Publish::Full;
     *out = emplace(w, pc, mode, offset, region);
     return Publish::Done;
 }
@@ -127,15 +128,12 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
     relocate(w, offset);
     std::memcpy(cache_.memory().rw() + offset, w.code_.code.data(), w.code_.code.size());
 
-    Segment& segment = cache_.open_segment();
-    Arena& arena = segment.arena;
-    Translation& t = arena.array<Translation>(1)[0];
+    Translation& t = make(offset, static_cast<u32>(w.code_.code.size()));
+    Arena& arena = cache_.segment_at(offset).arena;
     t.pc = pc;
     t.mode = mode;
     t.guest_insns = w.block_.guest_insns;
     t.region = region;
-    t.code_offset = offset;
-    t.code_size = static_cast<u32>(w.code_.code.size());
     t.entry = cache_.memory().rx() + offset + w.code_.entry_offset;
     const std::span<GuestRange> ranges = arena.array<GuestRange>(w.block_.ranges.size());
     for (u64 i = 0; i < ranges.size(); i++) ranges[i] = {w.block_.ranges[i].first, w.block_.ranges[i].second};
@@ -143,7 +141,7 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
     t.guest_bytes = arena.copy<u8>(w.guest_bytes_);
     t.side = arena.copy<u8>(w.side_);
     t.dirty = arena.copy<backend::DirtySlot>(w.code_.dirty);
-    if (images_) {
+    if (images_ || collector_.policy() == gc::Policy::Generations) {  // it may be moved or written to disk
         const auto is_stub_call = [](const backend::Relocation& r) {
             return r.kind == backend::Relocation::Kind::StubRel32;
         };
@@ -160,9 +158,7 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
         t.links[i] =
             Link{&t, nullptr, nullptr, nullptr, s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
     }
-    segment.index.append(&t);
-    segment.live++;
-    index_pages(t);
+    enroll(t);
     if (Translation* old = region ? lookup(pc, mode) : nullptr)
         replace(*old, t);
     else
@@ -181,15 +177,43 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
     return &t;
 }
 
-/// Into the map, and its exits to what is there already.
+/// To be filled in; its code lies at `offset`.
+Translation& Jit::make(u32 offset, u32 size) {
+    Segment& segment = cache_.segment_at(offset);
+    Translation& t = segment.arena.array<Translation>(1)[0];
+    t.code_offset = offset;
+    t.code_size = size;
+    t.area = segment.number;
+    t.bytes = size;
+    return t;
+}
+
+/// It is complete but for the targets of its links.
+void Jit::enroll(Translation& t) {
+    Segment& segment = cache_.segment_at(t.code_offset);
+    segment.index.append(&t);
+    segment.live++;
+    collector_.add(t);
+    index_pages(t);
+}
+
+/// Into the map, and its exits to what is there already. It takes the place of a translation on probation.
 void Jit::publish(Translation& t) {
     std::vector<LookupMap::TablePtr> outgrown;
     map_.insert(&t, outgrown);
     const u64 start = t.pc / 2 % kStartBits;
     starts_[start / 64].fetch_or(u64{1} << start % 64, std::memory_order_relaxed);
-    for (auto& table : outgrown) old_tables_.push_back({epoch_.fetch_add(1) + 1, std::move(table)});
+    for (auto& table : outgrown) old_tables_.push_back({epochs_.advance(), std::move(table)});
     for (Link& l : t.links)
         if (Translation* to = lookup(l.target_pc, t.mode)) set_target(l, to);
+    if (parked_count_.load(std::memory_order_relaxed) == 0) return;
+    Translation* parked = parked_.find(t.pc, t.mode);
+    if (parked == nullptr) return;
+    for (Link *l = parked->incoming, *next = nullptr; l != nullptr; l = next) {
+        next = l->next;
+        if (l->from->valid) set_target(*l, &t);
+    }
+    drop(*parked);
 }
 
 /// `by` takes the place of `old`, which is still good but slower.
@@ -208,8 +232,7 @@ void Jit::relocate(Worker& w, u32 offset) const {
         u8* field = code.data() + r.offset;
         switch (r.kind) {
             case backend::Relocation::Kind::StubRel32:
-                store_raw(field, static_cast<u32>(host_.stub_address(r.target) -
-                                                  (code_base() + offset + r.offset + 4)));
+                relocate_stub_call(code.data(), offset, {r.offset, r.target});
                 break;
             case backend::Relocation::Kind::GuestAddr64: store_raw(field, resolve(r.value)); break;
             case backend::Relocation::Kind::GuestAddr32:
@@ -217,6 +240,12 @@ void Jit::relocate(Worker& w, u32 offset) const {
                 break;
         }
     }
+}
+
+/// `code` is to lie at `offset` of the code memory.
+void Jit::relocate_stub_call(u8* code, u32 offset, const StubCall& call) const {
+    store_raw(code + call.offset,
+              static_cast<u32>(host_.stub_address(call.stub) - (code_base() + offset + call.offset + 4)));
 }
 
 void Jit::index_pages(Translation& t) {
@@ -268,7 +297,7 @@ void Jit::link(Link& link, Translation& to) {
     if (link.to == nullptr && link.from->valid && to.valid) set_target(link, &to);
 }
 
-/// Points the exit at `to`'s entry, or at its own stub. One aligned store: other threads may be running it.
+/// Points the exit at `to`'s entry, or at its own stub.
 void Jit::set_target(Link& l, Translation* to) {
     if (l.to != nullptr) {
         (l.prev != nullptr ? l.prev->next : l.to->incoming) = l.next;
@@ -278,15 +307,21 @@ void Jit::set_target(Link& l, Translation* to) {
     l.to = to;
     l.prev = nullptr;
     l.next = nullptr;
-    const u32 field = l.from->code_offset + l.disp_offset;
-    u32 target = l.from->code_offset + l.stub_offset;
     if (to != nullptr) {
         l.next = to->incoming;
         if (l.next != nullptr) l.next->prev = &l;
         to->incoming = &l;
-        target = static_cast<u32>(reinterpret_cast<u64>(to->entry) - code_base());
+        if (to->image == nullptr) collector_.marker().reach(*to);
         stats_.links++;
     }
+    aim(l, to);
+}
+
+/// The code's part of it. One aligned store: other threads may be running it.
+void Jit::aim(const Link& l, const Translation* to) {
+    const u32 field = l.from->code_offset + l.disp_offset;
+    const u32 target = to != nullptr ? static_cast<u32>(reinterpret_cast<u64>(to->entry) - code_base())
+                                     : l.from->code_offset + l.stub_offset;
     if (l.slot != nullptr) {
         std::atomic_ref<u64>(*l.slot).store(code_base() + target, std::memory_order_release);
         return;
@@ -302,7 +337,16 @@ u64 Jit::used_code_bytes() const {
 
 Stats Jit::stats() const {
     const std::lock_guard lock(mutex_);
-    return stats_;
+    Stats s = stats_;
+    const gc::CollectorStats& c = collector_.stats();
+    s.collections = c.collections;
+    s.suspended = c.suspended;
+    s.swept = c.swept;
+    s.swept_bytes = c.swept_bytes;
+    s.mark_cycles = c.cycles;
+    s.marked = collector_.marked();
+    for (const Executor* e : executors_) s.pause_ns += e->pause_ns;
+    return s;
 }
 
 }  // namespace vm::jit

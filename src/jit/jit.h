@@ -3,7 +3,7 @@
 //
 // Locking: one mutex guards every change (install, link, invalidate, evict). Lookup, find() and running code
 // take none. Memory of evicted code and metadata is used again only when every executor has passed quiesce()
-// or is inactive.
+// or is inactive. What is evicted, gc::Collector decides (jit_collect.cc).
 #pragma once
 
 #include <array>
@@ -17,6 +17,8 @@
 #include "backend/vcpu_state.h"
 #include "base/result.h"
 #include "frontend/guest_isa.h"
+#include "gc/collector.h"
+#include "gc/epochs.h"
 #include "jit/code_cache.h"
 #include "jit/host.h"
 #include "jit/lookup_map.h"
@@ -37,6 +39,7 @@ inline constexpr unsigned kPassOptShift = 32;
 
 struct Options {
     u64 code_cache_bytes = u64{256} << 20;
+    gc::Policy cache_policy = gc::Policy::Generations;
     u64 features = ~u64{0};  ///< TranslateRequest::features
     u64 disabled_opts = 0;
     bool count_instructions = false;
@@ -57,18 +60,20 @@ class CodeSource {
     /// As frontend::TranslateRequest::guarded.
     virtual bool guarded(u64) { return false; }
     virtual void note_code(u64 begin, u64 end) = 0;
+    /// The block at `pc` was not used for a while: its translation was given up. Under the jit's lock.
+    virtual void cold(u64) {}
     /// The file mapping that `pc` lies in. False: there is none, or its bytes may differ from the file's.
     virtual bool code_file(u64, frontend::CodeFile&) { return false; }
 };
 
 /// One thread that runs generated code. Registered with the jit for as long as it exists.
-struct Executor {
+/// Active: it may hold pointers into the jit or be inside generated code.
+struct Executor : gc::Participant {
     backend::VcpuState* state = nullptr;
     ReturnStack return_stack;
-    std::atomic<bool> active{false};  ///< may hold pointers into the jit or be inside generated code
-    std::atomic<u64> epoch_seen{0};
-    u64 flush_seen = 0, evict_seen = 0;
-    u64 quiesced = 0;  ///< grows whenever pointers into the jit became stale
+    u64 flush_seen = 0, evict_seen = 0, roots_seen = 0;
+    u64 quiesced = 0;    ///< grows whenever pointers into the jit became stale
+    Histogram pause_ns;  ///< written by its own thread
 };
 
 class Worker;
@@ -79,11 +84,11 @@ struct LoadedImage;
 struct Harvest;
 struct ImageKey;
 
-class Jit {
+class Jit : private gc::Heap {
   public:
     static Result<std::unique_ptr<Jit>> create(const frontend::GuestIsa& isa, CodeSource& source,
                                                const Options& options);
-    ~Jit();
+    ~Jit() override;
     Jit(const Jit&) = delete;
     Jit& operator=(const Jit&) = delete;
 
@@ -105,6 +110,14 @@ class Jit {
     /// this block must be interpreted (the back end cannot lower it, or its first instruction cannot be
     /// fetched). May wait for other executors, so `self` may have been quiesced.
     Translation* translate(Worker& worker, Executor& self, u64 pc, u32 mode);
+    /// The translation of the block at (pc, mode) that is on probation, which ends it: it is used. nullptr:
+    /// there is none. May wait as translate() does.
+    Translation* revive(Executor& self, u64 pc, u32 mode);
+    /// `t` is entered from the run loop or by an indirect branch. Any thread that may hold it.
+    void touch(Translation& t) const {
+        const u32 period = collector_.period();
+        if (t.used.load(std::memory_order_relaxed) != period) t.used.store(period, std::memory_order_relaxed);
+    }
     /// The loop whose head is at (pc, mode) as a region, in place of the block there. False: there is no
     /// loop, or not now. From any thread; makes no room in the code cache. `loop`: see
     /// Worker::compile_region.
@@ -141,7 +154,7 @@ class Jit {
     void remove(Executor& e);
     /// Around a stay in the run loop. enter() makes the executor's view current.
     void enter(Executor& e);
-    void leave(Executor& e) { e.active.store(false, std::memory_order_release); }
+    void leave(Executor& e) { gc::Epochs::leave(e); }
     /// From the run loop with no pointer into the jit held: flushes what became stale.
     void quiesce(Executor& e);
     /// Forgets predictions of this executor (mode change): per-thread table and return stack.
@@ -174,20 +187,42 @@ class Jit {
     void publish(Translation& t);
     void replace(Translation& old, Translation& by);
     void relocate(Worker& w, u32 offset) const;
+    void relocate_stub_call(u8* code, u32 offset, const StubCall& call) const;
+    Translation& make(u32 offset, u32 size);
+    void enroll(Translation& t);
     void index_pages(Translation& t);
     void unindex_pages(Translation& t);
 
     // under mutex_
     void set_target(Link& l, Translation* to);
+    void aim(const Link& l, const Translation* to);
     void drop(Translation& t);
     std::vector<Translation*> translations_in(u64 begin, u64 end);
     void drop_all(const std::vector<Translation*>& found);
     void announce(bool code_goes_away);
-    void retire(Segment& s);
+    void request_sync();
+
+    // collection (jit_collect.cc), under mutex_ but for make_room and report_roots
+    static constexpr u32 kSlice = 24;  ///< translations that are dealt with at a time
+    gc::Space space_of(bool lasting) const;
+    u32 room(gc::Space space, u32 size);
+    Translation& promote(Translation& from, u32 offset);
+    void collect(Executor& self);
     void retire_dead();
     void free_retired();
-    u64 oldest_epoch_in_use() const;
     void make_room(Executor& self);
+    static void pause();
+    void report_roots(Executor& e);
+    u32 node_count(const gc::Area& a) const override;
+    gc::Node& node(const gc::Area& a, u32 i) override;
+    void suspend(gc::Node& n) override;
+    void finalize(gc::Node& n) override;
+    u64 announce() override;
+    u32 trace(gc::Node& n, gc::Marker& marker) override;
+    bool is_root(const gc::Node& n) const override;
+    void ask_for_roots() override;
+    bool reach_roots(gc::Marker& marker, u32 budget) override;
+    void release(gc::Area& a) override;
 
     // images, under mutex_
     void attach(const frontend::CodeFile& file);
@@ -206,6 +241,13 @@ class Jit {
     Host host_;
     CodeCache cache_;
     LookupMap map_;
+    gc::Epochs epochs_;
+    gc::Collector collector_;
+    LookupMap parked_;                  ///< translations on probation; only under mutex_
+    std::atomic<u64> parked_count_{0};  ///< of them
+    std::vector<u64> root_addresses_;   ///< host addresses that executors hold, for the marker
+    u64 roots_epoch_ = 0;               ///< who has seen it has reported
+    std::atomic<u64> roots_generation_{0};
     static constexpr u64 kStartBits = u64{1} << 19;
     std::array<std::atomic<u64>, kStartBits / 64> starts_{};  ///< where blocks begin, hashed
     std::atomic<bool> alone_{true};
@@ -216,7 +258,7 @@ class Jit {
     std::array<std::atomic<u32>, kPageGens> page_gens_{};  ///< changes of code on pages with this hash
     std::atomic<u64> sync_generation_{0};
     std::vector<Executor*> executors_;
-    std::atomic<u64> epoch_{1}, flush_generation_{0}, evict_generation_{0};
+    std::atomic<u64> flush_generation_{0}, evict_generation_{0};
     struct OldTable {
         u64 epoch;
         LookupMap::TablePtr table;

@@ -156,7 +156,7 @@ void Jit::drop_image(LoadedImage& image) {
     image.dropped = true;
     stats_.images_dropped++;
     announce(true);
-    image.dropped_epoch = epoch_.load();
+    image.dropped_epoch = epochs_.now();
 }
 
 void Jit::drop_images_in(u64 begin, u64 end) {

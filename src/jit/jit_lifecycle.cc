@@ -1,4 +1,4 @@
-// How translations end: changed guest code, eviction, epochs, fork. See jit.h for the rules.
+// How translations end: changed guest code, epochs, fork. See jit.h for the rules.
 #include <algorithm>
 
 #include "jit/background.h"
@@ -19,14 +19,17 @@ bool overlaps(const Translation& t, u64 begin, u64 end) {
     return std::ranges::any_of(t.ranges, [&](const GuestRange& r) { return r.begin < end && begin < r.end; });
 }
 
+/// Is it entered, or would be?
+bool usable(const Translation& t) { return t.valid || t.parked; }
+
+}  // namespace
+
 /// Between two looks at what other threads have to do.
-void pause() {
+void Jit::pause() {
     static constexpr u64 kPauseNs = 20'000;
     const std::atomic<u32> nobody{0};
     osal::futex_wait(nobody, 0, kPauseNs);
 }
-
-}  // namespace
 
 bool unchanged(const Translation& t) {
     const u8* bytes = t.guest_bytes.data();
@@ -42,11 +45,17 @@ bool unchanged(const Translation& t) {
 /// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
 /// thread may be in it.
 void Jit::drop(Translation& t) {
-    t.valid = false;
-    map_.erase(&t);
+    if (t.parked) {
+        t.parked = false;
+        parked_.erase(&t);
+        parked_count_.fetch_sub(1, std::memory_order_relaxed);
+    } else {
+        t.valid = false;
+        map_.erase(&t);
+    }
     if (t.image == nullptr) {
         unindex_pages(t);
-        cache_.segment_of(t).live--;
+        cache_.segment_at(t.code_offset).live--;
     }
     while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
 }
@@ -56,7 +65,12 @@ void Jit::drop(Translation& t) {
 void Jit::announce(bool code_goes_away) {
     flush_generation_.fetch_add(1);
     if (code_goes_away) evict_generation_.fetch_add(1);
-    epoch_.fetch_add(1);
+    request_sync();
+}
+
+/// A new epoch, which executors see soon.
+void Jit::request_sync() {
+    epochs_.advance();
     for (Executor* e : executors_) std::atomic_ref<u32>(e->state->safepoint_request).fetch_or(kRequestSync);
 }
 
@@ -87,7 +101,7 @@ std::vector<Translation*> Jit::translations_in(u64 begin, u64 end) {
 /// Drops those of `found` that are still valid, and tells the executors.
 void Jit::drop_all(const std::vector<Translation*>& found) {
     for (Translation* t : found) {
-        if (!t->valid) continue;
+        if (!usable(*t)) continue;
         drop(*t);
         stats_.invalidated++;
     }
@@ -114,11 +128,11 @@ void Jit::memory_is_shared() {
     {
         const std::lock_guard lock(mutex_);
         announce(false);  // also to who runs code that was dropped before
-        announced = epoch_.load();
+        announced = epochs_.now();
     }
     for (;; pause()) {
         const std::lock_guard lock(mutex_);
-        if (oldest_epoch_in_use() >= announced) break;
+        if (epochs_.safe() >= announced) break;
     }
     shared_.store(true, std::memory_order_release);
 }
@@ -131,7 +145,7 @@ void Jit::sync_code() {
     std::vector<Translation*> changed;
     for (auto& s : cache_.segments()) {
         for (u32 i = 0; i < s->index.size(); i++)
-            if (Translation& t = *s->index[i]; t.valid && !unchanged(t)) changed.push_back(&t);
+            if (Translation& t = *s->index[i]; usable(t) && !unchanged(t)) changed.push_back(&t);
     }
     drop_all(changed);
 }
@@ -140,35 +154,11 @@ void Jit::sync_code(u64 begin, u64 end) {
     const std::lock_guard lock(mutex_);
     stats_.syncs++;
     std::vector<Translation*> changed = translations_in(begin, end);
-    std::erase_if(changed, [](const Translation* t) { return !t->valid || unchanged(*t); });
+    std::erase_if(changed, [](const Translation* t) { return !usable(*t) || unchanged(*t); });
     drop_all(changed);
 }
 
-// ---------------------------------------------------------------------------------------------- eviction and
-// epochs
-
-void Jit::retire(Segment& s) {
-    for (u32 i = 0; i < s.index.size(); i++) {
-        Translation& t = *s.index[i];
-        if (t.valid) {
-            drop(t);
-            stats_.evicted++;
-        }
-        for (Link& l : t.links)
-            if (l.to != nullptr) set_target(l, nullptr);
-    }
-    s.state = Segment::State::Retired;
-    stats_.evicted_segments++;
-    announce(true);
-    s.retired_epoch = epoch_.load();
-}
-
-/// Segments in which nothing lives any more: programs that write code anew all the time would fill the cache
-/// to its limit, and their descriptions as much memory again.
-void Jit::retire_dead() {
-    for (auto& s : cache_.segments())
-        if (s->state == Segment::State::Full && s->live == 0) retire(*s);
-}
+// ---------------------------------------------------------------------------------------------- executors
 
 bool Jit::ask_for_samples() {
     const std::lock_guard lock(mutex_);
@@ -181,66 +171,31 @@ bool Jit::ask_for_samples() {
     return any;
 }
 
-u64 Jit::oldest_epoch_in_use() const {
-    u64 oldest = ~u64{0};
-    for (const Executor* e : executors_)
-        if (e->active.load()) oldest = std::min(oldest, e->epoch_seen.load());
-    return oldest;
-}
-
-void Jit::free_retired() {
-    const u64 oldest = oldest_epoch_in_use();
-    for (auto& s : cache_.segments())
-        if (s->state == Segment::State::Retired && s->retired_epoch <= oldest) cache_.empty(*s);
-    std::erase_if(old_tables_, [&](const OldTable& t) { return t.epoch <= oldest; });
-    if (images_) images_->free_dropped(oldest, cache_.memory());
-}
-
-/// Until a segment is free: retires one if none is on its way, then waits for the other executors without
-/// holding the lock.
-void Jit::make_room(Executor& self) {
-    leave(self);
-    for (;;) {
-        {
-            const std::lock_guard lock(mutex_);
-            free_retired();
-            if (cache_.free_segments() != 0) break;
-            const bool coming = std::ranges::any_of(
-                cache_.segments(), [](const auto& s) { return s->state == Segment::State::Retired; });
-            if (!coming) {
-                Segment* s = cache_.oldest();
-                if (s == nullptr) s = &cache_.open_segment();
-                retire(*s);
-                continue;
-            }
-        }
-        pause();
-    }
-    enter(self);
-}
-
 void Jit::add(Executor& e) {
     const std::lock_guard lock(mutex_);
     reset_predictions(e);
     e.flush_seen = flush_generation_;
     e.evict_seen = evict_generation_;
+    e.roots_seen = roots_generation_;
     executors_.push_back(&e);
+    epochs_.add(e);
 }
 
 void Jit::remove(Executor& e) {
     const std::lock_guard lock(mutex_);
     std::erase(executors_, &e);
+    epochs_.remove(e);
+    stats_.pause_ns += e.pause_ns;
 }
 
 void Jit::enter(Executor& e) {
-    // Sequentially consistent with announce() and oldest_epoch_in_use(): either they see us active with the
-    // old epoch, or we see the new one.
-    e.active.store(true);
+    gc::Epochs::enter(e);
     quiesce(e);
 }
 
 void Jit::quiesce(Executor& e) {
-    const u64 epoch = epoch_.load();
+    const u64 epoch = epochs_.now();
+    if (roots_generation_.load() != e.roots_seen) report_roots(e);
     if (const u64 f = flush_generation_.load(); f != e.flush_seen) {
         e.flush_seen = f;
         host_.clear_fast_lookup(*e.state);
@@ -251,7 +206,7 @@ void Jit::quiesce(Executor& e) {
     }
     if (epoch != e.epoch_seen.load(std::memory_order_relaxed)) {
         e.quiesced++;
-        e.epoch_seen.store(epoch);
+        gc::Epochs::saw(e, epoch);
     }
 }
 
@@ -282,10 +237,9 @@ void Jit::fork_parent() {
 
 Result<void> Jit::fork_child(Executor& survivor) {
     executors_.assign(1, &survivor);
+    epochs_.only(survivor);
     if (auto r = cache_.memory().end_fork_child(); !r) return r;
-    if (!forked_copy_)
-        for (auto& s : cache_.segments())
-            if (s->index.size() != 0) retire(*s);
+    if (!forked_copy_) collector_.evict_all();
     for (auto& o : observers_) o->forked();
     if (background_) background_->forked();
     if (images_) images_->forked();

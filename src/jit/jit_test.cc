@@ -121,44 +121,55 @@ TEST(TranslationIndex, BinarySearch) {
     EXPECT_EQ(index.find(500), nullptr);
 }
 
-TEST(CodeCache, FillsSegmentsInOrderAndReusesTheOldest) {
+TEST(CodeCache, FillsTheOpenSegmentOfASpace) {
     CodeCache cache;
     ASSERT_TRUE(cache.create(u64{1} << 20, 5000));
     const u64 count = cache.segments().size();
     ASSERT_GE(count, 4u);
     EXPECT_GE(cache.segments()[0]->begin, 5000u);
     EXPECT_LE(cache.memory().size(), u64{1} << 20);
+    EXPECT_EQ(cache.allocate(gc::Space::Young, 16), ~0u);
+    EXPECT_EQ(cache.open_segment(gc::Space::Old), nullptr);
     std::vector<u32> seen;
-    do {
-        for (u32 at; (at = cache.allocate(1000)) != ~0u;) {
+    for (auto& s : cache.segments()) {
+        s->state = Segment::State::Open;
+        cache.set_open(gc::Space::Young, *s);
+        for (u32 at; (at = cache.allocate(gc::Space::Young, 1000)) != ~0u;) {
             EXPECT_EQ(at % 16, 0u);
+            EXPECT_EQ(&cache.segment_at(at), s.get());
             if (!seen.empty()) {
                 EXPECT_GE(at, seen.back() + 1000);
             }
             seen.push_back(at);
         }
-    } while (cache.open_next());
+    }
     EXPECT_EQ(seen.size(), count * (cache.segment_bytes() / 1008));
-    EXPECT_EQ(cache.free_segments(), 0u);
-    Segment* old = cache.oldest();
-    ASSERT_EQ(old, cache.segments()[0].get());
-    old->state = Segment::State::Retired;
-    EXPECT_FALSE(cache.open_next());
-    cache.empty(*old);
-    EXPECT_TRUE(cache.open_next());
-    EXPECT_EQ(&cache.open_segment(), old);
-    EXPECT_EQ(cache.allocate(16), old->begin);
-    EXPECT_EQ(cache.oldest(), cache.segments()[1].get());
+    EXPECT_EQ(cache.used_bytes(), seen.size() * 1008);
+    Segment& first = *cache.segments()[0];
+    cache.set_open(gc::Space::Young, first);
+    const u32 next = first.begin + first.used;
+    EXPECT_EQ(cache.allocate(gc::Space::Young, 16), next);
+    cache.empty(first);
+    EXPECT_EQ(cache.allocate(gc::Space::Young, 16), first.begin);
+    // It was emptied and is filled with something else now.
+    first.space = gc::Space::Old;
+    EXPECT_EQ(cache.allocate(gc::Space::Young, 16), ~0u);
+    first.space = gc::Space::Young;
+    first.state = Segment::State::Retired;
+    EXPECT_EQ(cache.allocate(gc::Space::Young, 16), ~0u);
 }
 
 TEST(CodeCache, FindGivesTheBlockThatContainsAnAddress) {
     CodeCache cache;
     ASSERT_TRUE(cache.create(u64{1} << 20, 100));
+    Segment& s = *cache.segments()[0];
+    s.state = Segment::State::Open;
+    cache.set_open(gc::Space::Young, s);
     Translation t[3];
     for (Translation& x : t) {
-        x.code_offset = cache.allocate(40);
+        x.code_offset = cache.allocate(gc::Space::Young, 40);
         x.code_size = 40;
-        cache.open_segment().index.append(&x);
+        s.index.append(&x);
     }
     const u64 rx = reinterpret_cast<u64>(cache.memory().rx());
     for (Translation& x : t) {
@@ -223,6 +234,16 @@ TEST(Histogram, QuantilesAreWithinAnEighth) {
     EXPECT_NEAR(static_cast<double>(h.quantile(0.9)), 9000, 9000.0 / 8);
     EXPECT_EQ(h.count(), 10000u);
     EXPECT_EQ(h.sum(), 50005000u);
+    u64 total = 0;
+    h.each_octave([&](unsigned n, u64 count) {
+        total += count;
+        EXPECT_EQ(count, n == 14 ? 10000u - 8191u : u64{1} << (n - 1)) << n;
+    });
+    EXPECT_EQ(total, 10000u);
+    Histogram both = h;
+    both += h;
+    EXPECT_EQ(both.count(), 20000u);
+    EXPECT_EQ(both.quantile(0.5), h.quantile(0.5));
     Histogram one;
     one.add(u64{1} << 60);
     EXPECT_GT(one.quantile(1.0), u64{1} << 38);

@@ -18,6 +18,10 @@ class Observer {
     /// passes.
     virtual void installed(const Translation& t, const u8* code, const ir::Block& decoded,
                            const ir::Block& optimized) = 0;
+    /// `from` was copied, and is not entered any more; code already in place.
+    virtual void moved(const Translation& from, const Translation& to, const u8* code) = 0;
+    /// The code's memory is about to be used again.
+    virtual void removed(const Translation& t, const u8* code) = 0;
     /// In a fork child: files named after the process start anew.
     virtual void forked() {}
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
 
 #include "base/format.h"
 #include "jit/jit.h"
@@ -43,9 +44,17 @@ class PerfMap : public Observer {
         return {};
     }
     void installed(const Translation& t, const u8* code, const ir::Block&, const ir::Block&) override {
-        const std::string line =
-            fmt::format("{:x} {:x} vm:{:#x}\n", reinterpret_cast<u64>(code), t.code_size, t.pc);
-        put(fd_, line.data(), line.size());
+        add(t, code);
+    }
+    void moved(const Translation&, const Translation& to, const u8* code) override { add(to, code); }
+    /// The file is written anew when more than half of its lines are of code that is gone.
+    void removed(const Translation&, const u8* code) override {
+        if (lines_.erase(reinterpret_cast<u64>(code)) == 0 || ++gone_ <= lines_.size() || fd_ < 0) return;
+        if (ftruncate(fd_, 0) != 0) return;
+        gone_ = 0;
+        std::string all;
+        for (const auto& [at, line] : lines_) all += line;
+        put(fd_, all.data(), all.size());
     }
     void forked() override {
         close(fd_);
@@ -54,7 +63,14 @@ class PerfMap : public Observer {
     }
 
   private:
+    void add(const Translation& t, const u8* code) {
+        const u64 at = reinterpret_cast<u64>(code);
+        const std::string& line = lines_[at] = fmt::format("{:x} {:x} vm:{:#x}\n", at, t.code_size, t.pc);
+        put(fd_, line.data(), line.size());
+    }
     int fd_ = -1;
+    std::map<u64, std::string> lines_;  ///< by address
+    u64 gone_ = 0;                      ///< lines of the file that are not in lines_
 };
 
 struct DumpHeader {
@@ -69,6 +85,13 @@ struct DumpCodeLoad {
     u64 vma = 0, code_addr = 0, code_size = 0, code_index = 0;
 };
 static_assert(sizeof(DumpCodeLoad) == 56);
+struct DumpCodeMove {
+    u32 id = 1, total_size = 64;
+    u64 timestamp = 0;
+    u32 pid = 0, tid = 0;
+    u64 vma = 0, old_addr = 0, new_addr = 0, code_size = 0, code_index = 0;
+};
+static_assert(sizeof(DumpCodeMove) == 64);
 
 class Jitdump : public Observer {
   public:
@@ -94,10 +117,25 @@ class Jitdump : public Observer {
         r.tid = static_cast<u32>(syscall(SYS_gettid));
         r.vma = r.code_addr = reinterpret_cast<u64>(code);
         r.code_size = t.code_size;
-        r.code_index = index_++;
+        r.code_index = indices_[r.vma] = index_++;
         put(fd_, &r, sizeof r);
         put(fd_, name.c_str(), name.size() + 1);
         put(fd_, code, t.code_size);
+    }
+    void moved(const Translation& from, const Translation& to, const u8* code) override {
+        DumpCodeMove r;
+        r.timestamp = osal::monotonic_ns();
+        r.pid = static_cast<u32>(getpid());
+        r.tid = static_cast<u32>(syscall(SYS_gettid));
+        r.vma = r.new_addr = reinterpret_cast<u64>(code);
+        r.old_addr = r.new_addr - to.code_offset + from.code_offset;
+        r.code_size = to.code_size;
+        r.code_index = indices_[r.vma] = indices_[r.old_addr];
+        put(fd_, &r, sizeof r);
+    }
+    void removed(const Translation&, const u8* code) override {
+        indices_.erase(
+            reinterpret_cast<u64>(code));  // the format has no record for it; times tell code apart
     }
     void forked() override {
         stop();
@@ -114,6 +152,7 @@ class Jitdump : public Observer {
     int fd_ = -1;
     void* marker_ = MAP_FAILED;
     u64 index_ = 0;
+    std::map<u64, u64> indices_;  ///< code_index of the code at an address
 };
 
 template <class T>

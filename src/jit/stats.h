@@ -27,6 +27,23 @@ class Histogram {
         }
         return 0;
     }
+    Histogram& operator+=(const Histogram& o) {
+        for (unsigned i = 0; i < buckets_.size(); i++) buckets_[i] += o.buckets_[i];
+        count_ += o.count_;
+        sum_ += o.sum_;
+        return *this;
+    }
+    /// f(n, count) for each n with values of 2^(n - 1) up to 2^n; n = 0: zeros.
+    template <class F>
+    void each_octave(F f) const {
+        for (unsigned i = 0; i < buckets_.size();) {
+            const auto n = static_cast<unsigned>(std::bit_width(lower(i)));
+            u64 count = 0;
+            for (; i < buckets_.size() && static_cast<unsigned>(std::bit_width(lower(i))) == n; i++)
+                count += buckets_[i];
+            if (count != 0) f(n, count);
+        }
+    }
 
   private:
     static unsigned bucket(u64 v) {
@@ -55,8 +72,17 @@ struct Stats {
     u64 invalidated = 0;  ///< translations dropped because their bytes changed
     u64 syncs = 0;        ///< CodeSync requests
     u64 evicted_segments = 0;
-    u64 evicted = 0;  ///< translations dropped with them
-    u64 refused = 0;  ///< blocks that the compiler could not lower (interpreted instead)
+    u64 evicted = 0;      ///< translations that were lost with them
+    u64 collections = 0;  ///< segments that were put on probation, or emptied at once
+    u64 suspended = 0;    ///< translations put on probation
+    u64 promoted = 0;     ///< of these, entered again and copied to the old space
+    u64 promoted_bytes = 0;
+    u64 swept = 0;  ///< translations, dropped ones too, whose memory was given back
+    u64 swept_bytes = 0;
+    u64 mark_cycles = 0, marked = 0;  ///< translations that were found reachable, all cycles together
+    Histogram promote_ns;
+    Histogram pause_ns;  ///< what the collector made vCPUs wait: slices, handing over roots, full memory
+    u64 refused = 0;     ///< blocks that the compiler could not lower (interpreted instead)
     u64 images_loaded = 0, images_rejected = 0, images_saved = 0, images_dropped = 0;
     u64 image_blocks = 0;  ///< translations in the images that were loaded
     u64 adopted = 0;  ///< of them, looked up one by one (the others are reached by jumps inside the image)

@@ -6,6 +6,7 @@
 
 #include "backend/compiler.h"
 #include "base/bits.h"
+#include "gc/marker.h"
 
 namespace vm::jit {
 
@@ -24,8 +25,9 @@ struct StubCall {
     u32 stub;    ///< backend::Relocation::target
 };
 
-/// A direct exit. Its 4-byte displacement, or its slot, reaches either `to`'s entry or its own cold stub.
-/// While linked it stands in the list of incoming links that `to` owns. Changed only under the jit's lock.
+/// A direct exit. Its 4-byte displacement, or its slot, reaches either `to`'s entry or its own cold stub; the
+/// stub too if `to` is on probation. While linked it stands in the list of incoming links that `to` owns.
+/// Changed only under the jit's lock.
 struct Link {
     Translation* from = nullptr;
     Translation* to = nullptr;  ///< nullptr: not linked
@@ -45,8 +47,8 @@ struct CodeSite {
 };
 
 /// Lives in the arena of its segment: from install until the segment's memory is used again. Everything but
-/// `valid`, `incoming` and the links' state is constant.
-struct Translation {
+/// `valid`, `parked`, `incoming` and the links' state is constant.
+struct Translation : gc::Node {
     u64 pc = 0;
     u32 mode = 0;
     u32 guest_insns = 0;
@@ -54,6 +56,7 @@ struct Translation {
     u32 code_offset = 0;        ///< of the first byte, in the code memory
     u32 code_size = 0;
     std::atomic<bool> valid{true};  ///< false: unlinked and not in the lookup map
+    bool parked = false;            ///< on probation: not valid, but promoted when it is entered
     std::span<Link> links;
     Link* incoming = nullptr;
     std::span<const GuestRange> ranges;

@@ -163,18 +163,19 @@ def options(vm, guest, d):
     case("abbreviated option", "--sysr", "/", guest, word="--sysr")
     case("option with a line break", "--bad\nopt", guest, word="--bad\\x0aopt")
     for option in ("--sysroot", "--root", "--tier", "--jit-opt", "--env", "--unset", "--workdir", "--stats", "--dump", "--perf", "--cpu", "--stack",
-                   "--memory-limit", "--code-cache"):
+                   "--memory-limit", "--code-cache", "--cache-policy"):
         case(f"{option} without a value", option, word=option)
         case(f"{option} of an empty value", option, "", guest, word=option)
     case("--argv0 without a value", "--argv0", word="--argv0")
     for tier in ("9", "bogus", "1x", "Auto"):
         case(f"tier {tier}", "--tier", tier, guest, word=f"'{tier}'")
     case("tier that does not exist", "--tier", "3", guest, word="--tier")
+    case("cache policy that does not exist", "--cache-policy", "lru", guest, word="'lru'")
     case("tier given twice", "--tier", "1", "--tier", "1", guest, word="--tier")
     for opt in ("bogus", "-nonsense", "+", "-", "+all,-bogus", ",", "--"):
         case(f"jit option {opt}", "--jit-opt=" + opt, guest, word="--jit-opt")
     for option, bad in (("--stack", ("0", "1", "63K", "5G", "16777215T")), ("--memory-limit", ("0", "1", "1023K", "2M")),
-                        ("--code-cache", ("0", "3M", "2G"))):
+                        ("--code-cache", ("0", "1000K", "2G"))):
         for size in ("lots", "-1", "8MB", "8.5M", " 8M", "0x100000", "99999999999999999999", "18446744073709551615T", *bad):
             case(f"{option} {size}", option, size, guest, word=f"{option}")
     case("sysroot that is missing", "-L", str(d / "none"), guest, word=str(d / "none"))
