@@ -91,6 +91,7 @@ bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop) {
     const std::lock_guard lock(mutex_);
     stats_.regions++;
     if (options_.timings) stats_.region_ns.add(ns);
+    open_ns_ = 0;  // that was not a vCPU's time
     collector_.step(kSlice);
     announce(false);  // who is in the block's own loop comes out, and goes on in the region
     return true;

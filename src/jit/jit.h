@@ -246,6 +246,7 @@ class Jit : private gc::Heap {
     LookupMap parked_;                  ///< translations on probation; only under mutex_
     std::atomic<u64> parked_count_{0};  ///< of them
     std::vector<u64> root_addresses_;   ///< host addresses that executors hold, for the marker
+    u64 open_ns_ = 0;                   ///< spent in room() and not yet counted as a pause
     u64 roots_epoch_ = 0;               ///< who has seen it has reported
     std::atomic<u64> roots_generation_{0};
     static constexpr u64 kStartBits = u64{1} << 19;

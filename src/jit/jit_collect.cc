@@ -1,4 +1,6 @@
 // What the collector (src/gc) does to translations, and how executors wait for it.
+#include <utility>
+
 #include "jit/image_space.h"
 #include "jit/jit.h"
 #include "jit/observer.h"
@@ -22,8 +24,10 @@ gc::Space Jit::space_of(bool lasting) const {
 u32 Jit::room(gc::Space space, u32 size) {
     u32 offset = cache_.allocate(space, size);
     if (offset != ~0u) return offset;
+    const u64 start = clock();
     free_retired();
     gc::Area* opened = collector_.open(space, cache_.open_segment(space));
+    open_ns_ += clock() - start;
     if (opened == nullptr) return ~0u;
     cache_.set_open(space, static_cast<Segment&>(*opened));
     return cache_.allocate(space, size);
@@ -45,10 +49,11 @@ void Jit::retire_dead() {
 
 /// A slice of what there is to collect, on the vCPU that made it necessary.
 void Jit::collect(Executor& self) {
-    if (!collector_.busy()) return;
+    const u64 opening = std::exchange(open_ns_, 0);
+    if (opening == 0 && !collector_.busy()) return;
     const u64 start = clock();
     collector_.step(kSlice);
-    if (options_.timings) self.pause_ns.add(clock() - start);
+    if (options_.timings) self.pause_ns.add(opening + clock() - start);
 }
 
 /// Until a segment is free. The lock is held for a slice at a time; where only the other executors are to be
