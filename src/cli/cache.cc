@@ -1,4 +1,4 @@
-// `vm cache ls|verify|prune`: the translations that are kept between runs.
+// `vm cache ls|verify|prune|warm`: the translations that are kept between runs.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -31,6 +31,9 @@ ordered_json describe(const jit::ImageStore& store, const osal::DirEntry& e) {
     }
     const jit::Image& i = stored->image;
     j["translations"] = i.block_count();
+    u32 regions = 0;
+    for (u32 b = 0; b < i.block_count(); b++) regions += i.block(b).region;
+    j["regions"] = regions;
     j["guest_begin"] = fmt::format("{:#x}", i.key().begin);
     j["guest_bytes"] = i.key().end - i.key().begin;
     j["file_bytes"] = i.key().file_size;
@@ -120,6 +123,7 @@ Result<int> prune(const jit::ImageStore& store, const CacheOptions& o) {
 }  // namespace
 
 int cache_command(const std::vector<std::string>& args) {
+    if (!args.empty() && args[0] == "warm") return cache_warm_command({args.begin() + 1, args.end()});
     CLI::App app{"translations that are kept between runs", "vm cache"};
     app.require_subcommand(1);
     CacheOptions o;
@@ -138,6 +142,7 @@ int cache_command(const std::vector<std::string>& args) {
     CLI::App* prune_app =
         add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
     prune_app->add_option("--size", o.size, "how much may stay (0: nothing)")->type_name("SIZE");
+    app.add_subcommand("warm", "translate programs without running them (vm cache warm --help)");
     try {
         std::vector<std::string> reversed(args.rbegin(), args.rend());
         app.parse(reversed);

@@ -24,7 +24,7 @@ constexpr const char* kBash = R"sh(_vm() {
                  -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
-        cache) COMPREPLY=($(compgen -W "ls verify prune --cache --size -o" -- "$cur")) ;;
+        cache) COMPREPLY=($(compgen -W "ls verify prune warm --cache --size -o" -- "$cur")) ;;
         info) COMPREPLY=($(compgen -f -W "-o --jit-opts" -- "$cur")) ;;
         binfmt) if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "install remove status" -- "$cur")); return; fi
              case $prev in
@@ -51,7 +51,7 @@ _vm() {
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
-        cache) _values what ls verify prune ;;
+        cache) _values what ls verify prune warm ;;
         binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
         completion) _values shell bash zsh fish ;;
         *) _files ;;
@@ -67,7 +67,7 @@ complete -c vm -n '__fish_seen_subcommand_from binfmt' -l interpreter -r
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l setuid -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -s o -x -a json
 complete -c vm -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish' -f
-complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune' -f
+complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune warm' -f
 complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1'
 complete -c vm -n '__fish_seen_subcommand_from run' -l perf -x -a 'map jitdump'
 complete -c vm -n '__fish_seen_subcommand_from run' -l dump -x -a 'guest ir host'

@@ -14,7 +14,7 @@ constexpr const char* kHelp =
     "usage: vm COMMAND [ARG...]\n"
     "\n"
     "  run         run a program built for another processor (vm run --help)\n"
-    "  cache       translations kept between runs: ls, verify, prune\n"
+    "  cache       translations kept between runs: ls, verify, prune, warm\n"
     "  info        what this build and host can do, or what a program file is\n"
     "  binfmt      let the kernel start such programs like its own (vm binfmt --help)\n"
     "  version     print the version\n"

@@ -23,7 +23,7 @@ jit::Options jit_options(const EngineOptions& o) {
     j.dump_host = o.dump_host;
     j.dump_addr = o.dump_addr;
     const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && o.perf == EngineOptions::Perf::None;
-    if (plain && o.tier != Tier::Interp) j.image_dir = o.image_dir;
+    if (plain && (o.tier == Tier::One || o.tier == Tier::Auto)) j.image_dir = o.image_dir;
     j.image_limit = o.image_limit;
     j.perf_map = o.perf == EngineOptions::Perf::Map;
     j.jitdump = o.perf == EngineOptions::Perf::Jitdump;

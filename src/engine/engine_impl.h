@@ -96,6 +96,7 @@ class VcpuImpl final : public Vcpu {
     void state_changed() override;
     u64 icount() const override { return state_->icount; }
     void clear_reservation() override { state_->reservation = {}; }
+    u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) override;
 
     static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);
     /// Signal handler of the thread: true if the fault is in generated code and was dealt with.

@@ -74,6 +74,10 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
     put("region_ns_total", j.region_ns.sum());
     put("region_ns_median", j.region_ns.quantile(0.5));
     put("region_ns_p90", j.region_ns.quantile(0.9));
+    put("lock_takes", j.lock_wait_ns.count());
+    put("lock_wait_ns_total", j.lock_wait_ns.sum());
+    put("lock_wait_ns_p99", j.lock_wait_ns.quantile(0.99));
+    put("lock_wait_ns_max", j.lock_wait_ns.quantile(1.0));
     put("icount", icount);
     out.resize(out.size() - 2);
     return out + "\n}\n";

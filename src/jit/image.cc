@@ -18,7 +18,7 @@ namespace vm::jit {
 namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
-constexpr u32 kFormat = 2;
+constexpr u32 kFormat = 3;
 constexpr u64 kPage = 4096;
 constexpr u32 kAlignment = 16;  ///< of a block's code
 constexpr u32 kThunk = 8;       ///< bytes: jmp [rip + disp32], padding
@@ -54,6 +54,7 @@ BlockView view_of(const BlockRef& ref, const u8* code_memory) {
     v.guest_insns = t.guest_insns;
     v.code = {code_memory + t.code_offset, t.code_size};
     v.entry = static_cast<u32>(t.entry - v.code.data());
+    v.region = t.region;
     v.ranges = t.ranges;
     v.stub_calls = t.stub_calls;
     v.dirty = t.dirty;
@@ -222,6 +223,7 @@ class Builder {
         record_.mode = b.mode;
         record_.guest_insns = b.guest_insns;
         record_.entry = b.entry;
+        record_.region = b.region;
         record_.code = code_at_[i];
         out_[Blocks].put(&record_, sizeof record_);
         out_[Ranges].put(b.ranges);
@@ -342,6 +344,7 @@ BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {
     r.mode = t.mode;
     r.code_size = t.code_size;
     r.entry = static_cast<u32>(t.entry - (code_memory + t.code_offset));
+    r.region = t.region;
     r.ranges = static_cast<u32>(t.ranges.size());
     r.links = static_cast<u32>(t.links.size());
     r.stub_calls = static_cast<u32>(t.stub_calls.size());
@@ -359,6 +362,7 @@ BlockRef BlockRef::of(const Image& image, u32 index) {
     r.index = index;
     r.code_size = static_cast<u32>(image.code(index).size());
     r.entry = b.entry;
+    r.region = b.region != 0;
     r.ranges = next.ranges - b.ranges;
     r.links = next.links - b.links;
     r.stub_calls = next.stub_calls - b.stub_calls;
@@ -399,7 +403,7 @@ Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
     for (u64 n = 0; n + 1 < i.blocks_.size(); n++) {
         const ImageBlock &a = i.blocks_[n], &b = i.blocks_[n + 1];
         if (a.code > b.code || a.ranges > b.ranges || a.links > b.links || a.stub_calls > b.stub_calls ||
-            a.dirty > b.dirty || a.side > b.side)
+            a.dirty > b.dirty || a.side > b.side || a.region > 1)
             return damaged("has a block that cannot be");
     }
     return i;
@@ -430,6 +434,7 @@ BlockView Image::view(u32 i) const {
     v.mode = b.mode;
     v.guest_insns = b.guest_insns;
     v.entry = b.entry;
+    v.region = b.region != 0;
     v.code = code(i);
     v.ranges = ranges(i);
     v.stub_calls = stub_calls(i);

@@ -56,7 +56,7 @@ struct ImageBlock {
     u32 code;   ///< first byte, from the start of the code section (stubs included)
     u32 entry;  ///< from there
     u32 ranges, links, stub_calls, dirty, side;
-    u32 reserved;
+    u32 region;  ///< 1: made by tier 2
 };
 struct ImageLink {
     u64 target_pc;
@@ -71,6 +71,7 @@ struct BlockView {
     u32 mode = 0;
     u32 guest_insns = 0;
     u32 entry = 0;
+    bool region = false;
     std::span<const u8> code;
     std::span<const GuestRange> ranges;
     std::span<const StubCall> stub_calls;
@@ -88,6 +89,7 @@ struct BlockRef {
     u32 mode = 0;
     u32 index = 0;  ///< in `image`
     u32 code_size = 0, entry = 0;
+    bool region = false;
     u32 ranges = 0, links = 0, stub_calls = 0, dirty = 0, side = 0;  ///< how many records
     const Image* image = nullptr;
     const Translation* live = nullptr;

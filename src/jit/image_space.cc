@@ -13,8 +13,8 @@ std::unique_ptr<ImageSpace> ImageSpace::make(const Host& host, const frontend::G
     const std::string build = osal::build_id();
     if (o.image_dir.empty() || build.empty()) return nullptr;
     const std::string environment =
-        fmt::format("{} {} host {:x} guest {:x} without {:x} icount {}", build, isa.name, host.features(),
-                    o.features, o.disabled_opts, o.count_instructions);
+        fmt::format("{} {} host {:x} guest {:x} without {:x} icount {} tier 2 {}", build, isa.name,
+                    host.features(), o.features, o.disabled_opts, o.count_instructions, o.background);
     return std::unique_ptr<ImageSpace>(new ImageSpace(ImageStore(o.image_dir, o.image_limit),
                                                       hash128(environment.data(), environment.size())));
 }

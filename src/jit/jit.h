@@ -168,6 +168,8 @@ class Jit {
     const std::atomic<u32>& page_gen(u64 page) const { return page_gens_[(page ^ page >> 10) % kPageGens]; }
 
     enum class Publish : u8 { Done, Stale, Full, TooBig };
+    /// The lock, for a vCPU.
+    std::unique_lock<std::mutex> vcpu_lock();
     Publish install(Worker& w, u64 pc, u32 mode, Translation** out, bool region = false);
     bool still_current(const Worker& w) const;
     Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region);

@@ -13,6 +13,8 @@ namespace {
 constexpr u64 kPage = 4096;
 /// Saving costs about what translating a dozen blocks does; and a file that grows is written as a whole.
 constexpr u32 kFewFresh = 12, kFreshShare = 32;
+/// What a region counts for: its code ran for a while, and would again.
+constexpr u32 kRegionIsFresh = kFewFresh;
 
 bool inside(const Translation& t, const ImageKey& key) {
     return std::ranges::all_of(t.ranges,
@@ -32,9 +34,10 @@ struct Harvest {
                 if (pages.empty() || pages.back() != page) pages.push_back(page);
     }
     void sort() {
-        // What was just translated goes before what the file has.
-        std::ranges::sort(blocks, {},
-                          [](const BlockRef& b) { return std::tuple(b.pc, b.mode, b.image != nullptr); });
+        // A region goes before the block at its head, and what was just translated before what the file has.
+        std::ranges::sort(blocks, {}, [](const BlockRef& b) {
+            return std::tuple(b.pc, b.mode, !b.region, b.image != nullptr);
+        });
         blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
         std::ranges::sort(pages);
         pages.erase(std::ranges::unique(pages).begin(), pages.end());
@@ -45,7 +48,7 @@ struct Harvest {
 
 Translation* Jit::lookup_on_disk(u64 pc, u32 mode) {
     if (!images_) return nullptr;
-    const std::lock_guard lock(mutex_);
+    const auto lock = vcpu_lock();
     Attempt* a = images_->attempt(pc);
     if (a == nullptr) {
         frontend::CodeFile file;
@@ -117,6 +120,7 @@ Translation* Jit::adopt(LoadedImage& loaded, u32 index) {
     t.code_offset = loaded.code_offset + b.code;
     t.code_size = image.code_size(index);
     t.entry = cache_.memory().rx() + t.code_offset + b.entry;
+    t.region = b.region != 0;
     t.ranges = image.ranges(index);
     t.side = image.side(index);
     t.dirty = image.dirty(index);
@@ -168,7 +172,8 @@ void Jit::drop_images_in(u64 begin, u64 end) {
 // ---------------------------------------------------------------------------------------------- writing
 
 void Jit::note_fresh(const Translation& t) {
-    if (Attempt* a = images_->attempt(t.pc); a != nullptr && inside(t, a->key)) a->fresh++;
+    if (Attempt* a = images_->attempt(t.pc); a != nullptr && inside(t, a->key))
+        a->fresh += t.region ? kRegionIsFresh : 1;
 }
 
 void Jit::save_images() {
@@ -191,7 +196,7 @@ void Jit::save_all() {
     for (const auto& s : cache_.segments())
         for (u32 i = 0; i < s->index.size(); i++) {
             const Translation& t = *s->index[i];
-            if (!t.valid || t.region) continue;
+            if (!t.valid) continue;
             if (last == nullptr || !last->key.contains(t.pc)) {
                 last = images_->attempt(t.pc);
                 const auto it = worth.find(last);
