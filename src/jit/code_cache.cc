@@ -10,7 +10,7 @@ namespace {
 constexpr u64 kSegment = u64{2} << 20;
 constexpr u64 kSmallestSegment = u64{64} << 10;
 constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
-constexpr u32 kAlignment = 16;
+constexpr u32 kAlignment = 8;  ///< what the back end counts on: links are aligned words, entries skewed
 constexpr u64 kLeastCommit = u64{16} << 10, kMostCommit = u64{128} << 10;
 
 }  // namespace

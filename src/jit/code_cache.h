@@ -62,7 +62,7 @@ class CodeCache {
         return *segments_[(t.code_offset - first_) / segment_bytes_];
     }
     u32 segment_bytes() const { return segment_bytes_; }
-    /// Room for `bytes` in the open segment: its offset in the code memory, 16-byte aligned; ~0u if it does
+    /// Room for `bytes` in the open segment: its offset in the code memory, 8-byte aligned; ~0u if it does
     /// not fit.
     u32 allocate(u32 bytes);
     /// Closes the open segment and opens a free one. False if there is none.

@@ -18,10 +18,10 @@ namespace vm::jit {
 namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
-constexpr u32 kFormat = 3;
+constexpr u32 kFormat = 4;
 constexpr u64 kPage = 4096;
-constexpr u32 kAlignment = 16;  ///< of a block's code
-constexpr u32 kThunk = 8;       ///< bytes: jmp [rip + disp32], padding
+constexpr u32 kAlignment = 8;  ///< of a block's code, as in the code cache
+constexpr u32 kThunk = 8;      ///< bytes: jmp [rip + disp32], padding
 constexpr u64 kSlot = 8;
 constexpr u32 kNone = ~u32{0};
 constexpr u8 kFiller = 0xcc;  // int3
@@ -196,7 +196,7 @@ class Builder {
             total_.dirty += r.dirty;
             total_.side += r.side;
         }
-        total_.code = static_cast<u32>(align_up(total_.code, kAlignment));
+        total_.code = static_cast<u32>(align_up(total_.code, kThunk));
     }
 
     /// All but the size of the code, which is the last: how many exits need slots is not known yet.

@@ -130,10 +130,10 @@ TEST(CodeCache, FillsSegmentsInOrderAndReusesTheOldest) {
     EXPECT_LE(cache.memory().size(), u64{1} << 20);
     std::vector<u32> seen;
     do {
-        for (u32 at; (at = cache.allocate(1000)) != ~0u;) {
-            EXPECT_EQ(at % 16, 0u);
+        for (u32 at; (at = cache.allocate(1003)) != ~0u;) {
+            EXPECT_EQ(at % 8, 0u);
             if (!seen.empty()) {
-                EXPECT_GE(at, seen.back() + 1000);
+                EXPECT_GE(at, seen.back() + 1003);
             }
             seen.push_back(at);
         }
@@ -156,15 +156,15 @@ TEST(CodeCache, FindGivesTheBlockThatContainsAnAddress) {
     ASSERT_TRUE(cache.create(u64{1} << 20, 100));
     Translation t[3];
     for (Translation& x : t) {
-        x.code_offset = cache.allocate(40);
-        x.code_size = 40;
+        x.code_offset = cache.allocate(42);
+        x.code_size = 42;
         cache.open_segment().index.append(&x);
     }
     const u64 rx = reinterpret_cast<u64>(cache.memory().rx());
     for (Translation& x : t) {
         EXPECT_EQ(cache.find(rx + x.code_offset), &x);
-        EXPECT_EQ(cache.find(rx + x.code_offset + 39), &x);
-        EXPECT_EQ(cache.find(rx + x.code_offset + 40), nullptr);  // alignment
+        EXPECT_EQ(cache.find(rx + x.code_offset + 41), &x);
+        EXPECT_EQ(cache.find(rx + x.code_offset + 42), nullptr);  // alignment
     }
     EXPECT_EQ(cache.find(rx), nullptr);  // stubs
     EXPECT_EQ(cache.find(rx - 1), nullptr);
