@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/exposed.h"
 #include "engine/guarded_memory.h"
 #include "engine/stats.h"
 #include "engine/vcpu.h"
@@ -58,6 +59,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
+    void expose();
     bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
     /// How often the block was met before (saturating; blocks may share a counter).
     unsigned count_execution(u64 pc);
@@ -78,6 +80,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Stats retired_stats_;  ///< of vCPUs that are gone
     u64 retired_icount_ = 0;
     bool fork_failed_ = false;
+    Exposure exposure_;
 };
 
 class VcpuImpl final : public Vcpu {

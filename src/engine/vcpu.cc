@@ -60,6 +60,8 @@ VcpuImpl::~VcpuImpl() {
     jit_.remove(executor_);
     const std::lock_guard lock(engine_.mutex_);
     std::erase(engine_.vcpus_, this);
+    const ExposedChange change(engine_.exposure_);
+    change.remove(stats_);
     engine_.retired_stats_ += stats_;
     engine_.retired_icount_ += state_->icount;
     if (current_vcpu == this) current_vcpu = nullptr;
@@ -78,6 +80,7 @@ Result<void> VcpuImpl::start() {
     bind_to_thread();
     const std::lock_guard lock(engine_.mutex_);
     engine_.vcpus_.push_back(this);
+    ExposedChange(engine_.exposure_).add(stats_, state_->icount);
     return {};
 }
 

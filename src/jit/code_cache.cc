@@ -68,6 +68,7 @@ u32 CodeCache::allocate(u32 bytes) {
     if (s.state != Segment::State::Open || size > segment_bytes_ - s.used) return ~0u;
     const u32 offset = s.begin + s.used;
     s.used += size;
+    used_ += size;
     if (s.used > s.committed) commit(s);
     return offset;
 }
@@ -110,6 +111,7 @@ Segment* CodeCache::oldest() {
 void CodeCache::empty(Segment& s) {
     s.index.clear();
     s.arena.clear();
+    used_ -= s.used;
     s.used = s.committed = 0;
     s.live = 0;
     s.state = Segment::State::Free;
@@ -121,12 +123,6 @@ Translation* CodeCache::find(u64 host_pc) const {
     const Segment& s = *segments_[(offset - first_) / segment_bytes_];
     Translation* t = s.index.find(static_cast<u32>(offset));
     return t != nullptr && offset < u64{t->code_offset} + t->code_size ? t : nullptr;
-}
-
-u64 CodeCache::used_bytes() const {
-    u64 n = 0;
-    for (auto& s : segments_) n += s->used;
-    return n;
 }
 
 }  // namespace vm::jit

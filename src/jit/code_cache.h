@@ -76,7 +76,7 @@ class CodeCache {
     /// The translation whose code contains `host_pc` (executable address), or nullptr.
     Translation* find(u64 host_pc) const;
     bool contains(u64 host_pc) const { return memory_.contains(host_pc); }
-    u64 used_bytes() const;
+    const u64& used_bytes() const { return used_; }
 
   private:
     void commit(Segment& s);
@@ -85,6 +85,7 @@ class CodeCache {
     u32 segment_bytes_ = 0, first_ = 0;
     unsigned open_ = 0;
     u64 generation_ = 0;
+    u64 used_ = 0;  ///< bytes of all segments
 };
 
 }  // namespace vm::jit

@@ -155,6 +155,9 @@ class Jit {
     Stats stats() const;
     u64 live_translations() const { return map_.size(); }
     u64 used_code_bytes() const;
+    /// The counters themselves, for another process to read.
+    const Stats& live_stats() const { return stats_; }
+    const u64& live_code_bytes() const { return cache_.used_bytes(); }
     const Options& options() const { return options_; }
     const frontend::GuestIsa& isa() const { return isa_; }
 
