@@ -39,6 +39,7 @@ step torture python3 tests/torture/run.py --sample 16
 step fuzz tools/fuzz.sh --seconds 28
 step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
 step images env KILLS=12 python3 tests/images/run.py
+step top python3 tests/top/run.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then
