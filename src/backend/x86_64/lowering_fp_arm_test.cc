@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "backend/x86_64/lowering_harness.h"
+#include "backend/x86_64/sample_harness.h"
 
 namespace vm::backend::x86_64 {
 namespace {

@@ -33,23 +33,7 @@ struct Machine {
     u8 rounding = 0;
 };
 
-/// What sanitizers look at is the compiler, not its code: of many cases that differ in their values alone, they
-/// see every fifth.
-class Sample {
-  public:
-    bool next() {
-#ifdef VM_SANITIZE_address
-        return n_++ % 5 == 0;
-#else
-        return true;
-#endif
-    }
-
-  private:
-    [[maybe_unused]] unsigned n_ = 0;
-};
-
-/// For the same reason: a few machines reach as much of it.
+/// What sanitizers look at is the compiler, not its code: a few machines reach as much of it.
 inline std::vector<Machine> machines() {
     std::vector<Machine> v;
 #ifdef VM_SANITIZE_address

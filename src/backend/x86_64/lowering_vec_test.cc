@@ -2,6 +2,7 @@
 // in pinned registers, in memory and computed, used again or not, the same twice, results in an operand's
 // place.
 #include "backend/x86_64/lowering_vec_harness.h"
+#include "backend/x86_64/sample_harness.h"
 
 namespace vm::backend::x86_64::vec_testing {
 namespace {
