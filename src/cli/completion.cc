@@ -31,7 +31,19 @@ constexpr const char* kBash = R"sh(_vm() {
                  -*) COMPREPLY=($(compgen -W "--interval --count --once -o --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -W "$(pgrep -x 'vm|vm-user')" -- "$cur")) ;;
              esac ;;
-        cache) COMPREPLY=($(compgen -W "ls verify prune warm --cache --size -o" -- "$cur")) ;;
+        cache) if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "ls verify prune warm export import keygen" -- "$cur")); return; fi
+             case $prev in
+                 --cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+                 --key|--trust) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+                 -o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
+             esac
+             case ${COMP_WORDS[2]} in
+                 prune) COMPREPLY=($(compgen -W "--cache --size -o" -- "$cur")) ;;
+                 export) COMPREPLY=($(compgen -f -W "--cache --key -o" -- "$cur")) ;;
+                 import) COMPREPLY=($(compgen -f -W "--cache --trust -o" -- "$cur")) ;;
+                 keygen) COMPREPLY=($(compgen -f -W "-o" -- "$cur")) ;;
+                 *) COMPREPLY=($(compgen -W "--cache -o" -- "$cur")) ;;
+             esac ;;
         info) COMPREPLY=($(compgen -f -W "-o --jit-opts" -- "$cur")) ;;
         binfmt) if [ "$COMP_CWORD" = 2 ]; then COMPREPLY=($(compgen -W "install remove status" -- "$cur")); return; fi
              case $prev in
@@ -59,7 +71,7 @@ _vm() {
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         top) _arguments '--interval[time between samples]:seconds' '(--once)--count[samples]:number' '(--count)--once[one sample]' '-o[format]:format:(text json)' '1:process:_pids' ;;
-        cache) _values what ls verify prune warm ;;
+        cache) _arguments '2:verb:(ls verify prune warm export import keygen)' '--cache[directory]:dir:_directories' '--size[may stay]:size' '--key[sign with]:file:_files' '--trust[signed with]:file:_files' '-o[format]:format:(text json)' '*:file:_files' ;;
         binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
         completion) _values shell bash zsh fish ;;
         *) _files ;;
@@ -79,7 +91,11 @@ complete -c vm -n '__fish_seen_subcommand_from top' -a '(pgrep -x "vm|vm-user")'
 complete -c vm -n '__fish_seen_subcommand_from top' -l interval -l count -x
 complete -c vm -n '__fish_seen_subcommand_from top' -l once -f
 complete -c vm -n '__fish_seen_subcommand_from top' -s o -x -a 'text json'
-complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune warm' -f
+complete -c vm -n '__fish_seen_subcommand_from cache' -a 'ls verify prune warm export import keygen' -f
+complete -c vm -n '__fish_seen_subcommand_from cache' -l cache -l key -l trust -r
+complete -c vm -n '__fish_seen_subcommand_from cache' -l size -x
+complete -c vm -n '__fish_seen_subcommand_from cache' -s o -x -a 'text json'
+complete -c vm -n '__fish_seen_subcommand_from export import keygen' -F
 complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1'
 complete -c vm -n '__fish_seen_subcommand_from run' -l perf -x -a 'map jitdump'
 complete -c vm -n '__fish_seen_subcommand_from run' -l dump -x -a 'guest ir host'

@@ -18,7 +18,7 @@ namespace vm::jit {
 namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
-constexpr u32 kFormat = 4;
+constexpr u32 kFormat = 5;
 constexpr u64 kPage = 4096;
 constexpr u32 kAlignment = 8;  ///< of a block's code, as in the code cache
 constexpr u32 kThunk = 8;      ///< bytes: jmp [rip + disp32], padding
@@ -333,9 +333,20 @@ std::optional<Hash128> hash_guest_pages(std::span<const u64> pages) {
 
 std::string to_hex(const Hash128& h) { return fmt::format("{:016x}{:016x}", h.high, h.low); }
 
+Hash128 Producer::hash() const {
+    const std::string text = fmt::format("{} {}", build, features);
+    return hash128(text.data(), text.size());
+}
+
 std::string ImageKey::file_name() const {
     static_assert(std::has_unique_object_representations_v<ImageKey>);
     return to_hex(hash128(this, sizeof *this)) + ".vmi";
+}
+
+bool is_image_name(std::string_view name) {
+    constexpr size_t kDigits = 2 * sizeof(Hash128);
+    return name.size() == kDigits + 4 && name.ends_with(".vmi") &&
+           name.find_first_not_of("0123456789abcdef") == kDigits;
 }
 
 BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {

@@ -12,13 +12,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/compiler.h"
 #include "base/bits.h"
 #include "base/result.h"
 #include "jit/translation.h"
-#include "osal/private_dir.h"
+#include "osal/file.h"
 
 namespace vm::jit {
 
@@ -32,9 +33,17 @@ Hash128 hash128(const void* data, u64 bytes);
 std::optional<Hash128> hash_guest_pages(std::span<const u64> pages);
 std::string to_hex(const Hash128& h);
 
+/// The program and the host processor that translations are made by and for.
+struct Producer {
+    std::string build;     ///< osal::build_id()
+    std::string features;  ///< feature_names()
+    Hash128 hash() const;
+};
+
 /// What must be equal for the translations in an image to be those that this process would make.
 struct ImageKey {
-    Hash128 environment;  ///< program build, host processor, options: see Jit::environment()
+    Hash128 producer;     ///< Producer::hash()
+    Hash128 environment;  ///< guest ISA and options: see ImageSpace::make()
     Hash128 first_page;   ///< of the mapping
     u64 file_size = 0, file_mtime_ns = 0;
     u64 begin = 0, end = 0;  ///< guest addresses of the mapping
@@ -46,6 +55,8 @@ struct ImageKey {
     /// Name of the file that holds the image.
     std::string file_name() const;
 };
+/// Could file_name() be this?
+bool is_image_name(std::string_view name);
 
 // ---- records; each kind's array ends with one more record whose members say where the last one ends
 

@@ -66,8 +66,15 @@ bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
     const u64 first = file.begin / kPage;
     const auto hash = hash_guest_pages({&first, 1});
     if (!hash) return false;
-    key = {images_->environment(), *hash,       file.size, file.mtime_ns, file.begin, file.end, file.offset,
-           alone_.load(),          file.guarded};
+    key = images_->key();
+    key.first_page = *hash;
+    key.file_size = file.size;
+    key.file_mtime_ns = file.mtime_ns;
+    key.begin = file.begin;
+    key.end = file.end;
+    key.offset = file.offset;
+    key.alone = alone_.load();
+    key.guarded = file.guarded;
     return true;
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing.
+"""Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing, bundles.
 
 run.py [--guest NAME] [VM]: with a guest program that is compiled here; figures go to build/results/images-GUEST.json.
 """
@@ -8,6 +8,7 @@ import argparse, json, os, pathlib, random, shutil, signal, subprocess, sys, tem
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import guests  # noqa: E402
+import bundle  # noqa: E402
 
 OUT = ROOT / "build/guests/images"
 VM, PROGRAM = None, None  # set by main
@@ -270,6 +271,7 @@ def suite(guest):
         damaged(cache, expected)
         limit(cache)
         figures["kills"] = killed_writers(cache, expected)
+        figures["bundles"] = bundle.suite(VM, PROGRAM, expected, KILLS, check)
     figures["failed"] = failures
     results = ROOT / "build/results"
     results.mkdir(parents=True, exist_ok=True)
