@@ -52,6 +52,10 @@ int cache_warm_command(const std::vector<std::string>& args) {
     }
     if (command->help) return 0;
     linux::RunOptions& o = command->options;
+    if (o.argv[0] != o.program || !o.workdir.empty()) {
+        complain("cache warm: takes no --argv0 and no -w: the program is not run");
+        return kExitTool;
+    }
     using engine::Tier;
     if (o.engine.image_dir.empty() || (o.engine.tier != Tier::Auto && o.engine.tier != Tier::One)) {
         complain(
@@ -81,7 +85,10 @@ int cache_warm_command(const std::vector<std::string>& args) {
             result = kExitTool;
         } else if (WEXITSTATUS(status) != 0) {
             // A loader that did not find a library has said so.
-            if (WEXITSTATUS(status) < kExitTool)
+            if (WEXITSTATUS(status) == linux::kNotKept)
+                complain(fmt::format("cache warm: {}: its translations could not be kept in {}", program,
+                                     o.engine.image_dir));
+            else if (WEXITSTATUS(status) < kExitTool)
                 complain(fmt::format("cache warm: {}: its loader ended with status {}", program,
                                      WEXITSTATUS(status)));
             result = WEXITSTATUS(status) < kExitTool ? 1 : WEXITSTATUS(status);

@@ -15,7 +15,7 @@ constexpr const char* kHelp =
     "\n"
     "  run         run a program built for another processor (vm run --help)\n"
     "  top         the counters of a program that runs (vm top --help)\n"
-    "  cache       translations kept between runs: ls, verify, prune, warm, export, import (vm cache --help)\n"
+    "  cache       translations kept between runs: ls, verify, prune, warm, export, import, keygen\n"
     "  info        what this build and host can do, or what a program file is\n"
     "  binfmt      let the kernel start such programs like its own (vm binfmt --help)\n"
     "  version     print the version\n"

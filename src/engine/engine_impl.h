@@ -44,7 +44,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
     void memory_is_shared() override;
-    void save_translations() override { jit_->save_images(); }
+    jit::Saved save_translations() override { return jit_->save_images(); }
     void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }
     void stop_background(bool for_good) override;
     int background_tid() const override;
@@ -133,7 +133,7 @@ class VcpuImpl final : public Vcpu {
     GuardedMemory memory_;
     u32 mode_ = 0;
     bool at_safepoint_ = false;  ///< the last thing that generated code did was to leave at a safepoint
-    bool distrust_ = false;  ///< decode afresh and interpret once (a fetch fault may be out of date)
+    bool distrust_ = false;      ///< decode afresh and interpret once (a fetch fault may be out of date)
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
     osal::MemFault fault_;               ///< the fault that ended generated code or interpretation

@@ -9,6 +9,7 @@
 #include "backend/vcpu_state.h"
 #include "base/result.h"
 #include "frontend/guest_isa.h"
+#include "jit/stats.h"
 
 namespace vm::engine {
 
@@ -131,8 +132,8 @@ class Engine {
     virtual void memory_is_shared() = 0;
     /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth
     /// it. At the end of the process or before it becomes another program; no vCPU of this thread is inside
-    /// run().
-    virtual void save_translations() = 0;
+    /// run(). What became of the files that were worth it.
+    virtual jit::Saved save_translations() = 0;
     /// Before the first run().
     virtual void set_quick_calls(const QuickCalls& calls) = 0;
     /// Ends the thread of tier 2, if there is one, until a vCPU runs for a while again: for system calls that

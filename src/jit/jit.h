@@ -122,8 +122,8 @@ class Jit {
     /// `pc` if that was not tried yet; nullptr if there is none.
     Translation* lookup_on_disk(u64 pc, u32 mode);
     /// Writes images of the files that enough was translated of since they were read. At the end of a
-    /// process.
-    void save_images();
+    /// process. What became of them.
+    Saved save_images();
 
     // --- changes of guest code, from any thread
     void invalidate(u64 begin, u64 end);
@@ -202,7 +202,7 @@ class Jit {
     void drop_image(LoadedImage& image);
     void drop_images_in(u64 begin, u64 end);
     void note_fresh(const Translation& t);
-    void save_all();
+    Saved save_all();
     bool save_image(const ImageKey& key, Harvest& harvest);
 
     const frontend::GuestIsa& isa_;

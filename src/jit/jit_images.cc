@@ -183,21 +183,22 @@ void Jit::note_fresh(const Translation& t) {
         a->fresh += t.region ? kRegionIsFresh : 1;
 }
 
-void Jit::save_images() {
-    if (!images_) return;
+Saved Jit::save_images() {
+    if (!images_) return {};
     const u64 start = osal::monotonic_ns();
     const std::lock_guard lock(mutex_);
-    save_all();
+    const Saved saved = save_all();
     stats_.save_ns += osal::monotonic_ns() - start;
+    return saved;
 }
 
-void Jit::save_all() {
+Saved Jit::save_all() {
     std::map<const Attempt*, Harvest> worth;
     for (const auto& [begin, a] : images_->attempts()) {
         const u32 had = a.image != nullptr ? a.image->image().block_count() : 0;
         if (a.fresh >= std::max(kFewFresh, had / kFreshShare)) worth[&a];
     }
-    if (worth.empty()) return;
+    if (worth.empty()) return {};
     const Attempt* last = nullptr;
     Harvest* harvest = nullptr;
     for (const auto& s : cache_.segments())
@@ -212,13 +213,17 @@ void Jit::save_all() {
             if (last == nullptr || harvest == nullptr || !inside(t, last->key) || !unchanged(t)) continue;
             harvest->add(BlockRef::of(t, cache_.memory().rx()), t.ranges);
         }
-    bool saved = false;
+    Saved saved;
     for (auto& [a, h] : worth) {
-        if (!save_image(a->key, h)) continue;
+        if (!save_image(a->key, h)) {
+            saved.failed++;
+            continue;
+        }
         images_->attempt(a->key.begin)->fresh = 0;
-        saved = true;
+        saved.written++;
     }
-    if (saved) (void)images_->store().prune();
+    if (saved.written != 0) (void)images_->store().prune();
+    return saved;
 }
 
 /// Adds what the file on disk has by now, and puts the image in its place.

@@ -44,6 +44,11 @@ class Histogram {
     u64 count_ = 0, sum_ = 0;
 };
 
+/// What became of images that were to be written: `failed` ones are not on disk.
+struct Saved {
+    u64 written = 0, failed = 0;
+};
+
 struct Stats {
     u64 translations = 0;  ///< installed
     u64 guest_insns = 0;   ///< in them

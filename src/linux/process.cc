@@ -91,8 +91,7 @@ Process::~Process() {
 }
 
 int Process::run() {
-    const bool has_loader = entry != kNotRun;
-    if (options_.warm_report >= 0 && !has_loader) finish(0);
+    if (options_.warm_report >= 0 && entry == kNotRun) finish(0);  // without a loader
     install_host_signal_handlers(*main_);
     signals_thread_start(*main_, true);
     const int code = main_->loop();
@@ -105,7 +104,7 @@ int Process::run() {
 }
 
 void Process::finish(int code) {
-    if (options_.warm_report >= 0) translate_files();
+    if (options_.warm_report >= 0 && ::getpid() == pid && !translate_files()) code = kNotKept;
     save_translations();
     if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
         const std::string text = engine_->stats_json();

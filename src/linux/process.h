@@ -163,8 +163,8 @@ class Process {
 
   private:
     friend class Thread;
-    /// warm.cc: see RunOptions::warm_report.
-    void translate_files();
+    /// warm.cc: see RunOptions::warm_report. False: not all of it could be kept or reported.
+    bool translate_files();
     friend Result<void> load_program(Process& p, const Program& program, const Elf& elf);
     Process(const RunOptions& options, Guests guests)
         : options_(options),
@@ -234,6 +234,8 @@ i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
 Result<void> map_vdso(Process& p);
 /// Where a program begins that is only to be loaded: nothing is ever mapped there.
 inline constexpr u64 kNotRun = 16;
+/// Exit status where RunOptions::warm_report was not done in full.
+inline constexpr int kNotKept = 124;
 /// loader.cc: see Process::create. `elf` was read from the program.
 Result<void> load_program(Process& p, const Program& program, const Elf& elf);
 

@@ -182,8 +182,9 @@ std::vector<u64> function_starts(const AddressSpace& mm, const std::vector<Vma>&
 
 }  // namespace
 
-void Process::translate_files() {
+bool Process::translate_files() {
     u64 translations = 0, files = 0;
+    jit::Saved saved;
     // A program that gets threads, or shares memory, needs other code.
     for (const bool alone : {true, false}) {
         if (!alone) engine_->memory_is_shared();
@@ -196,11 +197,17 @@ void Process::translate_files() {
             translations += main_->vcpu().translate_ahead(starts, file.begin, file.end);
             files += alone;
         }
-        save_translations();
+        const jit::Saved now = engine_->save_translations();
+        saved.written += now.written;
+        saved.failed += now.failed;
     }
-    const std::string line =
-        fmt::format("{}: {} translations of {} files\n", options_.program, translations, files);
-    (void)!::write(options_.warm_report, line.data(), line.size());
+    std::string line = fmt::format("{}: {} translations of {} files, {} images written", options_.program,
+                                   translations, files, saved.written);
+    if (saved.failed != 0) line += fmt::format(", {} could not be written", saved.failed);
+    line += '\n';
+    const bool told =
+        ::write(options_.warm_report, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+    return saved.failed == 0 && told;
 }
 
 }  // namespace vm::linux

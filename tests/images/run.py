@@ -196,7 +196,7 @@ def ahead(cache, expected, guest):
     warm = [VM, "cache", "warm", "--cache", cache, "-L", f"/usr/{guest.triple}"]
     r = subprocess.run([*warm, PROGRAM, OUT / f"loop.{guest.name}"], capture_output=True, text=True)
     lines = r.stdout.splitlines()
-    check("warm", r.returncode == 0 and len(lines) == 2 and "translations of 1 files" in lines[0] and " 0 translations" not in r.stdout, r.stdout.strip())
+    check("warm", r.returncode == 0 and len(lines) == 2 and "translations of 1 files, 2 images written" in lines[0] and " 0 translations" not in r.stdout, r.stdout.strip())
     r, s = stats_of(cache)
     check("a first run after it", r.stdout == expected and s["images_loaded"] == 1 and s["translations"] < cold["translations"] / 10,
           f"({s['translations']} translations, {cold['translations']} without)")
@@ -204,6 +204,12 @@ def ahead(cache, expected, guest):
         subprocess.run([VM, "run", "--cache", cache, "-L", f"/usr/{guest.triple}", "--stats", f.name, OUT / f"loop.{guest.name}", made], stdout=subprocess.DEVNULL)
         s = json.load(open(f.name))
     check("of a dynamic program too", s["images_loaded"] >= 2 and s["translations"] < 200 and made.exists(), f"({s['images_loaded']} images, {s['translations']} translations)")
+    r = subprocess.run([*warm, "--argv0", "x", PROGRAM], capture_output=True, text=True)
+    check("warm with an option that it does not take", r.returncode == 125 and "--argv0" in r.stderr, r.stderr.strip())
+    shutil.rmtree(cache, ignore_errors=True)
+    limited = f"ulimit -f 100; exec {VM} cache warm --cache {cache} {PROGRAM}"  # files of 100 KiB at most
+    r = subprocess.run(["bash", "-c", "trap '' XFSZ; " + limited], capture_output=True, text=True)
+    check("warm that cannot write says so", r.returncode == 1 and "could not be kept" in r.stderr, r.stderr.strip())
     r = subprocess.run([*warm, "/nonexistent/program"], capture_output=True, text=True)
     check("warm without a program", r.returncode == 127 and r.stderr.startswith("vm: cache warm: /nonexistent/program"), r.stderr.strip())
     return {"cold": cold["translations"], "warm": s["translations"]}
