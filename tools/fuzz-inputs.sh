@@ -7,9 +7,10 @@ seconds=${1:-30}
 bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
-mkdir -p "$seeds"/fuzz_{load,translate}
+mkdir -p "$seeds"/fuzz_{bundle,load,translate}
 for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
+{ printf '\037'; head -c 1000 /dev/zero; } >"$seeds/fuzz_bundle/zeros"  # all is made right
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue
     corpus=$(cache_root)/corpus/$(basename "$f")

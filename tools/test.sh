@@ -35,10 +35,11 @@ step build build release
 step unit unit release
 step demo tools/demo.sh
 step linux tests/linux/run.sh
-step torture python3 tests/torture/run.py --sample 12
-step fuzz tools/fuzz.sh --seconds 40
+step torture python3 tests/torture/run.py --sample 16
+step fuzz tools/fuzz.sh --seconds 28
 step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
-step images env KILLS=20 python3 tests/images/run.py
+step images env KILLS=12 python3 tests/images/run.py
+step top python3 tests/top/run.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then

@@ -1,4 +1,4 @@
-// `vm cache ls|verify|prune`: the translations that are kept between runs.
+// `vm cache`: the translations that are kept between runs.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "base/format.h"
+#include "cli/cache_bundle.h"
 #include "cli/cli.h"
 #include "jit/image_store.h"
 
@@ -31,6 +32,9 @@ ordered_json describe(const jit::ImageStore& store, const osal::DirEntry& e) {
     }
     const jit::Image& i = stored->image;
     j["translations"] = i.block_count();
+    u32 regions = 0;
+    for (u32 b = 0; b < i.block_count(); b++) regions += i.block(b).region;
+    j["regions"] = regions;
     j["guest_begin"] = fmt::format("{:#x}", i.key().begin);
     j["guest_bytes"] = i.key().end - i.key().begin;
     j["file_bytes"] = i.key().file_size;
@@ -117,49 +121,90 @@ Result<int> prune(const jit::ImageStore& store, const CacheOptions& o) {
     return 0;
 }
 
-}  // namespace
-
-int cache_command(const std::vector<std::string>& args) {
+/// The options of all subcommands, and which of them was typed.
+struct Parser {
     CLI::App app{"translations that are kept between runs", "vm cache"};
-    app.require_subcommand(1);
     CacheOptions o;
-    const auto add = [&](const char* name, const char* text) {
+    BundleOptions bundle;
+    const CLI::App *ls, *verify, *prune, *export_app, *import_app, *keygen;
+
+    CLI::App* add(const char* name, const char* text, bool has_dir = true) {
         CLI::App* c = app.add_subcommand(name, text);
-        c->add_option("--cache", o.dir, "the directory (default: $XDG_CACHE_HOME/vm)")
-            ->type_name("DIR")
-            ->envname("VM_CACHE");
+        if (has_dir)
+            c->add_option("--cache", o.dir, "the directory (default: $XDG_CACHE_HOME/vm)")
+                ->type_name("DIR")
+                ->envname("VM_CACHE");
         c->add_option("-o", o.format, "text or json")
             ->type_name("FORMAT")
             ->check(CLI::IsMember({"text", "json"}));
         return c;
-    };
-    const CLI::App* ls = add("ls", "list them");
-    const CLI::App* verify = add("verify", "check each; exit status 1 if one cannot be used");
-    CLI::App* prune_app =
-        add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
-    prune_app->add_option("--size", o.size, "how much may stay (0: nothing)")->type_name("SIZE");
+    }
+    static CLI::Option* operand(CLI::App* c, const char* name, std::string& value, const char* text) {
+        return c->add_option(name, value, text)->required()->type_name("");
+    }
+    /// Not the value of a variable that somebody forgot to set.
+    static std::string given(const std::string& value) { return value.empty() ? "the value is empty" : ""; }
+    Parser() {
+        app.require_subcommand(1);
+        ls = add("ls", "list them");
+        verify = add("verify", "check each; exit status 1 if one cannot be used");
+        CLI::App* c =
+            add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
+        c->add_option("--size", o.size, "how much may stay (0: nothing)")->type_name("SIZE");
+        prune = c;
+        c = add("export", "write those that this vm can use into one file, a bundle for other machines");
+        operand(c, "FILE", bundle.file, "the bundle, written as a whole or not at all");
+        c->add_option("IMAGE", bundle.images, "only these, by their names (default: all)")->type_name("");
+        c->add_option("--key", bundle.key, "sign it with this secret key")
+            ->type_name("KEYFILE")
+            ->check(given);
+        export_app = c;
+        c = add("import", "add those of a bundle. What is in it will run: import only what you trust");
+        operand(c, "FILE", bundle.file,
+                "a bundle, of this build of vm and for this host's processor features");
+        c->add_option("--trust", bundle.trust, "refuse what was not signed with the secret key of this")
+            ->type_name("PUBFILE")
+            ->check(given);
+        import_app = c;
+        c = add("keygen", "make a key pair for signing bundles", false);
+        operand(c, "NAME", bundle.key_name, "of the files NAME.key (secret) and NAME.pub");
+        keygen = c;
+        app.add_subcommand("warm", "translate programs without running them (vm cache warm --help)");
+    }
+};
+
+Result<int> run(const Parser& p) {
+    const bool json = p.o.format == "json";
+    if (p.keygen->parsed()) return cache_keygen(p.bundle, json);
+    std::error_code ec;
+    const std::string dir =
+        p.o.dir.empty() ? default_cache_dir() : std::filesystem::absolute(p.o.dir, ec).string();
+    if (dir.empty())
+        return fail(ErrorKind::InvalidArgument,
+                    "neither XDG_CACHE_HOME nor HOME is set; name the directory with --cache DIR");
+    const jit::ImageStore store(dir, ~u64{0});
+    if (p.export_app->parsed()) return cache_export(store, p.bundle, json);
+    if (p.import_app->parsed()) return cache_import(store, p.bundle, json);
+    if (p.prune->parsed()) return prune(store, p.o);
+    return list(store, p.o, p.verify->parsed());
+}
+
+}  // namespace
+
+int cache_command(const std::vector<std::string>& args) {
+    if (!args.empty() && args[0] == "warm") return cache_warm_command({args.begin() + 1, args.end()});
+    Parser p;
     try {
         std::vector<std::string> reversed(args.rbegin(), args.rend());
-        app.parse(reversed);
+        p.app.parse(reversed);
     } catch (const CLI::CallForHelp&) {
-        const auto chosen = app.get_subcommands();
-        std::fputs((chosen.empty() ? &app : chosen[0])->help().c_str(), stdout);
+        std::fputs(p.app.help().c_str(), stdout);  // of the subcommand if there is one
         return 0;
     } catch (const CLI::ParseError& e) {
         complain(fmt::format("cache: {}", e.what()));
         return kExitTool;
     }
-    std::error_code ec;
-    const std::string dir =
-        o.dir.empty() ? default_cache_dir() : std::filesystem::absolute(o.dir, ec).string();
-    if (dir.empty()) {
-        complain("cache: neither XDG_CACHE_HOME nor HOME is set; name the directory with --cache DIR");
-        return kExitTool;
-    }
-    const jit::ImageStore store(dir, ~u64{0});
-    const auto r = ls->parsed()       ? list(store, o, false)
-                   : verify->parsed() ? list(store, o, true)
-                                      : prune(store, o);
+    const auto r = run(p);
     if (r) return *r;
     complain(fmt::format("cache: {}", r.error().message));
     return kExitTool;

@@ -29,8 +29,10 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args);
 int run_parsed(const RunCommand& command);
 int run_command(const std::vector<std::string>& args);
 int cache_command(const std::vector<std::string>& args);
+int cache_warm_command(const std::vector<std::string>& args);
 int version_command(const std::vector<std::string>& args);
 int info_command(const std::vector<std::string>& args);
+int top_command(const std::vector<std::string>& args);
 int binfmt_command(const std::vector<std::string>& args);
 int completion_command(const std::vector<std::string>& args);
 

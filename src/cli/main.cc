@@ -14,7 +14,8 @@ constexpr const char* kHelp =
     "usage: vm COMMAND [ARG...]\n"
     "\n"
     "  run         run a program built for another processor (vm run --help)\n"
-    "  cache       translations kept between runs: ls, verify, prune\n"
+    "  top         the counters of a program that runs (vm top --help)\n"
+    "  cache       translations kept between runs: ls, verify, prune, warm, export, import, keygen\n"
     "  info        what this build and host can do, or what a program file is\n"
     "  binfmt      let the kernel start such programs like its own (vm binfmt --help)\n"
     "  version     print the version\n"
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
     const std::string command = argv[1];
     const std::vector<std::string> args(argv + 2, argv + argc);
     if (command == "run") return run_command(args);
+    if (command == "top") return top_command(args);
     if (command == "cache") return cache_command(args);
     if (command == "info") return info_command(args);
     if (command == "binfmt") return binfmt_command(args);

@@ -24,7 +24,7 @@ jit::Options jit_options(const EngineOptions& o) {
     j.dump_host = o.dump_host;
     j.dump_addr = o.dump_addr;
     const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && o.perf == EngineOptions::Perf::None;
-    if (plain && o.tier != Tier::Interp) j.image_dir = o.image_dir;
+    if (plain && (o.tier == Tier::One || o.tier == Tier::Auto)) j.image_dir = o.image_dir;
     j.image_limit = o.image_limit;
     j.perf_map = o.perf == EngineOptions::Perf::Map;
     j.jitdump = o.perf == EngineOptions::Perf::Jitdump;
@@ -79,7 +79,24 @@ Result<void> EngineImpl::start() {
     if (!jit) return std::unexpected(jit.error());
     jit_ = std::move(*jit);
     helpers_ = backend::make_helper_table(&VcpuImpl::lookup_indirect, &read_time_helper);
+    expose();
     return osal::install_fault_handlers(&fault_hook);
+}
+
+void EngineImpl::expose() {
+    const auto address = [](const auto& of) { return reinterpret_cast<u64>(&of); };
+    ExposedEngine e;
+    e.jit_stats = address(jit_->live_stats());
+    if (jit_->background() != nullptr) e.places = address(jit_->background()->places());
+    e.code_bytes = address(jit_->live_code_bytes());
+    e.code_limit = options_.code_cache_bytes;
+    e.ended_stats = address(retired_stats_);
+    e.ended_icount = address(retired_icount_);
+    std::string_view(isa_.name).copy(e.isa, sizeof e.isa);
+    e.tier = options_.tier;
+    e.timings = options_.timings;
+    e.exact_icount = options_.exact_icount;
+    exposure_.take(e);
 }
 
 Result<std::unique_ptr<Vcpu>> EngineImpl::create_vcpu() {
@@ -144,6 +161,7 @@ void EngineImpl::fork_parent() {
 Result<void> EngineImpl::fork_child(Vcpu& survivor) {
     VcpuImpl& v = static_cast<VcpuImpl&>(survivor);
     vcpus_.assign(1, &v);
+    ExposedChange(exposure_).forked(v.stats_, v.state_->icount);
     mutex_.unlock();
     if (fork_failed_) return fail(ErrorKind::Resource, "no memory object for the forked process's code");
     return jit_->fork_child(v.executor_);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/exposed.h"
 #include "engine/guarded_memory.h"
 #include "engine/stats.h"
 #include "engine/vcpu.h"
@@ -43,7 +44,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
     void memory_is_shared() override;
-    void save_translations() override { jit_->save_images(); }
+    jit::Saved save_translations() override { return jit_->save_images(); }
     void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }
     void stop_background(bool for_good) override;
     int background_tid() const override;
@@ -59,6 +60,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
     void cold(u64 pc) override;
+    void expose();
     bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
     /// How often the block was met before (saturating; blocks may share a counter).
     unsigned count_execution(u64 pc);
@@ -80,6 +82,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Stats retired_stats_;  ///< of vCPUs that are gone
     u64 retired_icount_ = 0;
     bool fork_failed_ = false;
+    Exposure exposure_;
 };
 
 class VcpuImpl final : public Vcpu {
@@ -98,6 +101,7 @@ class VcpuImpl final : public Vcpu {
     void state_changed() override;
     u64 icount() const override { return state_->icount; }
     void clear_reservation() override { state_->reservation = {}; }
+    u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) override;
 
     static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);
     /// Signal handler of the thread: true if the fault is in generated code and was dealt with.

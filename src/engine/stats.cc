@@ -4,18 +4,67 @@
 
 namespace vm::engine {
 
+std::span<const Counter<Stats>> run_counters() {
+    static constexpr Counter<Stats> kCounters[] = {
+        {"runs", &Stats::runs},
+        {"enters", &Stats::enters},
+        {"interpreted_blocks", &Stats::interpreted},
+        {"interpreted_insns", &Stats::interpreted_insns},
+        {"lookups", &Stats::lookups},
+        {"indirect_lookups", &Stats::indirect_lookups},
+        {"indirect_misses", &Stats::indirect_misses},
+        {"faults", &Stats::faults},
+        {"repeated_faults", &Stats::repeated_faults},
+        {"safepoints", &Stats::safepoints},
+        {"mode_changes", &Stats::mode_changes},
+    };
+    static_assert(sizeof kCounters / sizeof *kCounters == sizeof(Stats) / sizeof(u64));
+    return kCounters;
+}
+
+std::span<const Counter<jit::Stats>> jit_counters() {
+    using S = jit::Stats;
+    static constexpr Counter<S> kCounters[] = {
+        {"translations", &S::translations},
+        {"translated_insns", &S::guest_insns},
+        {"guest_bytes", &S::guest_bytes},
+        {"host_bytes", &S::host_bytes},
+        {"side_table_bytes", &S::side_bytes},
+        {"links", &S::links},
+        {"unlinks", &S::unlinks},
+        {"invalidated", &S::invalidated},
+        {"code_syncs", &S::syncs},
+        {"evicted_segments", &S::evicted_segments},
+        {"evicted_translations", &S::evicted},
+        {"collections", &S::collections},
+        {"suspended_translations", &S::suspended},
+        {"promoted_translations", &S::promoted},
+        {"promoted_bytes", &S::promoted_bytes},
+        {"swept_translations", &S::swept},
+        {"swept_bytes", &S::swept_bytes},
+        {"mark_cycles", &S::mark_cycles},
+        {"marked_translations", &S::marked},
+        {"refused_blocks", &S::refused},
+        {"retried_translations", &S::retried},
+        {"images_loaded", &S::images_loaded},
+        {"images_rejected", &S::images_rejected},
+        {"images_dropped", &S::images_dropped},
+        {"images_saved", &S::images_saved},
+        {"image_translations", &S::image_blocks},
+        {"image_translations_adopted", &S::adopted},
+        {"image_load_ns_total", &S::load_ns},
+        {"image_save_ns_total", &S::save_ns},
+        {"decode_ns_total", &S::decode_ns},
+        {"passes_ns_total", &S::passes_ns},
+        {"compile_ns_total", &S::compile_ns},
+        {"install_ns_total", &S::install_ns},
+        {"regions", &S::regions},
+    };
+    return kCounters;
+}
+
 Stats& Stats::operator+=(const Stats& o) {
-    runs += o.runs;
-    enters += o.enters;
-    interpreted += o.interpreted;
-    interpreted_insns += o.interpreted_insns;
-    lookups += o.lookups;
-    indirect_lookups += o.indirect_lookups;
-    indirect_misses += o.indirect_misses;
-    faults += o.faults;
-    repeated_faults += o.repeated_faults;
-    safepoints += o.safepoints;
-    mode_changes += o.mode_changes;
+    for (const auto& c : run_counters()) this->*c.member += o.*c.member;
     return *this;
 }
 
@@ -25,40 +74,12 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
     };
     std::string out = "{\n";
     const auto put = [&](const char* name, u64 v) { out += fmt::format("  \"{}\": {},\n", name, v); };
-    put("runs", s.runs);
-    put("enters", s.enters);
-    put("interpreted_blocks", s.interpreted);
-    put("interpreted_insns", s.interpreted_insns);
-    put("lookups", s.lookups);
-    put("indirect_lookups", s.indirect_lookups);
-    put("indirect_misses", s.indirect_misses);
-    put("faults", s.faults);
-    put("repeated_faults", s.repeated_faults);
-    put("safepoints", s.safepoints);
-    put("mode_changes", s.mode_changes);
-    put("translations", j.translations);
+    for (const auto& c : run_counters()) put(c.name, s.*c.member);
+    for (const auto& c : jit_counters()) put(c.name, j.*c.member);
     put("translations_live", live);
-    put("translated_insns", j.guest_insns);
-    put("guest_bytes", j.guest_bytes);
-    put("host_bytes", j.host_bytes);
-    put("side_table_bytes", j.side_bytes);
     out += fmt::format("  \"host_per_guest_byte\": {:.2f},\n", ratio(j.host_bytes, j.guest_bytes));
-    put("links", j.links);
-    put("unlinks", j.unlinks);
-    put("invalidated", j.invalidated);
-    put("code_syncs", j.syncs);
-    put("evicted_segments", j.evicted_segments);
-    put("evicted_translations", j.evicted);
-    put("collections", j.collections);
-    put("suspended_translations", j.suspended);
-    put("promoted_translations", j.promoted);
-    put("promoted_bytes", j.promoted_bytes);
     put("promote_ns_total", j.promote_ns.sum());
     put("promote_ns_median", j.promote_ns.quantile(0.5));
-    put("swept_translations", j.swept);
-    put("swept_bytes", j.swept_bytes);
-    put("mark_cycles", j.mark_cycles);
-    put("marked_translations", j.marked);
     put("gc_pauses", j.pause_ns.count());
     put("gc_pause_ns_total", j.pause_ns.sum());
     put("gc_pause_ns_median", j.pause_ns.quantile(0.5));
@@ -70,31 +91,20 @@ std::string to_json(const Stats& s, const jit::Stats& j, u64 live, u64 used, u64
             fmt::format("{}\"{}\": {}", octaves.empty() ? "" : ", ", n == 0 ? 0 : u64{1} << (n - 1), count);
     });
     out += fmt::format("  \"gc_pause_histogram\": {{{}}},\n", octaves);
-    put("refused_blocks", j.refused);
-    put("retried_translations", j.retried);
-    put("images_loaded", j.images_loaded);
-    put("images_rejected", j.images_rejected);
-    put("images_dropped", j.images_dropped);
-    put("images_saved", j.images_saved);
-    put("image_translations", j.image_blocks);
-    put("image_translations_adopted", j.adopted);
-    put("image_load_ns_total", j.load_ns);
-    put("image_save_ns_total", j.save_ns);
     put("code_bytes_used", used);
     put("code_bytes_limit", limit);
     put("translate_ns_total", j.block_ns.sum());
-    put("decode_ns_total", j.decode_ns);
-    put("passes_ns_total", j.passes_ns);
-    put("compile_ns_total", j.compile_ns);
-    put("install_ns_total", j.install_ns);
     put("translate_block_ns_median", j.block_ns.quantile(0.5));
     put("translate_block_ns_p90", j.block_ns.quantile(0.9));
     out += fmt::format("  \"translate_insn_ns_median\": {:.3f},\n",
                        static_cast<double>(j.insn_ps.quantile(0.5)) / 1000);
-    put("regions", j.regions);
     put("region_ns_total", j.region_ns.sum());
     put("region_ns_median", j.region_ns.quantile(0.5));
     put("region_ns_p90", j.region_ns.quantile(0.9));
+    put("lock_takes", j.lock_wait_ns.count());
+    put("lock_wait_ns_total", j.lock_wait_ns.sum());
+    put("lock_wait_ns_p99", j.lock_wait_ns.quantile(0.99));
+    put("lock_wait_ns_max", j.lock_wait_ns.quantile(1.0));
     put("icount", icount);
     out.resize(out.size() - 2);
     return out + "\n}\n";

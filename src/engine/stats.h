@@ -1,6 +1,7 @@
 // Counters of the run loop, one set a vCPU; added up for --stats.
 #pragma once
 
+#include <span>
 #include <string>
 
 #include "base/bits.h"
@@ -23,6 +24,16 @@ struct Stats {
     u64 mode_changes = 0;
     Stats& operator+=(const Stats& o);
 };
+
+/// A counter by the name that reports give it.
+template <class S>
+struct Counter {
+    const char* name;
+    u64 S::*member;
+};
+/// All of them; none ever falls.
+std::span<const Counter<Stats>> run_counters();
+std::span<const Counter<jit::Stats>> jit_counters();
 
 /// One JSON object: tier, run loop counters, jit counters with the medians of translation time.
 std::string to_json(const Stats& run_loop, const jit::Stats& jit, u64 live_translations, u64 code_bytes_used,

@@ -60,6 +60,8 @@ VcpuImpl::~VcpuImpl() {
     jit_.remove(executor_);
     const std::lock_guard lock(engine_.mutex_);
     std::erase(engine_.vcpus_, this);
+    const ExposedChange change(engine_.exposure_);
+    change.remove(stats_);
     engine_.retired_stats_ += stats_;
     engine_.retired_icount_ += state_->icount;
     if (current_vcpu == this) current_vcpu = nullptr;
@@ -78,6 +80,7 @@ Result<void> VcpuImpl::start() {
     bind_to_thread();
     const std::lock_guard lock(engine_.mutex_);
     engine_.vcpus_.push_back(this);
+    ExposedChange(engine_.exposure_).add(stats_, state_->icount);
     return {};
 }
 
@@ -178,6 +181,30 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
         jit_.link(*pending_link_, *t);
     jit_.touch(*t);
     return t;
+}
+
+u64 VcpuImpl::translate_ahead(std::span<const u64> starts, u64 begin, u64 end) {
+    if (engine_.options_.tier != Tier::Auto && engine_.options_.tier != Tier::One) return 0;
+    const u64 room = engine_.options_.code_cache_bytes - engine_.options_.code_cache_bytes / 8;
+    std::vector<u64> todo(starts.rbegin(), starts.rend());
+    std::unordered_set<u64> seen;
+    u64 made = 0;
+    jit_.enter(executor_);
+    while (!todo.empty() && jit_.used_code_bytes() < room) {
+        const u64 pc = todo.back();
+        todo.pop_back();
+        if (pc - begin >= end - begin || !seen.insert(pc).second) continue;
+        const jit::Translation* t = jit_.lookup(pc, mode_);
+        if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
+        if (t == nullptr) {
+            t = jit_.translate(worker_, executor_, pc, mode_);
+            if (t == nullptr) continue;
+            made++;
+        }
+        for (const jit::Link& l : t->links) todo.push_back(l.target_pc);
+    }
+    jit_.leave(executor_);
+    return made;
 }
 
 VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {

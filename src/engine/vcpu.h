@@ -3,12 +3,14 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "backend/vcpu_state.h"
 #include "base/result.h"
 #include "frontend/guest_isa.h"
 #include "gc/policy.h"
+#include "jit/stats.h"
 
 namespace vm::engine {
 
@@ -31,7 +33,8 @@ struct EngineOptions {
     bool dump_guest = false, dump_ir = false, dump_host = false;
     u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
-    std::string image_dir = {};  ///< translations on disk; empty = none. Not with tier Interp, dumps or perf
+    std::string image_dir =
+        {};  ///< translations on disk; empty = none. With tiers Auto and One; not with dumps or perf
     u64 image_limit = u64{1} << 30;  ///< bytes of all of them
 };
 
@@ -93,6 +96,10 @@ class Vcpu {
     virtual void state_changed() = 0;
     virtual u64 icount() const = 0;
     virtual void clear_reservation() = 0;
+    /// Translates the blocks at `starts` and those that direct jumps and calls lead to from there, as far as
+    /// they lie in [begin, end), without running them. Ends early when the code cache is nearly full. How
+    /// many it made. Not with tiers Interp and Two.
+    virtual u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) = 0;
 
     u64 reg(u16 slot_offset) { return load_raw<u64>(guest() + slot_offset); }
     void set_reg(u16 slot_offset, u64 v) { store_raw(guest() + slot_offset, v); }
@@ -127,8 +134,8 @@ class Engine {
     virtual void memory_is_shared() = 0;
     /// Keeps on disk what was translated of mapped files, if EngineOptions::image_dir says so and it is worth
     /// it. At the end of the process or before it becomes another program; no vCPU of this thread is inside
-    /// run().
-    virtual void save_translations() = 0;
+    /// run(). What became of the files that were worth it.
+    virtual jit::Saved save_translations() = 0;
     /// Before the first run().
     virtual void set_quick_calls(const QuickCalls& calls) = 0;
     /// Ends the thread of tier 2, if there is one, until a vCPU runs for a while again: for system calls that

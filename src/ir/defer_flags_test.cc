@@ -153,7 +153,7 @@ TEST(DeferFlags, AreWhatTheyStandFor) {
 // --- regions
 Region region(std::vector<Block> nodes) {
     Region r;
-    EXPECT_TRUE(make_region(nodes, false, r));
+    EXPECT_TRUE(make_region(nodes, false, true, r));
     defer_flags(r, kLayout);
     for (const auto& n : r.nodes) EXPECT_TRUE(verify(n.block, kLayout)) << print(n.block, kLayout);
     return r;

@@ -140,15 +140,31 @@ std::vector<Placed> arrange(const std::vector<std::vector<u32>>& next, bool loop
     return order;
 }
 
-bool make_region(std::vector<Block>& nodes, bool loop, Region& region) {
+std::optional<u64> return_point(const Block& block) {
+    if (block.insts.empty()) return {};
+    const Inst& last = block.insts.back();
+    if (last.op != Op::Call && last.op != Op::CallInd) return {};
+    const Inst& pc = block.insts[last.args[last.op == Op::CallInd]];
+    if (pc.op != Op::Const && pc.op != Op::GuestAddr) return {};
+    return pc.imm;
+}
+
+bool make_region(std::vector<Block>& nodes, bool loop, bool calls, Region& region) {
     region.nodes.clear();
     if (nodes.empty() || nodes.size() > kMaxRegionNodes) return false;
     std::vector<std::vector<u32>> next(nodes.size());
-    for (size_t n = 0; n < nodes.size(); n++)
-        for_each_target(nodes[n], [&](u64 pc) {
+    for (size_t n = 0; n < nodes.size(); n++) {
+        const auto leads_to = [&](u64 pc) {
             for (u32 m = 0; m < nodes.size(); m++)
                 if (nodes[m].start_pc == pc) next[n].push_back(m);
-        });
+        };
+        for_each_target(nodes[n], leads_to);
+        const auto back = calls ? return_point(nodes[n]) : std::nullopt;
+        if (!back) continue;
+        const Inst& call = nodes[n].insts.back();
+        if (call.op == Op::Call && call.imm == nodes[0].start_pc) next[n].push_back(0);
+        leads_to(*back);
+    }
     for (const Placed& p : arrange(next, loop)) {
         region.nodes.push_back({.block = {}, .weight = p.weight});
         region.nodes.back().block = std::move(nodes[p.node]);

@@ -1,14 +1,18 @@
 // Regions: blocks that are compiled together because control goes round among them. What tier 2 compiles.
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "ir/deferred_flags.h"
 
 namespace vm::ir {
 
 inline constexpr u32 kNoNode = ~u32{0};
 
-/// Blocks of one mode. Control enters at the start of nodes[0] only. A direct exit (ExitIf, Goto) whose
-/// target is the start of a node stays inside; every other exit leaves.
+/// Blocks of one mode. Control enters at the start of nodes[0], and where a call in it returns. A direct exit
+/// (ExitIf, Goto) whose target is the start of a node stays inside, and so does the return from a call; every
+/// other exit leaves.
 struct Region {
     struct Node {
         Block block;
@@ -39,6 +43,9 @@ void for_each_target(const Block& block, F f) {
         if (in.op == Op::ExitIf || in.op == Op::Goto) f(in.imm);
 }
 
+/// Where the call returns to that ends the block, if one does.
+std::optional<u64> return_point(const Block& block);
+
 inline constexpr size_t kMaxRegionNodes = 64;
 
 struct Placed {
@@ -50,8 +57,9 @@ struct Placed {
 std::vector<Placed> arrange(const std::vector<std::vector<u32>>& next, bool loop);
 
 /// Makes a region of `nodes`, nodes[0] its entry, all of them reached from it. `loop`: as for arrange();
-/// false if the entry is in no loop, or there are more than kMaxRegionNodes.
-bool make_region(std::vector<Block>& nodes, bool loop, Region& region);
+/// false if the entry is in no loop, or there are more than kMaxRegionNodes. `calls`: it goes on where they
+/// return; calls of its own entry count as leading back there.
+bool make_region(std::vector<Block>& nodes, bool loop, bool calls, Region& region);
 
 /// defer_flags (passes.h) across the blocks of a region. A block that is entered with deferred flags and with
 /// stored ones is there once for each, if it matters; weights and order are made anew.

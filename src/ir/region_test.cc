@@ -38,7 +38,7 @@ TEST(Region, HasTheBlocksThatLeadBack) {
     std::vector<Block> nodes{block(0x10, {0x90, 0x20}), block(0x90, {0x94}), block(0x94, {}),
                              block(0x20, {0x10})};
     Region r;
-    ASSERT_TRUE(make_region(nodes, true, r));
+    ASSERT_TRUE(make_region(nodes, true, true, r));
     EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20}));
     EXPECT_EQ(r.find(0x20).node, 1u);
     EXPECT_EQ(r.find(0x90).node, kNoNode);
@@ -51,9 +51,9 @@ TEST(Region, NeedsALoopThroughItsEntry) {
     };
     Region r;
     std::vector<Block> nodes = make();
-    EXPECT_FALSE(make_region(nodes, true, r));
+    EXPECT_FALSE(make_region(nodes, true, true, r));
     nodes = make();
-    ASSERT_TRUE(make_region(nodes, false, r));
+    ASSERT_TRUE(make_region(nodes, false, true, r));
     EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30}));
     EXPECT_EQ(r.nodes[0].weight, 1u);
     EXPECT_EQ(r.nodes[1].weight, 8u);
@@ -70,7 +70,7 @@ TEST(Region, WeighsByLoopDepthAndFallsThrough) {
     std::vector<Block> nodes{block(0x10, {0x20}), block(0x60, {0x10}),       block(0x50, {0x60, 0x40}),
                              block(0x40, {0x50}), block(0x20, {0x60, 0x30}), block(0x30, {0x40})};
     Region r;
-    ASSERT_TRUE(make_region(nodes, true, r));
+    ASSERT_TRUE(make_region(nodes, true, true, r));
     EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x20, 0x30, 0x40, 0x50, 0x60}));
     // The shortest way round counts as much as the inner loop.
     EXPECT_EQ(weights(r), (std::vector<u32>{64, 64, 8, 64, 64, 64}));
@@ -81,16 +81,47 @@ TEST(Region, WeighsALoopThatIsEnteredInTheMiddle) {
     std::vector<Block> nodes{block(0x20, {0x40, 0x30}), block(0x30, {0x20}), block(0x40, {0x10}),
                              block(0x10, {0x40, 0x20})};
     Region r;
-    ASSERT_TRUE(make_region(nodes, true, r));
+    ASSERT_TRUE(make_region(nodes, true, true, r));
     EXPECT_EQ(starts(r), (std::vector<u64>{0x20, 0x30, 0x40, 0x10}));
     EXPECT_EQ(weights(r), (std::vector<u32>{64, 64, 64, 64}));
+}
+
+/// One guest instruction at `pc` that calls `target`.
+Block call(u64 pc, u64 target) {
+    Block b;
+    b.start_pc = pc;
+    Builder build(b, kLayout);
+    build.insn(pc, 4);
+    build.call(target, pc + 4);
+    return b;
+}
+
+TEST(Region, GoesOnWhereACallReturns) {
+    // 0x10 calls 0x100; 0x14 → 0x10. The function is not part of it.
+    const auto make = [] { return std::vector<Block>{call(0x10, 0x100), block(0x14, {0x30, 0x10})}; };
+    EXPECT_EQ(return_point(make()[0]), 0x14u);
+    EXPECT_EQ(return_point(make()[1]), std::nullopt);
+    Region r;
+    std::vector<Block> nodes = make();
+    ASSERT_TRUE(make_region(nodes, true, true, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x14}));
+    nodes = make();
+    nodes.pop_back();
+    EXPECT_FALSE(make_region(nodes, true, false, r));
+}
+
+TEST(Region, AFunctionThatCallsItselfLeadsBack) {
+    std::vector<Block> nodes{block(0x10, {0x30, 0x14}), call(0x14, 0x10), block(0x18, {}), block(0x30, {})};
+    Region r;
+    ASSERT_TRUE(make_region(nodes, true, true, r));
+    EXPECT_EQ(starts(r), (std::vector<u64>{0x10, 0x14}));
 }
 
 TEST(Region, RefusesMoreBlocksThanItCanHold) {
     std::vector<Block> nodes;
     for (u64 n = 0; n <= kMaxRegionNodes; n++) nodes.push_back(block(0x10 + 4 * n, {0x10}));
     Region r;
-    EXPECT_FALSE(make_region(nodes, false, r));
+    EXPECT_FALSE(make_region(nodes, false, true, r));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr auto kTick = 6ms, kUrgentTick = 1ms, kCalmTick = 25ms;
 constexpr u32 kUrgentTicks = 6;
 /// Samples, each worth kOne, that make a loop hot. Every kDecayTicks ticks that are not urgent all counts
 /// lose an eighth.
-constexpr u32 kOne = 256, kAgain = kOne + kOne / 2, kHot = 4 * kOne;
+constexpr u32 kOne = kSampleWeight, kAgain = kOne + kOne / 2, kHot = 4 * kOne;
 constexpr u64 kDecayTicks = 8;
 /// Ticks in which no place was met again after which a look every kCalmTick is enough.
 constexpr u64 kCalmTicks = 10;
@@ -40,6 +40,11 @@ struct Place {
     u32 mode;
     bool operator==(const Place&) const = default;
 };
+struct Count {
+    u32 weight = 0, samples = 0;
+    bool done = false;  ///< was compiled, or cannot be
+    u64 head = 0;       ///< of its loop, once that was looked for
+};
 struct PlaceHash {
     size_t operator()(const Place& p) const { return p.pc * 0x9e3779b97f4a7c15u ^ p.mode; }
 };
@@ -47,9 +52,10 @@ struct PlaceHash {
 }  // namespace
 
 struct Background::Impl {
-    explicit Impl(Jit& j) : jit(j) {}
+    Impl(Jit& j, HotPlaces& p) : jit(j), places(p) {}
 
     Jit& jit;
+    HotPlaces& places;
     std::atomic<bool> awake{false};  ///< the thread runs, and will look at the executors before it sleeps
     std::mutex mutex;
     std::condition_variable changed;
@@ -60,16 +66,16 @@ struct Background::Impl {
     bool refused = false;  ///< the host gave no thread, or there shall be none
     u32 urgent = 0;        ///< so many of the next ticks are
     std::deque<Place> queue;
-    std::unordered_map<Place, u32, PlaceHash> counts;  ///< kDone: was compiled, or cannot be
-    static constexpr u32 kDone = ~u32{0};
+    std::unordered_map<Place, Count, PlaceHash> counts;
     std::unique_ptr<Worker> worker;
 
     void run();
     void decay();
+    void show(BackgroundState state);
     bool work(std::unique_lock<std::mutex>& lock);
 };
 
-Background::Background(Jit& jit) : jit_(jit), impl_(std::make_unique<Impl>(jit)) {}
+Background::Background(Jit& jit) : jit_(jit), impl_(std::make_unique<Impl>(jit, places_)) {}
 Background::~Background() { stop(); }
 
 void Background::wake() {
@@ -102,16 +108,20 @@ void Background::wake() {
 
 void Background::sampled(u64 pc, u32 mode) {
     const std::lock_guard lock(impl_->mutex);
-    u32& n = impl_->counts[{pc, mode}];
-    if (n == Impl::kDone) return;
-    n += kOne;
-    if (n > kAgain && impl_->urgent == 0) {
+    Count& n = impl_->counts[{pc, mode}];
+    const Translation* t = jit_.lookup(n.head != 0 ? n.head : pc, mode);
+    HotPlacesEdit(places_).sample({pc, n.samples, mode, n.weight, t != nullptr && t->region});
+    n.samples++;
+    n.weight += kOne;
+    if (n.done) return;
+    if (n.weight > kAgain && impl_->urgent == 0) {
         impl_->urgent = kUrgentTicks;
         impl_->changed.notify_one();
     }
-    if (n < kHot) return;
-    n = Impl::kDone;
+    if (n.weight < kHot) return;
+    n.done = true;
     impl_->queue.push_back({pc, mode});
+    HotPlacesEdit(places_).thread(places_.state, places_.tid, impl_->queue.size());
     impl_->changed.notify_one();
 }
 
@@ -137,37 +147,51 @@ void Background::stop(bool for_good) {
     const std::lock_guard lock(impl_->mutex);
     impl_->ends = false;
     impl_->awake = false;
+    impl_->show(BackgroundState::None);
 }
 
 void Background::forked() {
     // The thread may have been anywhere in its work: nothing of it can be used or freed.
     (void)impl_.release();
-    impl_ = std::make_unique<Impl>(jit_);
+    impl_ = std::make_unique<Impl>(jit_, places_);
+    HotPlacesEdit(places_).clear();
 }
 
 void Background::Impl::decay() {
-    for (auto& [place, n] : counts)
-        if (n != kDone) n -= n / 8;
-    if (counts.size() > kMaxCounts) std::erase_if(counts, [](const auto& c) { return c.second < kOne / 4; });
+    for (auto& [place, n] : counts) n.weight -= n.weight / 8;
+    if (counts.size() > kMaxCounts)
+        std::erase_if(counts, [](const auto& c) { return !c.second.done && c.second.weight < kOne / 4; });
     if (counts.size() > kMaxCounts) counts.clear();
+    HotPlacesEdit(places).decay();
 }
+
+/// For those who look from outside.
+void Background::Impl::show(BackgroundState state) { HotPlacesEdit(places).thread(state, tid, queue.size()); }
 
 bool Background::Impl::work(std::unique_lock<std::mutex>& lock) {
     if (queue.empty()) return false;
     const Place p = queue.front();
     queue.pop_front();
+    show(BackgroundState::Compiling);
     lock.unlock();
     if (!worker) worker = std::make_unique<Worker>(jit);
     const u64 head = worker->back_edge_target(p.pc, p.mode);
-    jit.optimize(*worker, head, p.mode);
+    const bool made = jit.optimize(*worker, head, p.mode);
     lock.lock();
-    counts[{head, p.mode}] = kDone;
+    for (const u64 pc : {p.pc, head}) {
+        Count& n = counts[{pc, p.mode}];
+        n.done = true;
+        n.head = head;
+        if (made) HotPlacesEdit(places).compiled(pc, p.mode);
+    }
+    show(BackgroundState::Watching);
     return true;
 }
 
 void Background::Impl::run() {
     ::pthread_setname_np(::pthread_self(), "vm-tier2");
     std::unique_lock lock(mutex);
+    show(BackgroundState::Watching);
     u64 idle = 0, calm = 0, ticks = 0;
     while (!ends) {
         if (work(lock)) {
@@ -176,7 +200,11 @@ void Background::Impl::run() {
         }
         if (idle >= kIdleTicks) {
             awake = false;
-            if (!jit.ask_for_samples()) changed.wait(lock, [&] { return awake || ends || !queue.empty(); });
+            if (!jit.ask_for_samples()) {
+                show(BackgroundState::Asleep);
+                changed.wait(lock, [&] { return awake || ends || !queue.empty(); });
+                show(BackgroundState::Watching);
+            }
             awake = true;
             idle = calm = 0;
             continue;

@@ -1,14 +1,15 @@
 // Tier 2 in the background: where the vCPUs spend their time is sampled at their safepoints, and loops that
 // are found hot are compiled on a thread of its own. The guest waits for none of it.
 //
-// Every few milliseconds the thread asks each active executor to leave at its next safepoint; where that is, is where its
-// time goes: a loop's head, mostly. Code pays nothing for being watched. Counts decay, so that a loop is hot
-// by what it does lately. While no executor runs, the thread sleeps until one does.
+// Every few milliseconds the thread asks each active executor to leave at its next safepoint; where that is,
+// is where its time goes: a loop's head, mostly. Code pays nothing for being watched. Counts decay, so that a
+// loop is hot by what it does lately. While no executor runs, the thread sleeps until one does.
 #pragma once
 
 #include <memory>
 
 #include "base/bits.h"
+#include "jit/hot_places.h"
 
 namespace vm::jit {
 
@@ -34,10 +35,13 @@ class Background {
     int tid() const;
     /// In the child of a fork, which has no such thread.
     void forked();
+    /// For another process to read.
+    const HotPlaces& places() const { return places_; }
 
   private:
     struct Impl;
     Jit& jit_;
+    HotPlaces places_;
     std::unique_ptr<Impl> impl_;
 };
 

@@ -11,7 +11,8 @@ constexpr u64 kSegment = u64{2} << 20;
 constexpr u64 kSmallestSegment = u64{64} << 10;
 constexpr u64 kSegments = 64;  // as many of a smaller size, where the limit allows less than kSegment each
 constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
-constexpr u32 kAlignment = 16;
+constexpr u32 kAlignment = 8;  ///< what the back end counts on: links are aligned words, entries skewed
+constexpr u32 kLeastSize = 16;  ///< TranslationIndex has room for a segment full of these
 constexpr u64 kLeastCommit = u64{16} << 10, kMostCommit = u64{128} << 10;
 
 }  // namespace
@@ -65,11 +66,12 @@ Result<void> CodeCache::create(u64 limit, u64 stub_bytes, u64 annex) {
 u32 CodeCache::allocate(gc::Space space, u32 bytes) {
     if (open_segment(space) == nullptr) return ~0u;
     Segment& s = *open_segment(space);
-    const u32 size = static_cast<u32>(align_up(bytes, kAlignment));
+    const u32 size = std::max(static_cast<u32>(align_up(bytes, kAlignment)), kLeastSize);
     // It may have been emptied meanwhile, and have been opened for the other space.
     if (s.state != Segment::State::Open || s.space != space || size > segment_bytes_ - s.used) return ~0u;
     const u32 offset = s.begin + s.used;
     s.used += size;
+    used_ += size;
     if (s.used > s.committed) commit(s);
     return offset;
 }
@@ -87,6 +89,7 @@ void CodeCache::commit(Segment& s) {
 void CodeCache::empty(Segment& s) {
     s.index.clear();
     s.arena.clear();
+    used_ -= s.used;
     s.used = s.committed = 0;
     s.live = 0;
 }
@@ -97,12 +100,6 @@ Translation* CodeCache::find(u64 host_pc) const {
     const Segment& s = *segments_[(offset - first_) / segment_bytes_];
     Translation* t = s.index.find(static_cast<u32>(offset));
     return t != nullptr && offset < u64{t->code_offset} + t->code_size ? t : nullptr;
-}
-
-u64 CodeCache::used_bytes() const {
-    u64 n = 0;
-    for (auto& s : segments_) n += s->used;
-    return n;
 }
 
 }  // namespace vm::jit

@@ -60,7 +60,7 @@ class CodeCache {
     /// The segment that is filled with code of `space`, or was last; nullptr at first.
     Segment* open_segment(gc::Space space) { return open_[static_cast<unsigned>(space)]; }
     void set_open(gc::Space space, Segment& s) { open_[static_cast<unsigned>(space)] = &s; }
-    /// Room for `bytes` in the open segment: its offset in the code memory, 16-byte aligned; ~0u if it does
+    /// Room for `bytes` in the open segment: its offset in the code memory, 8-byte aligned; ~0u if it does
     /// not fit.
     u32 allocate(gc::Space space, u32 bytes);
     /// No thread may be in it or hold a translation of it.
@@ -69,7 +69,7 @@ class CodeCache {
     /// The translation whose code contains `host_pc` (executable address), or nullptr.
     Translation* find(u64 host_pc) const;
     bool contains(u64 host_pc) const { return memory_.contains(host_pc); }
-    u64 used_bytes() const;
+    const u64& used_bytes() const { return used_; }
 
   private:
     void commit(Segment& s);
@@ -77,6 +77,7 @@ class CodeCache {
     std::vector<std::unique_ptr<Segment>> segments_;
     u32 segment_bytes_ = 0, first_ = 0;
     std::array<Segment*, 2> open_{};  ///< by space
+    u64 used_ = 0;                    ///< bytes of all segments
 };
 
 }  // namespace vm::jit

@@ -32,6 +32,12 @@ x64::HostContext host_context(const osal::MachineContext& context) {
     return c;
 }
 
+constexpr u64 kShadowStack = u64{1} << 63;
+
+u64 number_of(const x64::HostFeatures& f) {
+    return f.bits() | (osal::host_cpu().shadow_stack ? kShadowStack : 0);
+}
+
 }  // namespace
 
 ReturnStack::~ReturnStack() {
@@ -54,6 +60,21 @@ u64 ReturnStack::make_room(u64 addr, u64 sp) const {
     const u64 up = top_ - half - align_down(sp, sizeof(ReturnEntry));
     std::memmove(reinterpret_cast<void*>(sp + up), reinterpret_cast<const void*>(sp), top_ - (sp + up));
     return sp + up;
+}
+
+u64 host_features() { return number_of(x64::HostFeatures::detect()); }
+
+std::string feature_names(u64 features) {
+    std::string text;
+    const auto add = [&](std::string_view name) {
+        if (!text.empty()) text += ' ';
+        text += name;
+    };
+    u64 bit = u64{1} << std::size(x64::kHostFeatures);
+    for (const x64::HostFeature& f : x64::kHostFeatures)
+        if (features & (bit >>= 1)) add(f.name);
+    if (features & kShadowStack) add("shadow-stack");
+    return text;
 }
 
 struct Host::Impl {
@@ -86,7 +107,7 @@ void Host::place_stubs(const u8* executable) {
 u32 Host::stub_offset(u32 target) const { return impl_->table.stub[target]; }
 u64 Host::stub_address(u32 target) const { return impl_->base + stub_offset(target); }
 
-u64 Host::features() const { return impl_->features.bits() | u64{osal::host_cpu().shadow_stack} << 63; }
+u64 Host::features() const { return number_of(impl_->features); }
 
 void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(state); }
 

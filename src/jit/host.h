@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backend/compiler.h"
@@ -33,6 +34,11 @@ class ReturnStack {
     u64 base_ = 0, top_ = 0;
 };
 
+/// One number for everything about the host processor that decides what the compiler emits.
+u64 host_features();
+/// What it stands for, by name, separated by blanks.
+std::string feature_names(u64 features);
+
 /// What one guest layout needs of the host back end. Immutable after create(); thread-safe.
 class Host {
   public:
@@ -47,8 +53,7 @@ class Host {
     u32 stub_offset(u32 target) const;
     /// Its executable address.
     u64 stub_address(u32 target) const;
-    /// One number for everything about the host processor that decides what the compiler emits.
-    u64 features() const;
+    u64 features() const;  ///< host_features(), without asking the processor again
 
     /// Prepares a fresh state, all but return stack and helpers.
     void init_state(backend::VcpuState& state) const;

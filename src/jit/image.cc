@@ -18,10 +18,10 @@ namespace vm::jit {
 namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
-constexpr u32 kFormat = 2;
+constexpr u32 kFormat = 5;
 constexpr u64 kPage = 4096;
-constexpr u32 kAlignment = 16;  ///< of a block's code
-constexpr u32 kThunk = 8;       ///< bytes: jmp [rip + disp32], padding
+constexpr u32 kAlignment = 8;  ///< of a block's code, as in the code cache
+constexpr u32 kThunk = 8;      ///< bytes: jmp [rip + disp32], padding
 constexpr u64 kSlot = 8;
 constexpr u32 kNone = ~u32{0};
 constexpr u8 kFiller = 0xcc;  // int3
@@ -54,6 +54,7 @@ BlockView view_of(const BlockRef& ref, const u8* code_memory) {
     v.guest_insns = t.guest_insns;
     v.code = {code_memory + t.code_offset, t.code_size};
     v.entry = static_cast<u32>(t.entry - v.code.data());
+    v.region = t.region;
     v.ranges = t.ranges;
     v.stub_calls = t.stub_calls;
     v.dirty = t.dirty;
@@ -195,7 +196,7 @@ class Builder {
             total_.dirty += r.dirty;
             total_.side += r.side;
         }
-        total_.code = static_cast<u32>(align_up(total_.code, kAlignment));
+        total_.code = static_cast<u32>(align_up(total_.code, kThunk));
     }
 
     /// All but the size of the code, which is the last: how many exits need slots is not known yet.
@@ -222,6 +223,7 @@ class Builder {
         record_.mode = b.mode;
         record_.guest_insns = b.guest_insns;
         record_.entry = b.entry;
+        record_.region = b.region;
         record_.code = code_at_[i];
         out_[Blocks].put(&record_, sizeof record_);
         out_[Ranges].put(b.ranges);
@@ -331,9 +333,20 @@ std::optional<Hash128> hash_guest_pages(std::span<const u64> pages) {
 
 std::string to_hex(const Hash128& h) { return fmt::format("{:016x}{:016x}", h.high, h.low); }
 
+Hash128 Producer::hash() const {
+    const std::string text = fmt::format("{} {}", build, features);
+    return hash128(text.data(), text.size());
+}
+
 std::string ImageKey::file_name() const {
     static_assert(std::has_unique_object_representations_v<ImageKey>);
     return to_hex(hash128(this, sizeof *this)) + ".vmi";
+}
+
+bool is_image_name(std::string_view name) {
+    constexpr size_t kDigits = 2 * sizeof(Hash128);
+    return name.size() == kDigits + 4 && name.ends_with(".vmi") &&
+           name.find_first_not_of("0123456789abcdef") == kDigits;
 }
 
 BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {
@@ -342,6 +355,7 @@ BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {
     r.mode = t.mode;
     r.code_size = t.code_size;
     r.entry = static_cast<u32>(t.entry - (code_memory + t.code_offset));
+    r.region = t.region;
     r.ranges = static_cast<u32>(t.ranges.size());
     r.links = static_cast<u32>(t.links.size());
     r.stub_calls = static_cast<u32>(t.stub_calls.size());
@@ -359,6 +373,7 @@ BlockRef BlockRef::of(const Image& image, u32 index) {
     r.index = index;
     r.code_size = static_cast<u32>(image.code(index).size());
     r.entry = b.entry;
+    r.region = b.region != 0;
     r.ranges = next.ranges - b.ranges;
     r.links = next.links - b.links;
     r.stub_calls = next.stub_calls - b.stub_calls;
@@ -399,7 +414,7 @@ Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
     for (u64 n = 0; n + 1 < i.blocks_.size(); n++) {
         const ImageBlock &a = i.blocks_[n], &b = i.blocks_[n + 1];
         if (a.code > b.code || a.ranges > b.ranges || a.links > b.links || a.stub_calls > b.stub_calls ||
-            a.dirty > b.dirty || a.side > b.side)
+            a.dirty > b.dirty || a.side > b.side || a.region > 1)
             return damaged("has a block that cannot be");
     }
     return i;
@@ -430,6 +445,7 @@ BlockView Image::view(u32 i) const {
     v.mode = b.mode;
     v.guest_insns = b.guest_insns;
     v.entry = b.entry;
+    v.region = b.region != 0;
     v.code = code(i);
     v.ranges = ranges(i);
     v.stub_calls = stub_calls(i);

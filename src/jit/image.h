@@ -12,13 +12,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/compiler.h"
 #include "base/bits.h"
 #include "base/result.h"
 #include "jit/translation.h"
-#include "osal/private_dir.h"
+#include "osal/file.h"
 
 namespace vm::jit {
 
@@ -32,9 +33,17 @@ Hash128 hash128(const void* data, u64 bytes);
 std::optional<Hash128> hash_guest_pages(std::span<const u64> pages);
 std::string to_hex(const Hash128& h);
 
+/// The program and the host processor that translations are made by and for.
+struct Producer {
+    std::string build;     ///< osal::build_id()
+    std::string features;  ///< feature_names()
+    Hash128 hash() const;
+};
+
 /// What must be equal for the translations in an image to be those that this process would make.
 struct ImageKey {
-    Hash128 environment;  ///< program build, host processor, options: see Jit::environment()
+    Hash128 producer;     ///< Producer::hash()
+    Hash128 environment;  ///< guest ISA and options: see ImageSpace::make()
     Hash128 first_page;   ///< of the mapping
     u64 file_size = 0, file_mtime_ns = 0;
     u64 begin = 0, end = 0;  ///< guest addresses of the mapping
@@ -46,6 +55,8 @@ struct ImageKey {
     /// Name of the file that holds the image.
     std::string file_name() const;
 };
+/// Could file_name() be this?
+bool is_image_name(std::string_view name);
 
 // ---- records; each kind's array ends with one more record whose members say where the last one ends
 
@@ -56,7 +67,7 @@ struct ImageBlock {
     u32 code;   ///< first byte, from the start of the code section (stubs included)
     u32 entry;  ///< from there
     u32 ranges, links, stub_calls, dirty, side;
-    u32 reserved;
+    u32 region;  ///< 1: made by tier 2
 };
 struct ImageLink {
     u64 target_pc;
@@ -71,6 +82,7 @@ struct BlockView {
     u32 mode = 0;
     u32 guest_insns = 0;
     u32 entry = 0;
+    bool region = false;
     std::span<const u8> code;
     std::span<const GuestRange> ranges;
     std::span<const StubCall> stub_calls;
@@ -88,6 +100,7 @@ struct BlockRef {
     u32 mode = 0;
     u32 index = 0;  ///< in `image`
     u32 code_size = 0, entry = 0;
+    bool region = false;
     u32 ranges = 0, links = 0, stub_calls = 0, dirty = 0, side = 0;  ///< how many records
     const Image* image = nullptr;
     const Translation* live = nullptr;

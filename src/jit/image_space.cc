@@ -10,13 +10,15 @@ namespace vm::jit {
 
 std::unique_ptr<ImageSpace> ImageSpace::make(const Host& host, const frontend::GuestIsa& isa,
                                              const Options& o) {
-    const std::string build = osal::build_id();
-    if (o.image_dir.empty() || build.empty()) return nullptr;
+    const Producer producer{osal::build_id(), feature_names(host.features())};
+    if (o.image_dir.empty() || producer.build.empty()) return nullptr;
     const std::string environment =
-        fmt::format("{} {} host {:x} guest {:x} without {:x} icount {}", build, isa.name, host.features(),
-                    o.features, o.disabled_opts, o.count_instructions);
-    return std::unique_ptr<ImageSpace>(new ImageSpace(ImageStore(o.image_dir, o.image_limit),
-                                                      hash128(environment.data(), environment.size())));
+        fmt::format("{} guest {:x} without {:x} icount {} tier 2 {}", isa.name, o.features, o.disabled_opts,
+                    o.count_instructions, o.background);
+    ImageKey key;
+    key.producer = producer.hash();
+    key.environment = hash128(environment.data(), environment.size());
+    return std::unique_ptr<ImageSpace>(new ImageSpace(ImageStore(o.image_dir, o.image_limit), key));
 }
 
 ImageSpace::~ImageSpace() {

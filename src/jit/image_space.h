@@ -52,7 +52,8 @@ class ImageSpace {
     ImageSpace& operator=(const ImageSpace&) = delete;
 
     const ImageStore& store() const { return store_; }
-    const Hash128& environment() const { return environment_; }
+    /// The part of a key that is the same for all images of this process.
+    const ImageKey& key() const { return key_; }
 
     /// The attempt whose mapping contains `pc`, or nullptr.
     Attempt* attempt(u64 pc);
@@ -76,12 +77,11 @@ class ImageSpace {
 
   private:
     static constexpr unsigned kMaxImages = 256, kMaxTries = 64;
-    ImageSpace(ImageStore store, const Hash128& environment)
-        : store_(std::move(store)), environment_(environment) {}
+    ImageSpace(ImageStore store, const ImageKey& key) : store_(std::move(store)), key_(key) {}
     u64 place(u64 bytes, u64 begin, u64 end) const;
 
     ImageStore store_;
-    Hash128 environment_;
+    ImageKey key_;
     std::map<u64, Attempt> attempts_;
     std::unordered_map<std::string, unsigned> tries_;
     std::array<std::atomic<LoadedImage*>, kMaxImages> images_{};

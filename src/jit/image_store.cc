@@ -36,6 +36,16 @@ Result<osal::NewFile> ImageStore::begin(const ImageKey& key) const {
     return dir_.begin(key.file_name());
 }
 
+Result<ImageStore::Added> ImageStore::add(std::span<const u8> file, const Image& image) const {
+    const auto old = load_named(image.key().file_name());
+    if (old && old->image.block_count() >= image.block_count()) return Added::Kept;
+    auto out = begin(image.key());
+    if (!out) return std::unexpected(out.error());
+    out->write(0, file.data(), file.size());
+    if (auto r = out->publish(); !r) return std::unexpected(r.error());
+    return old ? Added::Replaced : Added::New;
+}
+
 Result<std::vector<osal::DirEntry>> ImageStore::list() const {
     auto all = dir_.list();
     if (all) std::ranges::sort(*all, {}, [](const osal::DirEntry& e) { return e.name; });

@@ -1,6 +1,7 @@
 // The directory of images: loads, saves, keeps it below its limit. Files are found by the hash of their key.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class ImageStore {
     const std::string& path() const { return dir_.path(); }
 
     Result<StoredImage> load(const ImageKey& key) const;
+    enum class Added { New, Replaced, Kept };
+    /// Saves an image that lies in `file`. Keeps the one that is there if that has as many blocks.
+    Result<Added> add(std::span<const u8> file, const Image& image) const;
     /// A file for the image, which publish() puts in place of an older one. Afterwards prune().
     Result<osal::NewFile> begin(const ImageKey& key) const;
     Result<Pruned> prune() const { return prune(limit_); }

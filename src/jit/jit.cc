@@ -83,6 +83,7 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
 }
 
 bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop) {
+    if (const Translation* t = lookup(pc, mode); t != nullptr && t->region) return true;
     const u64 start = clock();
     if (!worker.compile_region(pc, mode, loop)) return false;
     Translation* t = nullptr;
@@ -109,8 +110,20 @@ bool Jit::still_current(const Worker& w) const {
     return true;
 }
 
+std::unique_lock<std::mutex> Jit::vcpu_lock() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    u64 waited = 0;
+    if (!lock.owns_lock()) {
+        const u64 start = clock();
+        lock.lock();
+        waited = clock() - start;
+    }
+    if (options_.timings) stats_.lock_wait_ns.add(waited);
+    return lock;
+}
+
 Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out, bool region) {
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock = region ? std::unique_lock(mutex_) : vcpu_lock();
     if (Translation* existing = lookup(pc, mode);
         existing != nullptr && (!region || existing->region)) {  // another thread was faster
         *out = existing;
@@ -164,7 +177,7 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
         replace(*old, t);
     else
         publish(t);
-    if (images_ && !region) note_fresh(t);
+    if (images_) note_fresh(t);
 
     stats_.translations++;
     stats_.guest_insns += t.guest_insns;
@@ -294,7 +307,7 @@ Link* Jit::exit_link(u64 exit_site) {
 }
 
 void Jit::link(Link& link, Translation& to) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = vcpu_lock();
     if (link.to == nullptr && link.from->valid && to.valid) set_target(link, &to);
 }
 

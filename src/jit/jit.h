@@ -135,8 +135,8 @@ class Jit : private gc::Heap {
     /// `pc` if that was not tried yet; nullptr if there is none.
     Translation* lookup_on_disk(u64 pc, u32 mode);
     /// Writes images of the files that enough was translated of since they were read. At the end of a
-    /// process.
-    void save_images();
+    /// process. What became of them.
+    Saved save_images();
 
     // --- changes of guest code, from any thread
     void invalidate(u64 begin, u64 end);
@@ -168,6 +168,9 @@ class Jit : private gc::Heap {
     Stats stats() const;
     u64 live_translations() const { return map_.size(); }
     u64 used_code_bytes() const;
+    /// The counters themselves, for another process to read.
+    const Stats& live_stats() const { return stats_; }
+    const u64& live_code_bytes() const { return cache_.used_bytes(); }
     const Options& options() const { return options_; }
     const frontend::GuestIsa& isa() const { return isa_; }
 
@@ -181,6 +184,8 @@ class Jit : private gc::Heap {
     const std::atomic<u32>& page_gen(u64 page) const { return page_gens_[(page ^ page >> 10) % kPageGens]; }
 
     enum class Publish : u8 { Done, Stale, Full, TooBig };
+    /// The lock, for a vCPU.
+    std::unique_lock<std::mutex> vcpu_lock();
     Publish install(Worker& w, u64 pc, u32 mode, Translation** out, bool region = false);
     bool still_current(const Worker& w) const;
     Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region);
@@ -232,7 +237,7 @@ class Jit : private gc::Heap {
     void drop_image(LoadedImage& image);
     void drop_images_in(u64 begin, u64 end);
     void note_fresh(const Translation& t);
-    void save_all();
+    Saved save_all();
     bool save_image(const ImageKey& key, Harvest& harvest);
 
     const frontend::GuestIsa& isa_;

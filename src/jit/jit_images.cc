@@ -13,6 +13,8 @@ namespace {
 constexpr u64 kPage = 4096;
 /// Saving costs about what translating a dozen blocks does; and a file that grows is written as a whole.
 constexpr u32 kFewFresh = 12, kFreshShare = 32;
+/// What a region counts for: its code ran for a while, and would again.
+constexpr u32 kRegionIsFresh = kFewFresh;
 
 bool inside(const Translation& t, const ImageKey& key) {
     return std::ranges::all_of(t.ranges,
@@ -32,9 +34,10 @@ struct Harvest {
                 if (pages.empty() || pages.back() != page) pages.push_back(page);
     }
     void sort() {
-        // What was just translated goes before what the file has.
-        std::ranges::sort(blocks, {},
-                          [](const BlockRef& b) { return std::tuple(b.pc, b.mode, b.image != nullptr); });
+        // A region goes before the block at its head, and what was just translated before what the file has.
+        std::ranges::sort(blocks, {}, [](const BlockRef& b) {
+            return std::tuple(b.pc, b.mode, !b.region, b.image != nullptr);
+        });
         blocks.erase(std::ranges::unique(blocks).begin(), blocks.end());
         std::ranges::sort(pages);
         pages.erase(std::ranges::unique(pages).begin(), pages.end());
@@ -45,7 +48,7 @@ struct Harvest {
 
 Translation* Jit::lookup_on_disk(u64 pc, u32 mode) {
     if (!images_) return nullptr;
-    const std::lock_guard lock(mutex_);
+    const auto lock = vcpu_lock();
     Attempt* a = images_->attempt(pc);
     if (a == nullptr) {
         frontend::CodeFile file;
@@ -63,8 +66,15 @@ bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
     const u64 first = file.begin / kPage;
     const auto hash = hash_guest_pages({&first, 1});
     if (!hash) return false;
-    key = {images_->environment(), *hash,       file.size, file.mtime_ns, file.begin, file.end, file.offset,
-           alone_.load(),          file.guarded};
+    key = images_->key();
+    key.first_page = *hash;
+    key.file_size = file.size;
+    key.file_mtime_ns = file.mtime_ns;
+    key.begin = file.begin;
+    key.end = file.end;
+    key.offset = file.offset;
+    key.alone = alone_.load();
+    key.guarded = file.guarded;
     return true;
 }
 
@@ -117,6 +127,7 @@ Translation* Jit::adopt(LoadedImage& loaded, u32 index) {
     t.code_offset = loaded.code_offset + b.code;
     t.code_size = image.code_size(index);
     t.entry = cache_.memory().rx() + t.code_offset + b.entry;
+    t.region = b.region != 0;
     t.ranges = image.ranges(index);
     t.side = image.side(index);
     t.dirty = image.dirty(index);
@@ -168,30 +179,32 @@ void Jit::drop_images_in(u64 begin, u64 end) {
 // ---------------------------------------------------------------------------------------------- writing
 
 void Jit::note_fresh(const Translation& t) {
-    if (Attempt* a = images_->attempt(t.pc); a != nullptr && inside(t, a->key)) a->fresh++;
+    if (Attempt* a = images_->attempt(t.pc); a != nullptr && inside(t, a->key))
+        a->fresh += t.region ? kRegionIsFresh : 1;
 }
 
-void Jit::save_images() {
-    if (!images_) return;
+Saved Jit::save_images() {
+    if (!images_) return {};
     const u64 start = osal::monotonic_ns();
     const std::lock_guard lock(mutex_);
-    save_all();
+    const Saved saved = save_all();
     stats_.save_ns += osal::monotonic_ns() - start;
+    return saved;
 }
 
-void Jit::save_all() {
+Saved Jit::save_all() {
     std::map<const Attempt*, Harvest> worth;
     for (const auto& [begin, a] : images_->attempts()) {
         const u32 had = a.image != nullptr ? a.image->image().block_count() : 0;
         if (a.fresh >= std::max(kFewFresh, had / kFreshShare)) worth[&a];
     }
-    if (worth.empty()) return;
+    if (worth.empty()) return {};
     const Attempt* last = nullptr;
     Harvest* harvest = nullptr;
     for (const auto& s : cache_.segments())
         for (u32 i = 0; i < s->index.size(); i++) {
             const Translation& t = *s->index[i];
-            if (!t.valid || t.region) continue;
+            if (!t.valid) continue;
             if (last == nullptr || !last->key.contains(t.pc)) {
                 last = images_->attempt(t.pc);
                 const auto it = worth.find(last);
@@ -200,13 +213,17 @@ void Jit::save_all() {
             if (last == nullptr || harvest == nullptr || !inside(t, last->key) || !unchanged(t)) continue;
             harvest->add(BlockRef::of(t, cache_.memory().rx()), t.ranges);
         }
-    bool saved = false;
+    Saved saved;
     for (auto& [a, h] : worth) {
-        if (!save_image(a->key, h)) continue;
+        if (!save_image(a->key, h)) {
+            saved.failed++;
+            continue;
+        }
         images_->attempt(a->key.begin)->fresh = 0;
-        saved = true;
+        saved.written++;
     }
-    if (saved) (void)images_->store().prune();
+    if (saved.written != 0) (void)images_->store().prune();
+    return saved;
 }
 
 /// Adds what the file on disk has by now, and puts the image in its place.

@@ -134,11 +134,11 @@ TEST(CodeCache, FillsTheOpenSegmentOfASpace) {
     for (auto& s : cache.segments()) {
         s->state = Segment::State::Open;
         cache.set_open(gc::Space::Young, *s);
-        for (u32 at; (at = cache.allocate(gc::Space::Young, 1000)) != ~0u;) {
-            EXPECT_EQ(at % 16, 0u);
+        for (u32 at; (at = cache.allocate(gc::Space::Young, 1003)) != ~0u;) {
+            EXPECT_EQ(at % 8, 0u);
             EXPECT_EQ(&cache.segment_at(at), s.get());
             if (!seen.empty()) {
-                EXPECT_GE(at, seen.back() + 1000);
+                EXPECT_GE(at, seen.back() + 1003);
             }
             seen.push_back(at);
         }
@@ -167,15 +167,15 @@ TEST(CodeCache, FindGivesTheBlockThatContainsAnAddress) {
     cache.set_open(gc::Space::Young, s);
     Translation t[3];
     for (Translation& x : t) {
-        x.code_offset = cache.allocate(gc::Space::Young, 40);
-        x.code_size = 40;
+        x.code_offset = cache.allocate(gc::Space::Young, 42);
+        x.code_size = 42;
         s.index.append(&x);
     }
     const u64 rx = reinterpret_cast<u64>(cache.memory().rx());
     for (Translation& x : t) {
         EXPECT_EQ(cache.find(rx + x.code_offset), &x);
-        EXPECT_EQ(cache.find(rx + x.code_offset + 39), &x);
-        EXPECT_EQ(cache.find(rx + x.code_offset + 40), nullptr);  // alignment
+        EXPECT_EQ(cache.find(rx + x.code_offset + 41), &x);
+        EXPECT_EQ(cache.find(rx + x.code_offset + 42), nullptr);  // alignment
     }
     EXPECT_EQ(cache.find(rx), nullptr);  // stubs
     EXPECT_EQ(cache.find(rx - 1), nullptr);

@@ -61,6 +61,11 @@ class Histogram {
     u64 count_ = 0, sum_ = 0;
 };
 
+/// What became of images that were to be written: `failed` ones are not on disk.
+struct Saved {
+    u64 written = 0, failed = 0;
+};
+
 struct Stats {
     u64 translations = 0;  ///< installed
     u64 guest_insns = 0;   ///< in them
@@ -87,11 +92,12 @@ struct Stats {
     u64 image_blocks = 0;  ///< translations in the images that were loaded
     u64 adopted = 0;  ///< of them, looked up one by one (the others are reached by jumps inside the image)
     u64 load_ns = 0, save_ns = 0;
-    u64 retried = 0;      ///< translations thrown away because their bytes changed meanwhile
-    Histogram block_ns;   ///< decode + passes + compile + install, a block
-    Histogram insn_ps;    ///< the same in picoseconds a guest instruction
-    u64 regions = 0;      ///< translations that are regions
-    Histogram region_ns;  ///< as block_ns
+    u64 retried = 0;         ///< translations thrown away because their bytes changed meanwhile
+    Histogram block_ns;      ///< decode + passes + compile + install, a block
+    Histogram insn_ps;       ///< the same in picoseconds a guest instruction
+    u64 regions = 0;         ///< translations that are regions
+    Histogram region_ns;     ///< as block_ns
+    Histogram lock_wait_ns;  ///< how long vCPUs waited for the jit's lock, each time that they took it
     u64 decode_ns = 0, passes_ns = 0, compile_ns = 0, install_ns = 0;
 };
 

@@ -1,6 +1,7 @@
 // Tier 2 on one thread: which blocks make up a loop, and their code.
 #include <algorithm>
 
+#include "backend/options.h"
 #include "ir/passes/passes.h"
 #include "jit/worker.h"
 
@@ -51,6 +52,9 @@ bool Worker::cut(const ir::Block& block) const {
 bool Worker::form_region(u64 head, u32 mode, bool loop) {
     std::vector<ir::Block> nodes;
     const size_t most = loop ? ir::kMaxRegionNodes : kMaxTestNodes;
+    constexpr u64 kCalls =
+        backend::opt_bit(backend::JitOpt::ReturnPoints) | backend::opt_bit(backend::JitOpt::ReturnStack);
+    const bool calls = !(jit_.options().disabled_opts & kCalls);
     leaders_.assign(1, head);
     u32 insns = 0;
     for (unsigned round = 0; round < kMaxRounds; round++) {
@@ -74,6 +78,7 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
             changed = true;
             insns += b.guest_insns;
             ir::for_each_target(b, [&](u64 target) { found.push_back(target); });
+            if (const auto back = calls ? ir::return_point(b) : std::nullopt) found.push_back(*back);
         }
         for (const u64 pc : found) {
             const auto at = std::ranges::lower_bound(leaders_, pc);
@@ -87,7 +92,7 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
         const auto entry = std::ranges::find(nodes, head, &ir::Block::start_pc);
         if (entry == nodes.end()) return false;
         std::iter_swap(nodes.begin(), entry);
-        return ir::make_region(nodes, loop, region_);
+        return ir::make_region(nodes, loop, calls, region_);
     }
     return false;
 }

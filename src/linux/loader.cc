@@ -182,7 +182,7 @@ Result<void> map_stack(Process& p, const RunOptions& o, const Elf& e, u64 bias, 
               {kAtPhnum, e.phnum},
               {kAtBase, loader.base},
               {kAtFlags, 0},
-              {kAtEntry, e.entry + bias},
+              {kAtEntry, o.warm_report < 0 ? e.entry + bias : kNotRun},
               {kAtUid, ::getuid()},
               {kAtEuid, ::geteuid()},
               {kAtGid, ::getgid()},
@@ -216,7 +216,7 @@ Result<void> load_program(Process& p, const Program& prog, const Elf& elf) {
     if (!bias) return std::unexpected(bias.error());
     p.brk_start = align_up(elf.high + *bias, mm.page_size());
     mm.set_brk(p.brk_start);
-    p.entry = elf.entry + *bias;
+    p.entry = o.warm_report < 0 ? elf.entry + *bias : kNotRun;
     for (const ElfSegment& s : elf.loads) {
         if (s.flags & kPfW) {
             if (!p.data_start) p.data_start = s.vaddr + *bias;

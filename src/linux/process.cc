@@ -41,6 +41,9 @@ int Thread::loop() {
             case ir::ExitReason::Syscall: do_syscall(*this); break;
             case ir::ExitReason::Safepoint: deliver_signals(*this, nullptr); break;
             case ir::ExitReason::Wait: ::sched_yield(); break;
+            case ir::ExitReason::FetchFault:
+                if (e.pc == kNotRun && process_.options().warm_report >= 0) process_.finish(0);
+                [[fallthrough]];
             default: raise_sync(*this, e); break;
         }
     }
@@ -88,6 +91,7 @@ Process::~Process() {
 }
 
 int Process::run() {
+    if (options_.warm_report >= 0 && entry == kNotRun) finish(0);  // without a loader
     install_host_signal_handlers(*main_);
     signals_thread_start(*main_, true);
     const int code = main_->loop();
@@ -100,6 +104,7 @@ int Process::run() {
 }
 
 void Process::finish(int code) {
+    if (options_.warm_report >= 0 && ::getpid() == pid && !translate_files()) code = kNotKept;
     save_translations();
     if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
         const std::string text = engine_->stats_json();

@@ -41,6 +41,9 @@ struct RunOptions {
     std::vector<std::string> reexec_command{
         "vm", "run"};                      ///< how this executable is told to run a child of the guest …
     std::vector<std::string> reexec_args;  ///< … with the same options, but for the file view and the CPU
+    /// ≥ 0: the program is not run. Its code and that of the libraries it is linked to is translated and kept
+    /// on disk, and one line that says what was done goes to this descriptor.
+    int warm_report = -1;
     engine::EngineOptions engine;
 };
 
@@ -160,6 +163,8 @@ class Process {
 
   private:
     friend class Thread;
+    /// warm.cc: see RunOptions::warm_report. False: not all of it could be kept or reported.
+    bool translate_files();
     friend Result<void> load_program(Process& p, const Program& program, const Elf& elf);
     Process(const RunOptions& options, Guests guests)
         : options_(options),
@@ -227,6 +232,10 @@ i64 do_execve(Thread& t, const std::string& path, std::vector<std::string> argv,
               std::vector<std::string> env);
 /// vdso.cc: maps the vDSO's image and lets the engine answer its calls.
 Result<void> map_vdso(Process& p);
+/// Where a program begins that is only to be loaded: nothing is ever mapped there.
+inline constexpr u64 kNotRun = 16;
+/// Exit status where RunOptions::warm_report was not done in full.
+inline constexpr int kNotKept = 124;
 /// loader.cc: see Process::create. `elf` was read from the program.
 Result<void> load_program(Process& p, const Program& program, const Elf& elf);
 

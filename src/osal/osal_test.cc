@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
@@ -243,6 +245,62 @@ TEST(PrivateDir, NewFilesAreSeenWholeOrNotAtAll) {
     ASSERT_TRUE(dir.remove("a"));
     EXPECT_EQ(names(), 0u);
     ::rmdir(path);
+}
+
+TEST(NewFile, AppearsInAnyDirectoryAsAWhole) {
+    char path[] = "/tmp/vm-osal-XXXXXX";
+    ASSERT_NE(::mkdtemp(path), nullptr);
+    ASSERT_EQ(::chmod(path, 0777), 0);
+    const std::string dir = path, name = dir + "/file";
+    const auto count = [&] { return std::distance(std::filesystem::directory_iterator(dir), {}); };
+    const auto text = [&] {
+        const auto file = InputFile::open(name);
+        std::string s(file->size(), 0);
+        EXPECT_TRUE(file->read(0, s.data(), s.size()));
+        return s;
+    };
+    {
+        auto dropped = NewFile::create(name, 0600);
+        ASSERT_TRUE(dropped);
+        dropped->write(0, "x", 1);
+        EXPECT_FALSE(std::filesystem::exists(name));
+    }
+    EXPECT_EQ(count(), 0);
+    for (const std::string_view word : {"one", "three"}) {
+        auto file = NewFile::create(name, 0600);
+        ASSERT_TRUE(file);
+        file->write(0, word.data(), word.size());
+        ASSERT_TRUE(file->publish());
+        EXPECT_EQ(text(), word);
+        EXPECT_EQ(count(), 1);
+    }
+    EXPECT_EQ(std::filesystem::status(name).permissions(), std::filesystem::perms(0600));
+    auto second = NewFile::create(name, 0600);
+    ASSERT_TRUE(second);
+    second->write(0, "two", 3);
+    EXPECT_FALSE(second->publish_new());
+    EXPECT_EQ(text(), "three");
+    std::filesystem::remove(name);
+    EXPECT_TRUE(second->publish_new());
+    EXPECT_EQ(text(), "two");
+    EXPECT_EQ(count(), 1);
+    {
+        auto bad = NewFile::create(name, 0600);
+        bad->write(~u64{0} >> 1, "x", 1);
+        EXPECT_FALSE(bad->publish());
+    }
+    const auto file = InputFile::open(name);
+    char byte = 0;
+    EXPECT_FALSE(file->read(2, &byte, 2)) << "behind the end";
+    EXPECT_TRUE(file->read(2, &byte, 1));
+    EXPECT_EQ(byte, 'o');
+    std::filesystem::create_symlink("file", dir + "/link");
+    for (const std::string& bad : {std::string(), dir, dir + "/", dir + "/.", dir + "/link", dir + "/no/file",
+                                   name + "/x", std::string("/dev/null")})
+        EXPECT_FALSE(NewFile::create(bad, 0600)) << bad;
+    for (const std::string& bad : {dir, dir + "/none", std::string("/dev/null")})
+        EXPECT_FALSE(InputFile::open(bad)) << bad;
+    std::filesystem::remove_all(dir);
 }
 
 }  // namespace

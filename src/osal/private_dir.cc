@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include <ctime>
 #include <memory>
 #include <string_view>
-#include <utility>
 
 #include "base/format.h"
 
@@ -22,17 +20,12 @@ namespace {
 constexpr std::string_view kUnfinished = ".tmp-";
 constexpr i64 kTouchEvery = 86400;  ///< seconds
 
-std::unexpected<Error> io(std::string message) {
-    const int e = errno;
-    return fail(e == ENOENT ? ErrorKind::NotFound : ErrorKind::Io, std::move(message), e);
-}
-
 /// Only this user could have written it.
 bool ours_alone(const struct stat& st) { return st.st_uid == ::geteuid() && (st.st_mode & 022) == 0; }
 
 Result<Fd> open_dir(const std::string& path) {
     Fd dir(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (dir.get() < 0) return io(fmt::format("{}: cannot be opened", path));
+    if (dir.get() < 0) return fail_errno(fmt::format("{}: cannot be opened", path));
     struct stat st {};
     if (::fstat(dir.get(), &st) != 0 || !ours_alone(st))
         return fail(ErrorKind::InvalidArgument,
@@ -51,7 +44,7 @@ Result<void> make_dirs(const std::string& path) {
         const int e = errno;
         if (::stat(part.c_str(), &st) == 0) continue;  // e.g. a read-only file system above it
         errno = e;
-        return io(fmt::format("{}: the directory cannot be made", part));
+        return fail_errno(fmt::format("{}: the directory cannot be made", part));
     }
     return {};
 }
@@ -64,74 +57,13 @@ struct CloseDir {
 template <class F>
 Result<void> each_name(const std::string& path, int dir, F f) {
     const std::unique_ptr<DIR, CloseDir> stream(::fdopendir(::fcntl(dir, F_DUPFD_CLOEXEC, 0)));
-    if (!stream) return io(fmt::format("{}: cannot be listed", path));
+    if (!stream) return fail_errno(fmt::format("{}: cannot be listed", path));
     while (const dirent* e = ::readdir(stream.get()))
         if (e->d_type == DT_REG || e->d_type == DT_UNKNOWN) f(std::string(e->d_name));
     return {};
 }
 
 }  // namespace
-
-Fd::~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-}
-Fd& Fd::operator=(Fd&& o) noexcept {
-    if (this != &o) {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = o.release();
-    }
-    return *this;
-}
-
-MappedFile::~MappedFile() {
-    if (data_ != nullptr) ::munmap(const_cast<u8*>(data_), size_);
-}
-MappedFile::MappedFile(MappedFile&& o) noexcept
-    : fd_(std::move(o.fd_)), data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
-MappedFile& MappedFile::operator=(MappedFile&& o) noexcept {
-    std::swap(fd_, o.fd_);
-    std::swap(data_, o.data_);
-    std::swap(size_, o.size_);
-    return *this;
-}
-
-Result<MappedFile> MappedFile::map(Fd fd, u64 bytes) {
-    MappedFile f;
-    void* p = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED | MAP_POPULATE, fd.get(), 0);
-    if (p == MAP_FAILED) return io("a file cannot be mapped");
-    f.fd_ = std::move(fd);
-    f.data_ = static_cast<const u8*>(p);
-    f.size_ = bytes;
-    return f;
-}
-
-NewFile::~NewFile() {
-    if (fd_.get() >= 0) ::unlinkat(dir_.get(), temporary_.c_str(), 0);
-}
-
-void NewFile::write(u64 offset, const void* data, u64 bytes) {
-    const u8* p = static_cast<const u8*>(data);
-    while (bytes != 0 && error_ == 0) {
-        const ssize_t n = ::pwrite(fd_.get(), p, bytes, static_cast<off_t>(offset));
-        if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            error_ = n < 0 ? errno : ENOSPC;
-            return;
-        }
-        p += n;
-        offset += static_cast<u64>(n);
-        bytes -= static_cast<u64>(n);
-    }
-}
-
-Result<void> NewFile::publish() {
-    if (error_ == 0 && ::renameat(dir_.get(), temporary_.c_str(), dir_.get(), name_.c_str()) == 0) {
-        fd_ = Fd();
-        return {};
-    }
-    if (error_ != 0) errno = error_;
-    return io(fmt::format("{}/{}: cannot be written", path_, name_));
-}
 
 Result<void> PrivateDir::create() const {
     if (auto r = make_dirs(path_); !r) return r;
@@ -143,9 +75,9 @@ Result<MappedFile> PrivateDir::open(const std::string& name) const {
     auto dir = open_dir(path_);
     if (!dir) return std::unexpected(dir.error());
     Fd fd(::openat(dir->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
-    if (fd.get() < 0) return io(fmt::format("{}/{}: cannot be opened", path_, name));
+    if (fd.get() < 0) return fail_errno(fmt::format("{}/{}: cannot be opened", path_, name));
     struct stat st {};
-    if (::fstat(fd.get(), &st) != 0) return io(fmt::format("{}/{}: cannot be examined", path_, name));
+    if (::fstat(fd.get(), &st) != 0) return fail_errno(fmt::format("{}/{}: cannot be examined", path_, name));
     if (!S_ISREG(st.st_mode) || !ours_alone(st))
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("{}/{}: belongs to another user or can be written by others", path_, name));
@@ -162,10 +94,10 @@ Result<NewFile> PrivateDir::begin(const std::string& name) const {
     f.temporary_ = fmt::format("{}{}-{}-{}", kUnfinished, ::getpid(), serial.fetch_add(1), name);
     f.fd_ = Fd(::openat(dir->get(), f.temporary_.c_str(),
                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (f.fd_.get() < 0) return io(fmt::format("{}/{}: cannot be made", path_, f.temporary_));
+    if (f.fd_.get() < 0) return fail_errno(fmt::format("{}/{}: cannot be made", path_, f.temporary_));
     ::flock(f.fd_.get(), LOCK_EX | LOCK_NB);  // says that its writer lives
     f.dir_ = std::move(*dir);
-    f.path_ = path_;
+    f.shown_ = fmt::format("{}/{}", path_, name);
     f.name_ = name;
     return f;
 }
@@ -174,7 +106,7 @@ Result<void> PrivateDir::remove(const std::string& name) const {
     auto dir = open_dir(path_);
     if (!dir) return std::unexpected(dir.error());
     if (::unlinkat(dir->get(), name.c_str(), 0) != 0)
-        return io(fmt::format("{}/{}: cannot be removed", path_, name));
+        return fail_errno(fmt::format("{}/{}: cannot be removed", path_, name));
     return {};
 }
 

@@ -22,14 +22,8 @@ bool parse_features(const std::string& text, HostFeatures& f) {
         if (w == "baseline") continue;
         const bool all = w == "all";
         bool known = all;
-        const std::pair<const char*, bool*> names[] = {
-            {"sse41", &f.sse41}, {"ssse3", &f.ssse3},   {"popcnt", &f.popcnt}, {"lzcnt", &f.lzcnt},
-            {"bmi1", &f.bmi1},   {"bmi2", &f.bmi2},     {"pclmul", &f.pclmul}, {"avx", &f.avx},
-            {"fma", &f.fma},     {"cx16", &f.cx16},     {"sse42", &f.sse42},   {"avx2", &f.avx2},
-            {"f16c", &f.f16c},   {"avx512", &f.avx512}, {"vnni", &f.vnni},     {"bitalg", &f.bitalg},
-            {"gfni", &f.gfni},   {"aes", &f.aes},       {"sha", &f.sha},       {"lahf", &f.lahf}};
-        for (const auto& [name, member] : names)
-            if (all || w == name) *member = known = true;
+        for (const auto& [name, member] : backend::x86_64::kHostFeatures)
+            if (all || w == name) f.*member = known = true;
         if (!known) return false;
     }
     return true;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing.
+"""Translations on disk under hard conditions: killed writers, many writers, damaged and foreign files, sharing, bundles.
 
 run.py [--guest NAME] [VM]: with a guest program that is compiled here; figures go to build/results/images-GUEST.json.
 """
@@ -8,6 +8,7 @@ import argparse, json, os, pathlib, random, shutil, signal, subprocess, sys, tem
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import guests  # noqa: E402
+import bundle  # noqa: E402
 
 OUT = ROOT / "build/guests/images"
 VM, PROGRAM = None, None  # set by main
@@ -149,6 +150,71 @@ def damaged(cache, expected):
     os.chmod(cache, 0o700)
 
 
+LOOP = """#include <stdio.h>
+#include <stdlib.h>
+int main(int c, char** v) {
+    if (c > 1) fclose(fopen(v[1], "w"));
+    unsigned x = 1;
+    for (unsigned n = 0; n < 60000; n++)
+        for (unsigned i = 0; i < 3000; i++) x = x & 1 ? x * 3 + i : x / 2 + n;
+    printf("%u\\n", x);
+}
+"""
+
+
+def build_loop(guest):
+    """A dynamically linked program that loops for a while: natively and for the guest."""
+    (OUT / "loop.c").write_text(LOOP)
+    for compiler, name in (("gcc", "native"), (guest.cc, guest.name)):
+        subprocess.run([compiler, "-O1", "-o", OUT / f"loop.{name}", OUT / "loop.c"], check=True)
+    return subprocess.run([OUT / "loop.native"], capture_output=True, text=True).stdout
+
+
+def listed(cache, key):
+    r = subprocess.run([VM, "cache", "ls", "--cache", cache, "-o", "json"], capture_output=True, text=True)
+    return sum(image[key] for image in json.loads(r.stdout)["images"])
+
+
+def regions(cache, guest):
+    """What tier 2 makes of a loop is kept too."""
+    shutil.rmtree(cache, ignore_errors=True)
+    expected = build_loop(guest)
+    command = [VM, "run", "--cache", cache, "-L", f"/usr/{guest.triple}", OUT / f"loop.{guest.name}"]
+    outputs = [subprocess.run(command, capture_output=True, text=True).stdout]
+    kept = listed(cache, "regions")
+    outputs.append(subprocess.run(command, capture_output=True, text=True).stdout)
+    check("regions are kept", kept > 0 and outputs == [expected] * 2, f"({kept})")
+
+
+def ahead(cache, expected, guest):
+    """vm cache warm: a static and a dynamic program are translated, and not run."""
+    shutil.rmtree(cache, ignore_errors=True)
+    _, cold = stats_of(cache)
+    shutil.rmtree(cache, ignore_errors=True)
+    made = OUT / "made"
+    made.unlink(missing_ok=True)
+    warm = [VM, "cache", "warm", "--cache", cache, "-L", f"/usr/{guest.triple}"]
+    r = subprocess.run([*warm, PROGRAM, OUT / f"loop.{guest.name}"], capture_output=True, text=True)
+    lines = r.stdout.splitlines()
+    check("warm", r.returncode == 0 and len(lines) == 2 and "translations of 1 files, 2 images written" in lines[0] and " 0 translations" not in r.stdout, r.stdout.strip())
+    r, s = stats_of(cache)
+    check("a first run after it", r.stdout == expected and s["images_loaded"] == 1 and s["translations"] < cold["translations"] / 10,
+          f"({s['translations']} translations, {cold['translations']} without)")
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run([VM, "run", "--cache", cache, "-L", f"/usr/{guest.triple}", "--stats", f.name, OUT / f"loop.{guest.name}", made], stdout=subprocess.DEVNULL)
+        s = json.load(open(f.name))
+    check("of a dynamic program too", s["images_loaded"] >= 2 and s["translations"] < 200 and made.exists(), f"({s['images_loaded']} images, {s['translations']} translations)")
+    r = subprocess.run([*warm, "--argv0", "x", PROGRAM], capture_output=True, text=True)
+    check("warm with an option that it does not take", r.returncode == 125 and "--argv0" in r.stderr, r.stderr.strip())
+    shutil.rmtree(cache, ignore_errors=True)
+    limited = f"ulimit -f 100; exec {VM} cache warm --cache {cache} {PROGRAM}"  # files of 100 KiB at most
+    r = subprocess.run(["bash", "-c", "trap '' XFSZ; " + limited], capture_output=True, text=True)
+    check("warm that cannot write says so", r.returncode == 1 and "could not be kept" in r.stderr, r.stderr.strip())
+    r = subprocess.run([*warm, "/nonexistent/program"], capture_output=True, text=True)
+    check("warm without a program", r.returncode == 127 and r.stderr.startswith("vm: cache warm: /nonexistent/program"), r.stderr.strip())
+    return {"cold": cold["translations"], "warm": s["translations"]}
+
+
 def stats_of_dir(cache):
     return sum(f.stat().st_size for f in pathlib.Path(cache).iterdir())
 
@@ -205,10 +271,13 @@ def suite(guest):
         check("first and second run", [run(cache).stdout for _ in range(2)] == [expected] * 2)
         figures = second_run(cache)
         figures["shared"] = sharing(cache)
+        regions(cache, guest)
+        figures["ahead"] = ahead(cache, expected, guest)
         many_writers(cache, expected)
         damaged(cache, expected)
         limit(cache)
         figures["kills"] = killed_writers(cache, expected)
+        figures["bundles"] = bundle.suite(VM, PROGRAM, expected, KILLS, check)
     figures["failed"] = failures
     results = ROOT / "build/results"
     results.mkdir(parents=True, exist_ok=True)

@@ -134,6 +134,7 @@ asmjit::Error Emitter::_emit(asmjit::InstId id, const Operand_& x, const Operand
                              const Operand_* more) {
     if (z.isNone() && instOptions() == asmjit::InstOptions::kNone && encode_common(id, x, y))
         return asmjit::kErrorOk;
+    reserve();  // AsmJit would grow by what it emitted itself and write past the end
     return x86::Assembler::_emit(id, x, y, z, more);
 }
 

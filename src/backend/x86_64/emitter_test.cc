@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <string>
+
 namespace vm::backend::x86_64 {
 namespace {
 
@@ -126,6 +129,26 @@ TEST(EmitterGrowth, KeepsEverything) {
             }
         }
         ASSERT_EQ(at, a.pos());
+        ASSERT_FALSE(a.failed());
+    }
+}
+
+/// AsmJit's longest instructions at every distance from the end of its buffer, with our own right before
+/// them: neither may be written past the end, which AsmJit finds by what it emitted itself.
+TEST(EmitterGrowth, AsmJitAfterOurOwnAtEveryDistance) {
+    for (u32 before = 0; before < 64; before++) {
+        Emitter a;  // a new one: its buffer starts small
+        std::string expected(before, '\x90');
+        for (u32 k = 0; k < before; k++) a.byte(0x90);
+        for (u32 k = 0; k < 700; k++) {
+            for (u32 own = 0; own < 6; own++) a.mov(x86::rcx, x86::ptr(x86::r12, 0x12345678, 8));  // 8 bytes
+            a.emit(HInst::kIdMov, r64(8), asmjit::Imm(0x1122334455667788));                        // 10 bytes
+            ASSERT_LE(a.pos(), a.bufferCapacity());
+            for (u32 own = 0; own < 6; own++) expected.append("\x49\x8b\x8c\x24\x78\x56\x34\x12", 8);
+            expected.append("\x49\xb8\x88\x77\x66\x55\x44\x33\x22\x11", 10);
+        }
+        ASSERT_EQ(a.pos(), expected.size());
+        ASSERT_EQ(memcmp(a.data(), expected.data(), expected.size()), 0) << before;
         ASSERT_FALSE(a.failed());
     }
 }

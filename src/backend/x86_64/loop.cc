@@ -80,6 +80,7 @@ void Lowering::pick_swaps(const std::vector<SlotCost>& costs, u32 worthwhile) {
 void Lowering::lower_loop() {
     for (const u32 from : to_loop_) a.patch32(from, a.pos() - (from + 4));
     activate_swaps();
+    load_swaps();
     loop_prologue();
     const size_t exchanged = out_->dirty.size();
     lower_all();
@@ -106,11 +107,14 @@ void Lowering::move_home(u8 reg, u16 slot, bool load) {
     }
 }
 
-void Lowering::loop_prologue() {
+void Lowering::load_swaps() {
     for (const Swap& s : swaps_) {
         move_home(s.reg, s.out, false);
         move_home(s.reg, s.in, true);
     }
+}
+
+void Lowering::loop_prologue() {
     loop_head_ = a.pos();
     for (const Swap& s : swaps_) {
         out_->dirty.push_back({loop_head_, loop_head_, s.in, s.reg});

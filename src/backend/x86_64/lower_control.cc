@@ -174,7 +174,10 @@ void Lowering::push_pc(Value pc) {
 // Where a guest return arrives: the guest PC is still on the return stack.
 void Lowering::landing(u64 return_pc) {
     a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
-    link_jmp(return_pc, true);
+    const ir::Region::Target to = region_ != nullptr ? returns_to(*block_) : ir::Region::Target{};
+    if (to.node == ir::kNoNode) return link_jmp(return_pc, true);
+    load_swaps();
+    if (to.node != node_ + 1) jump_to_node(to.node, Cc::O, true);
 }
 
 void Lowering::call(u32 i) {

@@ -29,6 +29,7 @@ Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
     compile_once(block, out);
     if (failed_ && !swaps_.empty() && !allow_swaps_) compile_once(block, out);
     if (failed_) return std::unexpected(error_);
+    made_++;
     return {};
 }
 
@@ -39,6 +40,15 @@ void Lowering::compile_once(const ir::Block& block, CompiledBlock& out) {
     lower_all();
     if (!swaps_.empty() && !failed_) lower_loop();
     if (!failed_) finish();
+}
+
+/// Zen 3 tells calls through pointers apart by bits 1 and 2 of the branches and targets before them: where
+/// all functions begin at multiples of 8, it predicts a table of four at a third of the speed. So entries lie
+/// 0, 2, 4 and 6 bytes behind one, in turn: blocks that are made one after the other are those that run
+/// together.
+void Lowering::skew_entry() {
+    for (u32 n = made_ % 4 * 2; n != 0; n--) a.byte(0xcc);
+    out_->entry_offset = a.pos();
 }
 
 void Lowering::start(CompiledBlock& out) {
@@ -54,6 +64,7 @@ void Lowering::start(CompiledBlock& out) {
     flags_.clear();
     pins_ = all_pins_;
     swaps_active_ = false;
+    skew_entry();
 }
 
 // The whole block once, and its cold code.

@@ -86,6 +86,7 @@ class Lowering final : public Compiler {
     // --- lowering.cc
     void compile_once(const ir::Block& block, CompiledBlock& out);
     void start(CompiledBlock& out);
+    void skew_entry();
     void lower_all();
     void lower_block();
     void reset();
@@ -123,7 +124,9 @@ class Lowering final : public Compiler {
     void activate_swaps();
     void lower_loop();
     void move_home(u8 reg, u16 slot, bool load);
+    void load_swaps();
     void loop_prologue();
+    ir::Region::Target returns_to(const ir::Block& block) const;
     void restore_swaps();
     void restore_inline();
     ir::Region::Target inside(u64 target) const;
@@ -619,6 +622,7 @@ class Lowering final : public Compiler {
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
+    u32 made_ = 0;             ///< blocks and regions
     u32 swappable_ = ~u32{0};  ///< registers that may be exchanged
     u32 loop_head_ = 0;
     const ir::Region* region_ = nullptr;  ///< what is being compiled, if it is one

@@ -8,8 +8,9 @@
 namespace vm::backend::x86_64 {
 
 namespace {
-/// What entering and leaving costs an exchanged register, in accesses; the innermost loop runs a few times.
-constexpr u32 kBorder = 6;
+/// What entering and leaving costs an exchanged register, in accesses; the innermost loop runs a few times. A
+/// call is both, but what it costs is memory that was just written.
+constexpr u32 kBorder = 6, kCall = 12;
 }  // namespace
 
 Result<void> Lowering::compile_region(const ir::Region& region, CompiledBlock& out) {
@@ -24,6 +25,7 @@ Result<void> Lowering::compile_region(const ir::Region& region, CompiledBlock& o
     }
     region_ = nullptr;
     if (failed_) return std::unexpected(error_);
+    made_++;
     return {};
 }
 
@@ -32,6 +34,7 @@ void Lowering::region_once() {
     node_jumps_.clear();
     choose_region_swaps();
     activate_swaps();
+    load_swaps();
     loop_prologue();
     const size_t exchanged = out_->dirty.size();
     for (node_ = 0; node_ < region_->nodes.size() && !failed_; node_++) {
@@ -73,7 +76,17 @@ void Lowering::choose_region_swaps() {
         const u64 cost = c.weighted + 4 * std::min(c.read_first, c.written);
         costs[s] = {static_cast<u32>(std::min<u64>(cost, u32{1} << 30)), c.written != 0};
     }
-    pick_swaps(costs, kBorder);
+    u32 border = kBorder;
+    for (const ir::Region::Node& n : region_->nodes)
+        if (returns_to(n.block).node != ir::kNoNode) border += kCall * n.weight;
+    pick_swaps(costs, border);
+}
+
+// Where the call that ends the block returns to, if that is inside.
+ir::Region::Target Lowering::returns_to(const ir::Block& block) const {
+    const auto pc =
+        on(JitOpt::ReturnPoints) && on(JitOpt::ReturnStack) ? ir::return_point(block) : std::nullopt;
+    return pc ? region_->find(*pc) : ir::Region::Target{};
 }
 
 // Nothing to do where the next block follows.

@@ -403,6 +403,11 @@ class Spread {
                 const u32 to = entered(m, now);
                 copies_[c].next.push_back(to);
             }
+            if (const auto back = return_point(block(node)))
+                if (const u32 m = node_at(*back); m != kNoNode) {
+                    const u32 to = entered(m, {});
+                    copies_[c].next.push_back(to);
+                }
         }
     }
 

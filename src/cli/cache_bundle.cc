@@ -1,0 +1,88 @@
+#include "cli/cache_bundle.h"
+
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/format.h"
+#include "cli/key_file.h"
+#include "jit/bundle.h"
+
+namespace vm::cli {
+namespace {
+
+using nlohmann::ordered_json;
+
+void print_json(const ordered_json& j) {
+    fmt::print("{}\n", j.dump(2, ' ', false, ordered_json::error_handler_t::replace));
+}
+
+ordered_json key_or_null(const std::optional<jit::PublicKey>& key) {
+    return key ? ordered_json(jit::to_hex(*key)) : ordered_json();
+}
+
+std::string signed_with(const std::optional<jit::PublicKey>& key) {
+    return key ? "signed with " + jit::to_hex(*key) : "not signed";
+}
+
+}  // namespace
+
+Result<int> cache_export(const jit::ImageStore& store, const BundleOptions& o, bool json) {
+    std::optional<jit::SecretKey> key;
+    if (o.key) {
+        auto read = read_secret_key(*o.key);
+        if (!read) return std::unexpected(read.error());
+        key.emplace(*read);
+    }
+    const auto r = jit::export_images(store, o.images, key ? &*key : nullptr, o.file);
+    if (!r) return std::unexpected(r.error());
+    if (json)
+        print_json({{"directory", store.path()},
+                    {"file", o.file},
+                    {"images", r->images},
+                    {"bytes", r->bytes},
+                    {"left_out_other_builds_or_hosts", r->of_others},
+                    {"left_out_not_usable", r->unusable},
+                    {"signed_with", key_or_null(r->signer)}});
+    else
+        fmt::print("{}: {} images, {} bytes, {}; left out {} of other builds or hosts, {} not usable\n",
+                   o.file, r->images, r->bytes, signed_with(r->signer), r->of_others, r->unusable);
+    return 0;
+}
+
+Result<int> cache_import(const jit::ImageStore& store, const BundleOptions& o, bool json) {
+    std::optional<jit::PublicKey> trusted;
+    if (o.trust) {
+        auto read = read_public_key(*o.trust);
+        if (!read) return std::unexpected(read.error());
+        trusted = *read;
+    }
+    const auto r = jit::import_images(store, o.file, trusted ? &*trusted : nullptr);
+    if (!r) return std::unexpected(r.error());
+    if (json)
+        print_json({{"directory", store.path()},
+                    {"file", o.file},
+                    {"images", r->images},
+                    {"bytes", r->bytes},
+                    {"added", r->added},
+                    {"replaced", r->replaced},
+                    {"kept", r->kept},
+                    {"signed_with", key_or_null(r->signer)}});
+    else
+        fmt::print("{}: {} images, {}; {} added, {} replaced, {} kept as they were in {}\n", o.file,
+                   r->images, signed_with(r->signer), r->added, r->replaced, r->kept, store.path());
+    return 0;
+}
+
+Result<int> cache_keygen(const BundleOptions& o, bool json) {
+    const auto key = make_key_files(o.key_name);
+    if (!key) return std::unexpected(key.error());
+    const std::string secret_file = o.key_name + ".key", public_file = o.key_name + ".pub";
+    if (json)
+        print_json({{"secret_file", secret_file}, {"public_file", public_file}, {"key", jit::to_hex(*key)}});
+    else
+        fmt::print("{}: signs (export --key), keep it secret; {}: checks (import --trust), key {}\n",
+                   secret_file, public_file, jit::to_hex(*key));
+    return 0;
+}
+
+}  // namespace vm::cli
