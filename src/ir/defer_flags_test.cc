@@ -201,6 +201,25 @@ TEST(DeferFlags, ALoopIsThereForItsFirstTurnAndForTheOthers) {
     EXPECT_EQ(r.find(0x2000, &d).node, kNoNode);
 }
 
+TEST(DeferFlags, AreMadeWhereABlockThatIsALoopIsLeftForGood) {
+    Block b = loop(0x1000, 0x1000, 0x2000);
+    b.insts.pop_back();
+    Inst target{.op = Op::GetState, .type = Type::I64, .imm = 2};
+    b.insts.push_back(target);
+    const auto to = static_cast<Value>(b.insts.size() - 1);
+    b.insts.push_back({.op = Op::JumpInd, .args = {to, kNone, kNone}});
+    const Region r = region({b});
+    ASSERT_EQ(r.nodes.size(), 2u);
+    for (const auto& n : r.nodes) {
+        const std::string text = print(n.block, kLayout);
+        const auto exit = text.find("exit_if"), set = text.find("set $nzcv");
+        EXPECT_LT(text.find("flags.defer"), exit) << text;
+        EXPECT_LT(exit, set) << text;
+        EXPECT_LT(set, text.find("jump_ind")) << text;
+        EXPECT_EQ(text.find("set $nzcv", set + 1), std::string::npos) << text;
+    }
+}
+
 TEST(DeferFlags, ABlockThatOverwritesThemUnseenIsThereOnce) {
     Block second = parsed(R"(
         %0 = get i64 $x0

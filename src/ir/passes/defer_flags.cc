@@ -57,10 +57,22 @@ class Walk {
                 if (now_->broken) now_->possible = false;
             }
         }
-        if (!now_ || now_->broken || !now_->possible || insts_.back().op != Op::Goto) return std::nullopt;
+        if (!now_ || now_->broken || !now_->possible) return std::nullopt;
         return now_;
     }
 
+    /// A candidate that is left at the end. Who is jumped to by a Goto may do with deferred flags; the other
+    /// ways to leave want them stored.
+    static void commit_last(PodVector<Inst>& insts, const Candidate& c) {
+        if (insts.back().op != Op::Goto) {
+            const Inst leave = insts.back(), set = insts[c.set];
+            insts.back() = insts[set.args[0]];
+            const auto made = static_cast<Value>(insts.size() - 1);
+            insts.push_back({.op = Op::SetState, .args = {made, kNone, kNone}, .imm = set.imm});
+            insts.push_back(leave);
+        }
+        commit(insts, c);
+    }
     static void commit(PodVector<Inst>& insts, const Candidate& c) {
         // What is between are writes of state, which nobody refers to.
         std::copy(insts.begin() + c.set + 1, insts.begin() + c.at + 1, insts.begin() + c.set);
@@ -360,7 +372,7 @@ class Spread {
         for (u32 n = 0; n < tails.size(); n++) last[n] = tails[n] && lasts(n, *tails[n]);
         for (u32 n = 0; n < tails.size(); n++)
             if (last[n]) {
-                Walk::commit(region_.nodes[n].block.insts, *tails[n]);
+                Walk::commit_last(region_.nodes[n].block.insts, *tails[n]);
                 deferred_ = true;
             }
     }
