@@ -40,9 +40,11 @@ bool unchanged(const Translation& t) {
 // ---------------------------------------------------------------------------------------------- changed code
 
 /// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
-/// thread may be in it.
+/// thread may be in it. Returns arrive inside a region, where no link stands between: every return stack is
+/// emptied before its thread runs on.
 void Jit::drop(Translation& t) {
     t.valid = false;
+    if (t.region) evict_generation_.fetch_add(1);
     map_.erase(&t);
     if (t.image == nullptr) {
         unindex_pages(t);
