@@ -1,5 +1,6 @@
 // How translations end: changed guest code, eviction, epochs, fork. See jit.h for the rules.
 #include <algorithm>
+#include <utility>
 
 #include "jit/background.h"
 #include "jit/image_space.h"
@@ -40,11 +41,10 @@ bool unchanged(const Translation& t) {
 // ---------------------------------------------------------------------------------------------- changed code
 
 /// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
-/// thread may be in it. Returns arrive inside a region, where no link stands between: every return stack is
-/// emptied before its thread runs on.
+/// thread may be in it.
 void Jit::drop(Translation& t) {
     t.valid = false;
-    if (t.region) evict_generation_.fetch_add(1);
+    region_dropped_ |= t.region;
     map_.erase(&t);
     if (t.image == nullptr) {
         unindex_pages(t);
@@ -53,11 +53,12 @@ void Jit::drop(Translation& t) {
     while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
 }
 
-/// Asks every executor to quiesce(): their per-thread tables (and, if code memory goes away, return stacks)
-/// are stale.
+/// Asks every executor to quiesce(): their per-thread tables are stale, and so are return stacks if code
+/// memory goes away or a region was dropped, for returns arrive inside it with no link between. After the
+/// drop: who quiesced before it may have entered the region again.
 void Jit::announce(bool code_goes_away) {
     flush_generation_.fetch_add(1);
-    if (code_goes_away) evict_generation_.fetch_add(1);
+    if (std::exchange(region_dropped_, false) || code_goes_away) evict_generation_.fetch_add(1);
     epoch_.fetch_add(1);
     for (Executor* e : executors_) std::atomic_ref<u32>(e->state->safepoint_request).fetch_or(kRequestSync);
 }
@@ -93,7 +94,8 @@ void Jit::drop_all(const std::vector<Translation*>& found) {
         drop(*t);
         stats_.invalidated++;
     }
-    if (found.empty()) return;
+    // A region that was replaced is in no index, but returns may still arrive in it.
+    if (found.empty() && !region_dropped_) return;
     announce(false);
     retire_dead();
 }

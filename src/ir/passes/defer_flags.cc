@@ -41,7 +41,11 @@ u64 flags_slot(const StateLayout& layout) {
 class Walk {
   public:
     Walk(Block& block, const StateLayout& layout, PassScratch& scratch)
-        : insts_(block.insts), layout_(layout), words_(scratch.words), value_(scratch.slot_value) {
+        : insts_(block.insts),
+          layout_(layout),
+          scratch_(scratch),
+          words_(scratch.words),
+          value_(scratch.slot_value) {
         words_.clear();
         for (unsigned s = 0; s < layout.slots.size(); s++)
             if (layout.slots[s].type == Type::I64 && !layout.holds_flag_operand(s))
@@ -109,8 +113,10 @@ class Walk {
 
     /// Writes the operands of kept_ to their slots instead of the flags.
     void keep_operands() {
-        PodVector<Inst> out;
-        std::vector<Value> now(insts_.size());
+        PodVector<Inst>& out = scratch_.insts;
+        PodVector<Value>& now = scratch_.replacement;
+        out.clear();
+        now.assign(insts_.size(), kNone);
         const auto add = [&](const Inst& in) {
             out.push_back(in);
             return static_cast<Value>(out.size() - 1);
@@ -260,6 +266,7 @@ class Walk {
 
     PodVector<Inst>& insts_;
     const StateLayout& layout_;
+    PassScratch& scratch_;
     PodVector<u8>& words_;
     PodVector<Value>& value_;  ///< of each slot, as far as it is known
     std::optional<Candidate> now_;
