@@ -1,7 +1,6 @@
 // `vm cache`: the translations that are kept between runs.
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -11,6 +10,7 @@
 #include "base/format.h"
 #include "cli/cache_bundle.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "jit/image_store.h"
 
 namespace vm::cli {
@@ -123,59 +123,53 @@ Result<int> prune(const jit::ImageStore& store, const CacheOptions& o) {
 
 /// The options of all subcommands, and which of them was typed.
 struct Parser {
-    CLI::App app{"translations that are kept between runs", "vm cache"};
+    OptionParser options{"translations that are kept between runs", "vm cache"};
     CacheOptions o;
     BundleOptions bundle;
-    const CLI::App *ls, *verify, *prune, *export_app, *import_app, *keygen;
+    OptionParser *ls, *verify, *prune, *export_to, *import_from, *keygen;
 
-    CLI::App* add(const char* name, const char* text, bool has_dir = true) {
-        CLI::App* c = app.add_subcommand(name, text);
+    OptionParser* add(const char* name, const char* text, bool has_dir = true) {
+        OptionParser& c = options.subcommand(name, text);
         if (has_dir)
-            c->add_option("--cache", o.dir, "the directory (default: $XDG_CACHE_HOME/vm)")
-                ->type_name("DIR")
-                ->envname("VM_CACHE");
-        c->add_option("-o", o.format, "text or json")
-            ->type_name("FORMAT")
-            ->check(CLI::IsMember({"text", "json"}));
-        return c;
+            c.text("--cache", o.dir, "the directory (default: $XDG_CACHE_HOME/vm)")
+                .value("DIR")
+                .env("VM_CACHE");
+        c.text("-o", o.format, "text or json").value("FORMAT").one_of({"text", "json"});
+        return &c;
     }
-    static CLI::Option* operand(CLI::App* c, const char* name, std::string& value, const char* text) {
-        return c->add_option(name, value, text)->required()->type_name("");
-    }
-    /// Not the value of a variable that somebody forgot to set.
-    static std::string given(const std::string& value) { return value.empty() ? "the value is empty" : ""; }
     Parser() {
-        app.require_subcommand(1);
         ls = add("ls", "list them");
         verify = add("verify", "check each; exit status 1 if one cannot be used");
-        CLI::App* c =
-            add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
-        c->add_option("--size", o.size, "how much may stay (0: nothing)")->type_name("SIZE");
-        prune = c;
-        c = add("export", "write those that this vm can use into one file, a bundle for other machines");
-        operand(c, "FILE", bundle.file, "the bundle, written as a whole or not at all");
-        c->add_option("IMAGE", bundle.images, "only these, by their names (default: all)")->type_name("");
-        c->add_option("--key", bundle.key, "sign it with this secret key")
-            ->type_name("KEYFILE")
-            ->check(given);
-        export_app = c;
-        c = add("import", "add those of a bundle. What is in it will run: import only what you trust");
-        operand(c, "FILE", bundle.file,
-                "a bundle, of this build of vm and for this host's processor features");
-        c->add_option("--trust", bundle.trust, "refuse what was not signed with the secret key of this")
-            ->type_name("PUBFILE")
-            ->check(given);
-        import_app = c;
-        c = add("keygen", "make a key pair for signing bundles", false);
-        operand(c, "NAME", bundle.key_name, "of the files NAME.key (secret) and NAME.pub");
-        keygen = c;
-        app.add_subcommand("warm", "translate programs without running them (vm cache warm --help)");
+        prune = add("prune", "remove damaged and unfinished ones, and the longest unused beyond a size");
+        prune->text("--size", o.size, "how much may stay (0: nothing)").value("SIZE");
+        export_to =
+            add("export", "write those that this vm can use into one file, a bundle for other machines");
+        export_to->text("FILE", bundle.file, "the bundle, written as a whole or not at all")
+            .required()
+            .value("");
+        export_to->operands("IMAGE", bundle.images, "only these, by their names (default: all)").value("");
+        export_to->text("--key", bundle.key, "sign it with this secret key").value("KEYFILE").not_empty();
+        import_from =
+            add("import", "add those of a bundle. What is in it will run: import only what you trust");
+        import_from
+            ->text("FILE", bundle.file,
+                   "a bundle, of this build of vm and for this host's processor features")
+            .required()
+            .value("");
+        import_from->text("--trust", bundle.trust, "refuse what was not signed with the secret key of this")
+            .value("PUBFILE")
+            .not_empty();
+        keygen = add("keygen", "make a key pair for signing bundles", false);
+        keygen->text("NAME", bundle.key_name, "of the files NAME.key (secret) and NAME.pub")
+            .required()
+            .value("");
+        options.subcommand("warm", "translate programs without running them (vm cache warm --help)");
     }
 };
 
 Result<int> run(const Parser& p) {
     const bool json = p.o.format == "json";
-    if (p.keygen->parsed()) return cache_keygen(p.bundle, json);
+    if (p.keygen->typed()) return cache_keygen(p.bundle, json);
     std::error_code ec;
     const std::string dir =
         p.o.dir.empty() ? default_cache_dir() : std::filesystem::absolute(p.o.dir, ec).string();
@@ -183,10 +177,10 @@ Result<int> run(const Parser& p) {
         return fail(ErrorKind::InvalidArgument,
                     "neither XDG_CACHE_HOME nor HOME is set; name the directory with --cache DIR");
     const jit::ImageStore store(dir, ~u64{0});
-    if (p.export_app->parsed()) return cache_export(store, p.bundle, json);
-    if (p.import_app->parsed()) return cache_import(store, p.bundle, json);
-    if (p.prune->parsed()) return prune(store, p.o);
-    return list(store, p.o, p.verify->parsed());
+    if (p.export_to->typed()) return cache_export(store, p.bundle, json);
+    if (p.import_from->typed()) return cache_import(store, p.bundle, json);
+    if (p.prune->typed()) return prune(store, p.o);
+    return list(store, p.o, p.verify->typed());
 }
 
 }  // namespace
@@ -194,16 +188,12 @@ Result<int> run(const Parser& p) {
 int cache_command(const std::vector<std::string>& args) {
     if (!args.empty() && args[0] == "warm") return cache_warm_command({args.begin() + 1, args.end()});
     Parser p;
-    try {
-        std::vector<std::string> reversed(args.rbegin(), args.rend());
-        p.app.parse(reversed);
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(p.app.help().c_str(), stdout);  // of the subcommand if there is one
-        return 0;
-    } catch (const CLI::ParseError& e) {
-        complain(fmt::format("cache: {}", e.what()));
+    const auto parsed = p.options.parse(args);
+    if (!parsed) {
+        complain(fmt::format("cache: {}", parsed.error().message));
         return kExitTool;
     }
+    if (*parsed == OptionParser::Outcome::Help) return 0;
     const auto r = run(p);
     if (r) return *r;
     complain(fmt::format("cache: {}", r.error().message));

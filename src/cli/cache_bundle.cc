@@ -24,16 +24,22 @@ std::string signed_with(const std::optional<jit::PublicKey>& key) {
     return key ? "signed with " + jit::to_hex(*key) : "not signed";
 }
 
+/// The key in a file, if one was named.
+template <class Key>
+Result<std::optional<Key>> named_key(const std::optional<std::string>& file,
+                                     Result<Key> (*read)(const std::string&)) {
+    if (!file) return std::nullopt;
+    auto key = read(*file);
+    if (!key) return std::unexpected(key.error());
+    return std::optional<Key>(std::move(*key));
+}
+
 }  // namespace
 
 Result<int> cache_export(const jit::ImageStore& store, const BundleOptions& o, bool json) {
-    std::optional<jit::SecretKey> key;
-    if (o.key) {
-        auto read = read_secret_key(*o.key);
-        if (!read) return std::unexpected(read.error());
-        key.emplace(*read);
-    }
-    const auto r = jit::export_images(store, o.images, key ? &*key : nullptr, o.file);
+    const auto key = named_key(o.key, read_secret_key);
+    if (!key) return std::unexpected(key.error());
+    const auto r = jit::export_images(store, o.images, *key ? &**key : nullptr, o.file);
     if (!r) return std::unexpected(r.error());
     if (json)
         print_json({{"directory", store.path()},
@@ -50,13 +56,9 @@ Result<int> cache_export(const jit::ImageStore& store, const BundleOptions& o, b
 }
 
 Result<int> cache_import(const jit::ImageStore& store, const BundleOptions& o, bool json) {
-    std::optional<jit::PublicKey> trusted;
-    if (o.trust) {
-        auto read = read_public_key(*o.trust);
-        if (!read) return std::unexpected(read.error());
-        trusted = *read;
-    }
-    const auto r = jit::import_images(store, o.file, trusted ? &*trusted : nullptr);
+    const auto trusted = named_key(o.trust, read_public_key);
+    if (!trusted) return std::unexpected(trusted.error());
+    const auto r = jit::import_images(store, o.file, *trusted ? &**trusted : nullptr);
     if (!r) return std::unexpected(r.error());
     if (json)
         print_json({{"directory", store.path()},

@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -16,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/guests.h"
 #include "cli/jit_options.h"
+#include "cli/options.h"
 #include "osal/private_dir.h"
 
 extern char** environ;
@@ -53,82 +53,62 @@ std::string cpu_examples() {
     return text;
 }
 
-void declare_options(CLI::App& app, Raw& raw) {
-    app.add_option("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
-        ->type_name("DIR")
-        ->envname("VM_SYSROOT");
-    app.add_option("--root", raw.root,
-                   "the directory that the guest sees as /, with the host's /proc, /dev and /sys")
-        ->type_name("DIR")
-        ->envname("VM_ROOT");
-    app.add_option("-e,--env", raw.env, "set a variable for the guest")
-        ->type_name("K=V")
-        ->expected(1)
-        ->take_all();
-    app.add_option("-u,--unset", raw.unset, "remove a variable for the guest")
-        ->type_name("K")
-        ->expected(1)
-        ->take_all();
-    app.add_option("-w,--workdir", raw.workdir,
-                   "start in this directory (under --root: as the guest names it)")
-        ->type_name("DIR")
-        ->envname("VM_WORKDIR");
-    app.add_option("--argv0", raw.argv0, "the guest's argv[0]")->type_name("NAME");
-    app.add_option("--tier", raw.tier, "auto, interp, 1 or 2 (2: all code as regions, for tests)")
-        ->type_name("TIER")
-        ->envname("VM_TIER");
-    app.add_option("--jit-opt", raw.jit_opt, "switch optimizations on or off (vm info --jit-opts)")
-        ->type_name("±NAME[,…]")
-        ->expected(1)
-        ->take_all()
-        ->envname("VM_JIT_OPT");
-    app.add_flag("--strace{text}", raw.strace,
-                 "guest system calls on stderr (--strace=json: one object a line)")
-        ->envname("VM_STRACE");
-    app.add_option("--stats", raw.stats, "counters as JSON at exit")->type_name("FILE")->envname("VM_STATS");
-    app.add_option("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr")
-        ->type_name("WHAT")
-        ->envname("VM_DUMP");
-    app.add_option("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
-        ->type_name("KIND")
-        ->envname("VM_PERF");
-    app.add_option("--cpu", raw.cpu, "guest CPU model and extensions, e.g. " + cpu_examples())
-        ->type_name("MODEL")
-        ->envname("VM_CPU");
-    app.add_option("--stack", raw.stack, "guest stack limit")->type_name("SIZE")->envname("VM_STACK");
-    app.add_option("--memory-limit", raw.memory_limit, "limit of the guest's address space")
-        ->type_name("SIZE")
-        ->envname("VM_MEMORY_LIMIT");
-    app.add_option("--code-cache", raw.cache_limit, "limit of generated code")
-        ->type_name("SIZE")
-        ->envname("VM_CODE_CACHE");
-    app.add_option(
-           "--cache-policy", raw.cache_policy,
+void declare_options(OptionParser& p, Raw& raw) {
+    p.text("-L,--sysroot", raw.sysroot, "where the guest's loader and libraries are looked for first")
+        .value("DIR")
+        .env("VM_SYSROOT");
+    p.text("--root", raw.root, "the directory that the guest sees as /, with the host's /proc, /dev and /sys")
+        .value("DIR")
+        .env("VM_ROOT");
+    p.list("-e,--env", raw.env, "set a variable for the guest").value("K=V");
+    p.list("-u,--unset", raw.unset, "remove a variable for the guest").value("K");
+    p.text("-w,--workdir", raw.workdir, "start in this directory (under --root: as the guest names it)")
+        .value("DIR")
+        .env("VM_WORKDIR");
+    p.text("--argv0", raw.argv0, "the guest's argv[0]").value("NAME");
+    p.text("--tier", raw.tier, "auto, interp, 1 or 2 (2: all code as regions, for tests)")
+        .value("TIER")
+        .env("VM_TIER");
+    p.list("--jit-opt", raw.jit_opt, "switch optimizations on or off (vm info --jit-opts)")
+        .value("±NAME[,…]")
+        .env("VM_JIT_OPT");
+    p.flag("--strace{text}", raw.strace, "guest system calls on stderr (--strace=json: one object a line)")
+        .env("VM_STRACE");
+    p.text("--stats", raw.stats, "counters as JSON at exit").value("FILE").env("VM_STATS");
+    p.text("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr").value("WHAT").env("VM_DUMP");
+    p.text("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
+        .value("KIND")
+        .env("VM_PERF");
+    p.text("--cpu", raw.cpu, "guest CPU model and extensions, e.g. " + cpu_examples())
+        .value("MODEL")
+        .env("VM_CPU");
+    p.text("--stack", raw.stack, "guest stack limit").value("SIZE").env("VM_STACK");
+    p.text("--memory-limit", raw.memory_limit, "limit of the guest's address space")
+        .value("SIZE")
+        .env("VM_MEMORY_LIMIT");
+    p.text("--code-cache", raw.cache_limit, "limit of generated code").value("SIZE").env("VM_CODE_CACHE");
+    p.text("--cache-policy", raw.cache_policy,
            "what goes when generated code reaches its limit: generations (what was not used lately), fifo "
            "(the oldest) or flush (everything)")
-        ->type_name("POLICY")
-        ->envname("VM_CACHE_POLICY");
-    CLI::Option* cache =
-        app.add_option("--cache", raw.cache, "where translations are kept between runs")->type_name("DIR");
-    app.add_option("--cache-size", raw.cache_size, "limit of all translations kept there")
-        ->type_name("SIZE")
-        ->envname("VM_CACHE_SIZE");
-    app.add_flag("--no-cache", raw.no_cache, "keep no translations (env VM_NO_CACHE=1)")->excludes(cache);
-    app.add_flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)")
-        ->envname("VM_ICOUNT");
-    app.add_flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
+        .value("POLICY")
+        .env("VM_CACHE_POLICY");
+    const Option cache =
+        p.text("--cache", raw.cache, "where translations are kept between runs").value("DIR");
+    p.text("--cache-size", raw.cache_size, "limit of all translations kept there")
+        .value("SIZE")
+        .env("VM_CACHE_SIZE");
+    p.flag("--no-cache", raw.no_cache, "keep no translations (env VM_NO_CACHE=1)").excludes(cache);
+    p.flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)")
+        .env("VM_ICOUNT");
+    p.flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
     // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
-    app.add_flag("--cache-optional", raw.cache_optional)->group("");
-    app.add_flag("--by-binfmt", raw.by_binfmt)->group("");
-    app.add_flag("--cwd-has-guest-name", raw.cwd_has_guest_name)->group("");
-    app.add_option("--self-fd", raw.self_fd)->group("");
-    app.add_option("--self-name", raw.self_name)->group("");
-    for (CLI::Option* option : app.get_options()) {
-        if (option->get_items_expected_max() == 0 || option->check_name("--argv0")) continue;
-        option->check([](const std::string& value) {
-            return value.empty() ? std::string("the value is empty") : std::string();
-        });
-    }
+    p.flag("--cache-optional", raw.cache_optional).hidden();
+    p.flag("--by-binfmt", raw.by_binfmt).hidden();
+    p.flag("--cwd-has-guest-name", raw.cwd_has_guest_name).hidden();
+    p.number("--self-fd", raw.self_fd).hidden();
+    p.text("--self-name", raw.self_name).hidden();
+    for (Option& o : p.options())
+        if (o.takes_value() && !o.is("--argv0")) o.not_empty();
 }
 
 Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
@@ -372,21 +352,19 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
 }
 
 /// Options that take the next argument as their value.
-bool takes_value(CLI::App& app, const std::string& word) {
-    for (const CLI::Option* opt : app.get_options())
-        if (opt->check_name(word)) return opt->get_items_expected_max() > 0;
-    return false;
+bool takes_value(const std::vector<Option>& options, const std::string& word) {
+    return std::ranges::any_of(options, [&](const Option& o) { return o.is(word) && o.takes_value(); });
 }
 
 /// Index of the first argument that is not ours: the program. Everything from there on belongs to the guest.
-size_t find_program(CLI::App& app, const std::vector<std::string>& args) {
+size_t find_program(const std::vector<Option>& options, const std::vector<std::string>& args) {
     size_t i = 0;
     for (; i < args.size(); i++) {
         const std::string& a = args[i];
         if (a == "--") return i;
         if (a.size() < 2 || a[0] != '-') return i;
-        if (a.starts_with("--") ? a.find('=') == std::string::npos && takes_value(app, a)
-                                : a.size() == 2 && takes_value(app, a))
+        if (a.starts_with("--") ? a.find('=') == std::string::npos && takes_value(options, a)
+                                : a.size() == 2 && takes_value(options, a))
             i++;
     }
     return args.size();
@@ -402,13 +380,13 @@ std::string default_cache_dir() {
 }
 
 Result<RunCommand> parse_run(const std::vector<std::string>& args) {
-    CLI::App app{"run a program built for another processor (its ISA is found from the ELF header)",
-                 "vm run"};
-    app.set_help_flag("-h,--help", "this help");
-    app.get_formatter()->column_width(34);
+    OptionParser parser("run a program built for another processor (its ISA is found from the ELF header)",
+                        "vm run");
+    parser.set_help_column(34);
     Raw raw;
-    declare_options(app, raw);
-    const size_t split_at = std::min(find_program(app, args), args.size());
+    declare_options(parser, raw);
+    std::vector<Option> options = parser.options();
+    const size_t split_at = std::min(find_program(options, args), args.size());
     std::vector<std::string> ours(args.begin(), args.begin() + static_cast<std::ptrdiff_t>(split_at));
     std::vector<std::string> rest(args.begin() + static_cast<std::ptrdiff_t>(split_at), args.end());
     if (!rest.empty() && rest[0] == "--") rest.erase(rest.begin());
@@ -419,25 +397,16 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
             });
         });
     };
-    if (given({"--ignore-env"}))
-        for (CLI::Option* opt : app.get_options()) opt->envname("");
-    // The two exclude each other: a flag beats the other's variable too.
-    if (given({"-L", "--sysroot"})) app.get_option("--root")->envname("");
-    if (given({"--root"})) app.get_option("--sysroot")->envname("");
+    // -L and --root exclude each other: a flag beats the other's variable too.
+    const bool none = given({"--ignore-env"}), sysroot = given({"-L", "--sysroot"}), root = given({"--root"});
+    for (Option& o : options)
+        if (none || (sysroot && o.is("--root")) || (root && o.is("--sysroot"))) o.env("");
     RunCommand command;
-    try {
-        std::vector<std::string> reversed(ours.rbegin(), ours.rend());
-        app.parse(reversed);
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
+    const auto parsed = parser.parse(ours);
+    if (!parsed) return fail(ErrorKind::InvalidArgument, fmt::format("run: {}", parsed.error().message));
+    if (*parsed == OptionParser::Outcome::Help) {
         command.help = true;
         return command;
-    } catch (const CLI::ExtrasError&) {
-        for (const std::string& word : app.remaining())
-            return fail(ErrorKind::InvalidArgument,
-                        fmt::format("run: unknown option '{}'; vm run --help lists them", word));
-    } catch (const CLI::ParseError& e) {
-        return fail(ErrorKind::InvalidArgument, fmt::format("run: {}", e.what()));
     }
     if (auto r = fill(raw, std::move(rest), command.options); !r) return std::unexpected(r.error());
     return command;

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -11,6 +10,7 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "cli/top_screen.h"
 #include "osal/host.h"
 
@@ -28,34 +28,27 @@ struct TopOptions {
 };
 
 Result<TopOptions> parse(const std::vector<std::string>& args, bool* help) {
-    CLI::App app{
+    OptionParser parser(
         "the counters of a running vm (vm run, vm-user), drawn until q, Ctrl-C or its end; where the\n"
         "output is no terminal, one sample. It must be of this build, and this user must be allowed to\n"
         "ptrace(2) it.",
-        "vm top"};
+        "vm top");
     std::string pid, format = "text";
     TopOptions o;
     bool once = false;
-    app.add_option("PID", pid, "the process")->required();
-    app.add_option("--interval", o.interval, "seconds between samples; rates are over this time")
-        ->type_name("SECONDS")
-        ->capture_default_str();
-    CLI::Option* count =
-        app.add_option("--count", o.count, "so many samples, one below the other (0: to its end)")
-            ->type_name("N");
-    app.add_flag("--once", once, "one sample, after one interval")->excludes(count);
-    app.add_option("-o", format, "text, or json: one object a line")
-        ->type_name("FORMAT")
-        ->check(CLI::IsMember({"text", "json"}));
-    try {
-        std::vector<std::string> reversed(args.rbegin(), args.rend());
-        app.parse(reversed);
-    } catch (const CLI::CallForHelp&) {
-        std::fputs(app.help().c_str(), stdout);
+    parser.text("PID", pid, "the process").required();
+    parser.number("--interval", o.interval, "seconds between samples; rates are over this time")
+        .value("SECONDS")
+        .show_default();
+    const Option count =
+        parser.number("--count", o.count, "so many samples, one below the other (0: to its end)").value("N");
+    parser.flag("--once", once, "one sample, after one interval").excludes(count);
+    parser.text("-o", format, "text, or json: one object a line").value("FORMAT").one_of({"text", "json"});
+    const auto parsed = parser.parse(args);
+    if (!parsed) return std::unexpected(parsed.error());
+    if (*parsed == OptionParser::Outcome::Help) {
         *help = true;
         return o;
-    } catch (const CLI::ParseError& e) {
-        return fail(ErrorKind::InvalidArgument, e.what());
     }
     const auto [end, error] = std::from_chars(pid.data(), pid.data() + pid.size(), o.pid);
     if (error != std::errc() || end != pid.data() + pid.size() || o.pid <= 0)
@@ -65,7 +58,7 @@ Result<TopOptions> parse(const std::vector<std::string>& args, bool* help) {
                     fmt::format("--interval {}: between {} and {} seconds", o.interval, kShortest, kLongest));
     if (o.count < 0) return fail(ErrorKind::InvalidArgument, fmt::format("--count {}: 0 or more", o.count));
     o.json = format == "json";
-    const bool terminal = ::isatty(STDOUT_FILENO) != 0, asked = once || count->count() != 0;
+    const bool terminal = ::isatty(STDOUT_FILENO) != 0, asked = once || count.given();
     o.screen = terminal && !asked && !o.json;
     if (once || (!asked && !terminal)) o.count = 1;
     return o;
@@ -103,7 +96,7 @@ Result<End> print(TopTarget& target, const TopOptions& o) {
         if (!*now) return End::Process;
         const TopSample* b = &**before;
         std::string text = o.json ? top_json(**now, b) : top_text(**now, b, {});
-        if (!o.json && n != 0) text.insert(0, "\n");
+        if (!o.json && n != 0) text = "\n" + text;
         if (auto ok = put(text); !ok) return std::unexpected(ok.error());
         before = std::move(now);
     }

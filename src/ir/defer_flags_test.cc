@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/format.h"
 #include "ir/passes/passes.h"
 #include "ir/random_block.h"
 #include "ir/region.h"
@@ -150,6 +151,69 @@ TEST(DeferFlags, AreWhatTheyStandFor) {
     }
 }
 
+/// The same with slots for operands.
+const StateLayout kKeeping = [] {
+    StateLayout l = kLayout;
+    l.flag_operands = static_cast<u16>(l.slots.size());
+    for (const char* name : {"flag_a", "flag_b"}) {
+        l.slots.push_back({name, Type::I64, l.size});
+        l.size = static_cast<u16>(l.size + 8);
+    }
+    return l;
+}();
+std::string after_keeping(std::string_view text) {
+    auto b = parse(text, kKeeping);
+    EXPECT_TRUE(b) << b.error().message;
+    PassScratch scratch;
+    defer_flags(*b, kKeeping, scratch);
+    const auto ok = verify(*b, kKeeping);
+    EXPECT_TRUE(ok) << ok.error().message;
+    return print(*b, kKeeping);
+}
+
+TEST(DeferFlags, OperandsThatGoAreKept) {
+    const std::string text = after_keeping(std::string(kCompare) + R"(
+        set $x0, %1
+        %6 = load i64 %1, mem=i64
+        set $x1, %6
+        %8 = const i64 7
+        %9 = flags.sub flags %6, %8, %2, noborrow
+        set $nzcv, %9
+        set $x1, %0
+        %12 = load i64 %6, mem=i64
+        set $nzcv, %3
+        goto 0x3000
+    )");
+    const auto a = fmt::format("a={}", kKeeping.flag_operands),
+               b = fmt::format("b={}", kKeeping.flag_operands + 1);
+    const auto first = text.find("flags.defer"), second = text.find("flags.defer", first + 1);
+    ASSERT_NE(second, std::string::npos) << text;
+    EXPECT_NE(text.find(a), std::string::npos) << text;
+    EXPECT_NE(text.find(b), std::string::npos) << text;
+    EXPECT_LT(text.find("set $flag_a, %0"), first) << text;
+    EXPECT_LT(text.find("set $flag_b, %1"), first) << text;
+    EXPECT_LT(first, text.find("set $x0")) << text;
+    // A constant needs no slot, and the last flags stay as they are.
+    EXPECT_EQ(text.find("set $flag_b"), text.rfind("set $flag_b")) << text;
+    EXPECT_LT(text.rfind("set $flag_a"), second) << text;
+    EXPECT_EQ(text.find("set $nzcv"), text.rfind("set $nzcv")) << text;
+}
+
+TEST(DeferFlags, NarrowOperandsAreKeptAsTheyAre) {
+    const std::string text = after_keeping(R"(
+        %0 = get i32 $x0
+        %1 = get i64 $x1
+        %2 = flags.logic flags %0
+        set $nzcv, %2
+        set $x0, %1
+        %5 = load i64 %1, mem=i64
+        set $nzcv, %2
+        goto 0x3000
+    )");
+    EXPECT_NE(text.find("flags.defer -1, and, i32, const"), std::string::npos) << text;
+    EXPECT_NE(text.find("set $flag_a"), std::string::npos) << text;
+}
+
 // --- regions
 Region region(std::vector<Block> nodes) {
     Region r;
@@ -199,6 +263,25 @@ TEST(DeferFlags, ALoopIsThereForItsFirstTurnAndForTheOthers) {
     EXPECT_EQ(r.find(0x1000, &other).node, 0u);
     EXPECT_TRUE(r.find(0x1000, &other).store);
     EXPECT_EQ(r.find(0x2000, &d).node, kNoNode);
+}
+
+TEST(DeferFlags, AreMadeWhereABlockThatIsALoopIsLeftForGood) {
+    Block b = loop(0x1000, 0x1000, 0x2000);
+    b.insts.pop_back();
+    Inst target{.op = Op::GetState, .type = Type::I64, .imm = 2};
+    b.insts.push_back(target);
+    const auto to = static_cast<Value>(b.insts.size() - 1);
+    b.insts.push_back({.op = Op::JumpInd, .args = {to, kNone, kNone}});
+    const Region r = region({b});
+    ASSERT_EQ(r.nodes.size(), 2u);
+    for (const auto& n : r.nodes) {
+        const std::string text = print(n.block, kLayout);
+        const auto exit = text.find("exit_if"), set = text.find("set $nzcv");
+        EXPECT_LT(text.find("flags.defer"), exit) << text;
+        EXPECT_LT(exit, set) << text;
+        EXPECT_LT(set, text.find("jump_ind")) << text;
+        EXPECT_EQ(text.find("set $nzcv", set + 1), std::string::npos) << text;
+    }
 }
 
 TEST(DeferFlags, ABlockThatOverwritesThemUnseenIsThereOnce) {

@@ -184,6 +184,11 @@ struct StateLayout {
     std::vector<u16> pin_int;     ///< slots worth a host register at all times, hottest first (I64)
     std::vector<u16> pin_vector;  ///< the same for F64 and V128 slots
     u16 pc_alignment = 1;         ///< guest instruction alignment in bytes (1, 2, 4)
+    /// The first of two I64 slots that no instruction sees: operands of deferred flags; 0: there are none.
+    u16 flag_operands = 0;
+    bool holds_flag_operand(u64 slot) const {
+        return flag_operands != 0 && (slot == flag_operands || slot == flag_operands + 1u);
+    }
 };
 inline constexpr unsigned kMaxGuestState = 2048;
 inline constexpr unsigned kMaxStateSlots = 256;

@@ -265,6 +265,7 @@ class Jit : private gc::Heap {
     std::atomic<u64> sync_generation_{0};
     std::vector<Executor*> executors_;
     std::atomic<u64> flush_generation_{0}, evict_generation_{0};
+    bool region_dropped_ = false;  ///< since the last announce(); under the lock
     struct OldTable {
         u64 epoch;
         LookupMap::TablePtr table;

@@ -1,5 +1,6 @@
 // How translations end: changed guest code, epochs, fork. See jit.h for the rules.
 #include <algorithm>
+#include <utility>
 
 #include "jit/background.h"
 #include "jit/image_space.h"
@@ -45,6 +46,7 @@ bool unchanged(const Translation& t) {
 /// Nothing reaches `t` any more: not the map, not the page index, no link. Its own exits stay linked: a
 /// thread may be in it.
 void Jit::drop(Translation& t) {
+    region_dropped_ |= t.region;
     if (t.parked) {
         t.parked = false;
         parked_.erase(&t);
@@ -60,11 +62,12 @@ void Jit::drop(Translation& t) {
     while (t.incoming != nullptr) set_target(*t.incoming, nullptr);
 }
 
-/// Asks every executor to quiesce(): their per-thread tables (and, if code memory goes away, return stacks)
-/// are stale.
+/// Asks every executor to quiesce(): their per-thread tables are stale, and so are return stacks if code
+/// memory goes away or a region was dropped, for returns arrive inside it with no link between. After the
+/// drop: who quiesced before it may have entered the region again.
 void Jit::announce(bool code_goes_away) {
     flush_generation_.fetch_add(1);
-    if (code_goes_away) evict_generation_.fetch_add(1);
+    if (std::exchange(region_dropped_, false) || code_goes_away) evict_generation_.fetch_add(1);
     request_sync();
 }
 
@@ -105,7 +108,8 @@ void Jit::drop_all(const std::vector<Translation*>& found) {
         drop(*t);
         stats_.invalidated++;
     }
-    if (found.empty()) return;
+    // A region that was replaced is in no index, but returns may still arrive in it.
+    if (found.empty() && !region_dropped_) return;
     announce(false);
     retire_dead();
 }

@@ -82,6 +82,7 @@ TEST_P(AbiTest, ASignalFrameGivesBackEveryRegister) {
     EXPECT_EQ(v.fp().rounding, 2);
     for (const auto& s : layout.slots) {
         if (s.name.starts_with("ap") || s.name == "tpidr_el0") continue;  // no part of a frame
+        if (layout.holds_flag_operand(static_cast<u64>(&s - layout.slots.data()))) continue;
         EXPECT_EQ(std::memcmp(v.guest() + s.offset, &before[s.offset], ir::width(s.type) / 8), 0) << s.name;
     }
 }

@@ -365,7 +365,7 @@ class Suite:
         place.mkdir()
         file, good = place / "bundle.vmb", self.file.read_bytes()
         seen = {"bad": 0, "left": 0, "written": 0, "replaced": 0}
-        old = [b""]  # what was there before
+        old = [good]  # what was there before: first what the run that is timed leaves
 
         def after():
             there, now = set(os.listdir(place)), file.read_bytes() if file.exists() else b""

@@ -21,6 +21,28 @@ static void *runner(void *arg) {
     return NULL;
 }
 
+// What is called writes the code that it returns to.
+__asm__(".pushsection .text\n.globl loop_begin, loop_insn, loop_end\n" LOOP ".popsection");
+extern char loop_begin[], loop_insn[], loop_end[];
+static char *step_at;
+static long every, expected;
+static int step_is = 1;
+static void rewrite(long n) {
+    if (n % every == 0) {
+        put_step(step_at, step_is = n / every % 7 + 1);
+        __builtin___clear_cache(step_at, step_at + 4);
+    }
+    expected += step_is;
+}
+static void rewritten_by_the_callee(char *m, long n, long each) {
+    memcpy(m, loop_begin, loop_end - loop_begin);
+    step_at = m + (loop_insn - loop_begin);
+    every = each, expected = 0, step_is = 1;
+    __builtin___clear_cache(m, m + 256);
+    long sum = ((long (*)(void (*)(long), long))m)(rewrite, n);
+    show(sum == expected);
+}
+
 int main(void) {
     long page = sysconf(_SC_PAGESIZE);
     char code[64] = {0};
@@ -137,5 +159,7 @@ int main(void) {
     mprotect(m, page, PROT_READ | PROT_WRITE | PROT_EXEC);
     put_code(m, 30);
     show(call(m));
+    rewritten_by_the_callee(m, 500, 1);
+    rewritten_by_the_callee(m, 3000000, 50000);
     return 0;
 }

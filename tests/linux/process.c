@@ -40,15 +40,20 @@ int main(int argc, char **argv) {
     if (p == 0) { kill(getpid(), SIGSEGV); for (;;) pause(); }
     waitpid(p, &st, 0);
     status("sent segv", st);
+    int hold[2];
+    char c;
+    pipe(hold);
     p = fork();
-    if (p == 0) { raise(SIGSTOP); _exit(3); }
+    if (p == 0) { raise(SIGSTOP); read(hold[0], &c, 1); _exit(3); }  // not before "continued" was seen
     waitpid(p, &st, WUNTRACED);
     status("stop", st);
     kill(p, SIGCONT);
     waitpid(p, &st, WCONTINUED);
     status("cont", st);
+    write(hold[1], "x", 1);
     waitpid(p, &st, 0);
     status("then", st);
+    close(hold[0]), close(hold[1]);
     p = fork();
     if (p == 0) for (;;) pause();
     show(waitpid(p, &st, WNOHANG));

@@ -113,7 +113,7 @@ void Lowering::save(Value v, u8 r) {
     }
 }
 
-// Whether a vector that is at hand has v as its low part, and v is not just being read.
+// Whether a wider value that is at hand has v as its low part, and v is not just being read.
 bool Lowering::has_twin(Value v) const {
     const Value t = an_.info[v].twin;
     if (t == kNone || (loc_[t].regs == 0 && loc_[t].home < 0)) return false;
@@ -361,7 +361,9 @@ u8 Lowering::define(Value v, bool vec, u32 prefer, u32 avoid) {
     const u32 cls = vec ? kXmmMask : kGprMask;
     if (info.hint_ok && (mask_of(info.hint) & cls & ~avoid)) {
         const Value old = reg_val_[info.hint];
-        if (old == kNone || uses_left(old) == 0 || backed(old, mask_of(info.hint))) {
+        const bool free = old == kNone || uses_left(old) == 0 || backed(old, mask_of(info.hint));
+        if (free || has_twin(old)) {
+            if (!free) rename(old, an_.info[old].twin);
             drop_reg(info.hint);
             locked_ |= mask_of(info.hint);
             return info.hint;

@@ -42,7 +42,7 @@ struct ValueInfo {
     bool known_false = false;    ///< an earlier exit or trap was not taken because of it
     bool clean = false;          ///< as I1..I32: bits up to 64 of its register are zero
     u8 zero_from = 0;            ///< emission: bits of its vector registers from there on are 0; 0 if unknown
-    ir::Value twin = ir::kNone;  ///< emission: vector with this scalar as its low part, zeros above
+    ir::Value twin = ir::kNone;  ///< emission: has this one as its low part, zeros above
     bool aliased = false;        ///< another value has this one as its representative
     bool made = false;           ///< emission: made together with an earlier instruction
 };

@@ -61,7 +61,7 @@ void Lowering::pick_swaps(const std::vector<SlotCost>& costs, u32 worthwhile) {
             if (layout_.slots[s].type != t) continue;
             if (pins_.reg_of[s] >= 0) {
                 if (swappable_ >> pins_.reg_of[s] & 1) out.push_back(s);
-            } else if (costs[s].cost >= worthwhile) {
+            } else if (costs[s].cost >= worthwhile && !layout_.holds_flag_operand(s)) {
                 in.push_back(s);
             }
         }

@@ -361,6 +361,9 @@ void Lowering::extend(u32 i) {
         a.emit(sign ? HInst::kIdMovsx : HInst::kIdMovzx, sign ? gpr(d, to == 64 ? 64 : 32) : r32(d), src);
     }
     defined(i, d);
+    // The narrow value may leave its register when others need it: this one has it, too.
+    if (!sign && inst(x).type == arg_type(in, 0) && !is_const(x) && !an_.info[x].aliased)
+        an_.info[x].twin = i;
 }
 
 void Lowering::trunc_bit(u32 i) {

@@ -50,7 +50,10 @@ TEST(Coverage, RandomBlocks) {
 
 TEST(Layout, SlotsStandWhereTheConstantsSay) {
     const ir::StateLayout& l = *kArm64.layout;
-    EXPECT_EQ(l.slots.size(), v_slot(32));
+    EXPECT_EQ(l.slots.size(), kFlagOperandsSlot + 2u);
+    EXPECT_EQ(l.slots[kFlagOperandsSlot].offset, kFlagOperandsOffset);
+    EXPECT_EQ(l.slots[kFlagOperandsSlot + 1].offset, kFlagOperandsOffset + 8);
+    EXPECT_EQ(l.size, kStateBytes);
     EXPECT_LE(l.size, ir::kMaxGuestState);
     for (unsigned n = 0; n < 31; ++n) {
         EXPECT_EQ(l.slots[x_slot(n)].name, fmt::format("x{}", n));

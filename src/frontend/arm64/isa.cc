@@ -29,7 +29,11 @@ ir::StateLayout make_layout() {
             l.slots.push_back({std::string(key) + half, Type::I64,
                                static_cast<u16>(kKeysOffset + 8 * (l.slots.size() - kKeySlot))});
     for (unsigned n = 0; n < 32; ++n) l.slots.push_back({fmt::format("v{}", n), Type::V128, v_offset(n)});
-    l.size = v_offset(32);
+    for (unsigned n = 0; n < 2; ++n)
+        l.slots.push_back(
+            {n == 0 ? "flag_a" : "flag_b", Type::I64, static_cast<u16>(kFlagOperandsOffset + 8 * n)});
+    l.flag_operands = kFlagOperandsSlot;
+    l.size = kStateBytes;
     for (u8 n : kHotX) l.pin_int.push_back(x_slot(n));
     for (u8 n : kHotV) l.pin_vector.push_back(v_slot(n));
     l.pc_alignment = 4;

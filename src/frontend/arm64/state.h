@@ -30,7 +30,9 @@ inline constexpr u16 kKeysOffset = 304;
 constexpr u16 key_offset(Key k) { return static_cast<u16>(kKeysOffset + 16 * k); }
 /// v0 … v31, 16 bytes each.
 constexpr u16 v_offset(unsigned n) { return static_cast<u16>(384 + 16 * n); }
-inline constexpr u16 kStateBytes = v_offset(32);
+/// Two u64 that no instruction sees (ir::StateLayout::flag_operands).
+inline constexpr u16 kFlagOperandsOffset = v_offset(32);
+inline constexpr u16 kStateBytes = kFlagOperandsOffset + 16;
 
 // ---- state slots: x0 … x30, sp, and the others in the order of their offsets
 
@@ -40,6 +42,7 @@ inline constexpr u16 kSpSlot = 31, kNzcvSlot = 32, kFpcrSlot = 33, kQcSlot = 34,
 /// `half` 0 is the low one.
 constexpr u16 key_slot(unsigned key, unsigned half) { return static_cast<u16>(kKeySlot + 2 * key + half); }
 constexpr u16 v_slot(unsigned n) { return static_cast<u16>(kVSlot + n); }
+inline constexpr u16 kFlagOperandsSlot = v_slot(32);
 extern const ir::StateLayout kLayout;
 
 /// Top-byte-ignore: bits 63..56 of an address of the lower half (bit 55 clear) mean nothing.

@@ -1,6 +1,8 @@
 // Flags of arithmetic are mostly overwritten unseen: only a fault, or an exit that is seldom taken, wants
 // them as a word. Where they are a function of slots that stay as they are until then, DeferFlags takes the
-// place of the write; the back end makes the word on the way out, or at the fault.
+// place of the write; the back end makes the word on the way out, or at the fault. Where they are not, the
+// operands are kept in two slots that are there for this (StateLayout::flag_operands), which costs less than
+// the word.
 #include <algorithm>
 #include <optional>
 #include <vector>
@@ -18,9 +20,14 @@ struct Candidate {
     Value set = kNone;  ///< the SetState
     Value at = kNone;   ///< where DeferFlags goes: behind the writes of the same guest instruction
     DeferredFlags flags;
+    DeferredFlags kept;  ///< if `keeps`: the same with the operands in slots of their own
+    bool keeps = false;
     bool broken = false;   ///< a slot that it reads was written
     bool possible = true;  ///< not seen since it was broken
     bool seen = false;
+
+    /// Without slots of its own.
+    bool plain() const { return possible && !broken; }
 };
 
 /// The first state slot of type flags.
@@ -34,10 +41,15 @@ u64 flags_slot(const StateLayout& layout) {
 class Walk {
   public:
     Walk(Block& block, const StateLayout& layout, PassScratch& scratch)
-        : insts_(block.insts), layout_(layout), words_(scratch.words), value_(scratch.slot_value) {
+        : insts_(block.insts),
+          layout_(layout),
+          scratch_(scratch),
+          words_(scratch.words),
+          value_(scratch.slot_value) {
         words_.clear();
         for (unsigned s = 0; s < layout.slots.size(); s++)
-            if (layout.slots[s].type == Type::I64) words_.push_back(static_cast<u8>(s));
+            if (layout.slots[s].type == Type::I64 && !layout.holds_flag_operand(s))
+                words_.push_back(static_cast<u8>(s));
         value_.assign(layout.slots.size(), kNone);
     }
 
@@ -57,10 +69,25 @@ class Walk {
                 if (now_->broken) now_->possible = false;
             }
         }
-        if (!now_ || now_->broken || !now_->possible || insts_.back().op != Op::Goto) return std::nullopt;
+        if (!kept_.empty()) keep_operands();
+        if (!now_ || !(now_->plain() || now_->keeps)) return std::nullopt;
         return now_;
     }
 
+    /// A candidate that is left at the end. Who is jumped to by a Goto may do with deferred flags; the other
+    /// ways to leave want them stored.
+    void commit_last(const Candidate& c, bool keep) {
+        if (insts_.back().op != Op::Goto) {
+            const Inst leave = insts_.back(), set = insts_[c.set];
+            insts_.back() = insts_[set.args[0]];
+            const auto made = static_cast<Value>(insts_.size() - 1);
+            insts_.push_back({.op = Op::SetState, .args = {made, kNone, kNone}, .imm = set.imm});
+            insts_.push_back(leave);
+        }
+        if (!keep) return commit(insts_, c);
+        kept_.assign(1, c);
+        keep_operands();
+    }
     static void commit(PodVector<Inst>& insts, const Candidate& c) {
         // What is between are writes of state, which nobody refers to.
         std::copy(insts.begin() + c.set + 1, insts.begin() + c.at + 1, insts.begin() + c.set);
@@ -75,8 +102,48 @@ class Walk {
             value_[slot] = insts_[i].args[0];
             return;
         }
-        if (now_ && now_->possible && now_->seen) commit(insts_, *now_);
+        if (now_ && now_->seen) {
+            if (now_->possible)
+                commit(insts_, *now_);
+            else if (now_->keeps)
+                kept_.push_back(*now_);
+        }
         now_ = describe(i);
+    }
+
+    /// Writes the operands of kept_ to their slots instead of the flags.
+    void keep_operands() {
+        PodVector<Inst>& out = scratch_.insts;
+        PodVector<Value>& now = scratch_.replacement;
+        out.clear();
+        now.assign(insts_.size(), kNone);
+        const auto add = [&](const Inst& in) {
+            out.push_back(in);
+            return static_cast<Value>(out.size() - 1);
+        };
+        const auto write = [&](u8 slot, Value v) {
+            if (out[v].type != Type::I64)
+                v = add({.op = Op::Zext, .type = Type::I64, .args = {v, kNone, kNone}, .aux = kLooseUpper});
+            add({.op = Op::SetState, .args = {v, kNone, kNone}, .imm = slot});
+        };
+        size_t next = 0;
+        for (Value i = 0; i < insts_.size(); i++) {
+            Inst in = insts_[i];
+            if (in.op != Op::Const128)
+                for (Value& a : in.args)
+                    if (a != kNone) a = now[a];
+            if (next == kept_.size() || kept_[next].set != i) {
+                now[i] = add(in);
+                continue;
+            }
+            const DeferredFlags& d = kept_[next++].kept;
+            const Inst f = out[in.args[0]];
+            write(d.a, f.args[0]);
+            if (!d.constant) write(d.b, f.args[1]);
+            now[i] = add(d.inst());
+        }
+        std::swap(insts_, out);
+        if (now_) now_->set = now[now_->set], now_->at = now[now_->at];
     }
 
     /// Strips what only widens: the low `bits` bits stay.
@@ -128,11 +195,13 @@ class Walk {
     }
 
     std::optional<Candidate> describe(Value i) {
-        Candidate c{.set = i, .at = i, .flags = {}};
+        Candidate c{.set = i, .at = i, .flags = {}, .kept = {}};
         const Inst& f = insts_[insts_[i].args[0]];
         if (f.op != Op::FlagsSub && f.op != Op::FlagsAdd && f.op != Op::FlagsLogic) return std::nullopt;
         const Type t = insts_[f.args[0]].type;
         if ((t != Type::I32 && t != Type::I64) || insts_[i].imm > 0xff) return std::nullopt;
+        if (f.op != Op::FlagsLogic && (insts_[f.args[2]].op != Op::Const || insts_[f.args[2]].imm != 0))
+            return std::nullopt;
         for (Value k = i + 1; k < insts_.size(); k++) {
             const Inst& next = insts_[k];
             if (next.op == Op::Nop) continue;
@@ -143,8 +212,29 @@ class Walk {
         DeferredFlags& d = c.flags;
         d.flags = static_cast<u8>(insts_[i].imm);
         d.wide = t == Type::I64;
-        if (!(f.op == Op::FlagsLogic ? logic(f.args[0], d) : sum(f, d))) return std::nullopt;
+        if (layout_.flag_operands != 0) keep(f, c);
+        c.possible = f.op == Op::FlagsLogic ? logic(f.args[0], d) : sum(f, d);
+        if (!c.possible && !c.keeps) return std::nullopt;
         return c;
+    }
+    /// The description by operands that are kept.
+    void keep(const Inst& f, Candidate& c) const {
+        DeferredFlags& d = c.kept;
+        d = c.flags;
+        c.keeps = true;
+        d.a = static_cast<u8>(layout_.flag_operands);
+        if (f.op == Op::FlagsLogic) {
+            d.kind = DeferredFlags::Kind::And;
+            d.constant = true;
+            d.value = -1;
+            return;
+        }
+        d.kind = f.op == Op::FlagsSub ? DeferredFlags::Kind::Sub : DeferredFlags::Kind::Add;
+        d.carry = f.op == Op::FlagsSub ? static_cast<CarrySem>(f.aux) : CarrySem{};
+        if (insts_[f.args[1]].op == Op::Const && operand_b(f.args[1], d)) return;
+        d.constant = false;
+        d.value = 0;
+        d.b = static_cast<u8>(layout_.flag_operands + 1);
     }
     bool logic(Value x, DeferredFlags& d) const {
         d.kind = DeferredFlags::Kind::And;
@@ -162,8 +252,7 @@ class Walk {
     }
     bool sum(const Inst& f, DeferredFlags& d) const {
         const bool sub = f.op == Op::FlagsSub;
-        const Inst& carry = insts_[f.args[2]];
-        if (carry.op != Op::Const || carry.imm != 0 || !operand_b(f.args[1], d)) return false;
+        if (!operand_b(f.args[1], d)) return false;
         d.carry = sub ? static_cast<CarrySem>(f.aux) : CarrySem{};
         d.kind = sub ? DeferredFlags::Kind::Sub : DeferredFlags::Kind::Add;
         int a = holder(f.args[0], d.bits());
@@ -177,9 +266,11 @@ class Walk {
 
     PodVector<Inst>& insts_;
     const StateLayout& layout_;
+    PassScratch& scratch_;
     PodVector<u8>& words_;
     PodVector<Value>& value_;  ///< of each slot, as far as it is known
     std::optional<Candidate> now_;
+    std::vector<Candidate> kept_;  ///< operands are to be kept, in the order of the block
 };
 
 /// What becomes of flags that are deferred where a block is entered.
@@ -329,10 +420,13 @@ class Spread {
         }
     }
 
-    /// Whether every block that the exits of n behind `c` lead to has, or needs, flags that are deferred so.
-    bool lasts(u32 n, const Candidate& c) const {
+    enum class Worth : u8 { No, Some, All };
+    /// Whether n is to leave its last flags as `d`. Some: a block that it leads to, and that runs as often,
+    /// has them so or does without; the others get them stored, on the way there. All: there are no others.
+    Worth worth(u32 n, const Candidate& c, const DeferredFlags& d) const {
         std::vector<u32> todo;
         u64 seen = 0;
+        bool gain = false, loss = false;
         const auto reach = [&](u32 m) {
             if (!(seen >> m & 1)) todo.push_back(m);
             seen |= u64{1} << m;
@@ -340,29 +434,41 @@ class Spread {
         for (size_t i = c.at; i < block(n).insts.size(); i++) {
             const Inst& in = block(n).insts[i];
             if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
-            if (const u32 m = node_at(in.imm); m != kNoNode) reach(m);
+            const u32 m = node_at(in.imm);
+            if (m == kNoNode) continue;
+            reach(m);
+            gain |= region_.nodes[m].weight >= region_.nodes[n].weight && fate(block(m), d) != Fate::Lost;
         }
-        if (seen == 0) return false;
+        if (seen == 0) return Worth::No;
         while (!todo.empty()) {
             const u32 m = todo.back();
             todo.pop_back();
-            const Fate what = fate(block(m), c.flags);
-            if (what == Fate::Lost) return false;
-            if (what == Fate::Killed || what == Fate::Passes) before_kill(m, c.flags.flags, reach);
+            const Fate what = fate(block(m), d);
+            loss |= what == Fate::Lost;
+            if (what == Fate::Killed || what == Fate::Passes) before_kill(m, d.flags, reach);
         }
-        return true;
+        return !loss ? Worth::All : gain ? Worth::Some : Worth::No;
     }
 
     void find_tails() {
-        std::vector<std::optional<Candidate>> tails;
-        for (Region::Node& n : region_.nodes) tails.push_back(Walk(n.block, layout_, scratch_).run());
-        std::vector<bool> last(tails.size());
-        for (u32 n = 0; n < tails.size(); n++) last[n] = tails[n] && lasts(n, *tails[n]);
-        for (u32 n = 0; n < tails.size(); n++)
-            if (last[n]) {
-                Walk::commit(region_.nodes[n].block.insts, *tails[n]);
-                deferred_ = true;
-            }
+        struct Tail {
+            std::optional<Candidate> candidate;
+            Worth plain = Worth::No, kept = Worth::No;
+        };
+        std::vector<Tail> tails;
+        for (Region::Node& n : region_.nodes) tails.push_back({Walk(n.block, layout_, scratch_).run()});
+        for (u32 n = 0; n < tails.size(); n++) {
+            Tail& t = tails[n];
+            if (!t.candidate) continue;
+            if (t.candidate->plain()) t.plain = worth(n, *t.candidate, t.candidate->flags);
+            if (t.candidate->keeps) t.kept = worth(n, *t.candidate, t.candidate->kept);
+        }
+        for (u32 n = 0; n < tails.size(); n++) {
+            const Tail& t = tails[n];
+            if (t.plain == Worth::No && t.kept == Worth::No) continue;
+            Walk(region_.nodes[n].block, layout_, scratch_).commit_last(*t.candidate, t.kept > t.plain);
+            deferred_ = true;
+        }
     }
 
     u32 copy(u32 node, Entry entry, const DeferredFlags& flags) {
