@@ -91,11 +91,17 @@ std::string policy_and_size(const testing::TestParamInfo<std::tuple<gc::Policy, 
     return kNames[static_cast<unsigned>(std::get<0>(p.param))] + std::to_string(std::get<1>(p.param)) + "K";
 }
 
-INSTANTIATE_TEST_SUITE_P(Stress, TinyCache,
-                         testing::Combine(testing::Values(gc::Policy::Generations, gc::Policy::Fifo,
-                                                          gc::Policy::Flush),
-                                          testing::Values(300, 400)),
-                         policy_and_size);
+#if defined(VM_SANITIZE_address) || defined(VM_SANITIZE_thread)
+constexpr bool kForks = false;  // the sanitizers' locks are not held over fork(2)
+const auto kPolicies = testing::Values(gc::Policy::Generations);  // each takes seconds
+const auto kKilobytes = testing::Values(300);
+#else
+constexpr bool kForks = true;
+const auto kPolicies = testing::Values(gc::Policy::Generations, gc::Policy::Fifo, gc::Policy::Flush);
+const auto kKilobytes = testing::Values(300, 400);
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Stress, TinyCache, testing::Combine(kPolicies, kKilobytes), policy_and_size);
 
 TEST_P(TinyCache, EvictsAndStaysRight) {
     const EngineOptions o = options(Tier::One);
@@ -174,12 +180,6 @@ TEST_P(TinyCache, ChangedCodeDoesNotComeBack) {
         ASSERT_EQ(g.x(a0), expected_sum(table, 1) + added) << i;
     }
 }
-
-#if defined(VM_SANITIZE_address) || defined(VM_SANITIZE_thread)
-constexpr bool kForks = false;  // the sanitizers' locks are not held over fork(2)
-#else
-constexpr bool kForks = true;
-#endif
 
 /// Threads call functions in a cache that is much too small, while code is dropped, safepoints are asked for
 /// as by signals, and children are forked that go on with a copy of whatever state the collection is in.
