@@ -15,7 +15,7 @@ constexpr const char* kBash = R"sh(_vm() {
     fi
     case ${COMP_WORDS[1]} in
         run) case $prev in
-                 --tier) COMPREPLY=($(compgen -W "auto interp 1" -- "$cur")); return ;;
+                 --tier) COMPREPLY=($(compgen -W "auto interp 1 2" -- "$cur")); return ;;
                  --perf) COMPREPLY=($(compgen -W "map jitdump" -- "$cur")); return ;;
                  --dump) COMPREPLY=($(compgen -W "guest ir host guest,ir,host" -- "$cur")); return ;;
                  -L|--sysroot|--root|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
@@ -67,7 +67,7 @@ _vm() {
     if (( CURRENT == 2 )); then _describe command commands; return; fi
     case $words[2] in
         run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
-                 '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
+                 '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1 2)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache-policy[policy]:policy:(generations fifo flush)' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         top) _arguments '--interval[time between samples]:seconds' '(--once)--count[samples]:number' '(--count)--once[one sample]' '-o[format]:format:(text json)' '1:process:_pids' ;;
@@ -96,7 +96,7 @@ complete -c vm -n '__fish_seen_subcommand_from cache' -l cache -l key -l trust -
 complete -c vm -n '__fish_seen_subcommand_from cache' -l size -x
 complete -c vm -n '__fish_seen_subcommand_from cache' -s o -x -a 'text json'
 complete -c vm -n '__fish_seen_subcommand_from export import keygen' -F
-complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1'
+complete -c vm -n '__fish_seen_subcommand_from run' -l tier -x -a 'auto interp 1 2'
 complete -c vm -n '__fish_seen_subcommand_from run' -l perf -x -a 'map jitdump'
 complete -c vm -n '__fish_seen_subcommand_from run' -l dump -x -a 'guest ir host'
 complete -c vm -n '__fish_seen_subcommand_from run' -s L -l sysroot -r

@@ -45,8 +45,9 @@ ordered_json build_facts() {
     for (const std::string& n : jit_option_names()) opts.push_back(n);
     ordered_json kinds = ordered_json::array();
     for (const GuestKind& k : guest_kinds())
-        kinds.push_back(
-            {{"isa", k.name()}, {"mode", "Linux programs"}, {"tiers", ordered_json::array({"interp", "1"})}});
+        kinds.push_back({{"isa", k.name()},
+                         {"mode", "Linux programs"},
+                         {"tiers", ordered_json::array({"interp", "1", "2"})}});
     return {{"host", host_facts()}, {"guests", kinds}, {"jit_options", opts}};
 }
 

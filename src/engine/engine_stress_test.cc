@@ -74,6 +74,27 @@ Exit run_table(Vcpu& v, const std::vector<u64>& table, u64 rounds) {
     return v.run();
 }
 
+/// Runs the table in a child of fork(), which exits with 0 if that came out right and so did f().
+template <class F>
+pid_t fork_and_run(Guest& g, const std::vector<u64>& table, u64 rounds, F f) {
+    g.engine->fork_prepare();
+    const pid_t pid = fork();
+    if (pid != 0) {
+        g.engine->fork_parent();
+        return pid;
+    }
+    const bool ok = g.engine->fork_child(*g.cpu).has_value() &&
+                    run_table(*g.cpu, table, rounds).reason == ExitReason::Syscall &&
+                    g.x(a0) == expected_sum(table, rounds);
+    _exit(ok && f() ? 0 : 1);
+}
+
+void expect_success(pid_t pid) {
+    int status = -1;
+    ASSERT_EQ(waitpid(pid, &status, 0), pid);
+    EXPECT_EQ(status, 0);
+}
+
 /// What happens when the code cache is full: each policy, in the smallest cache and in a small one.
 class TinyCache : public testing::TestWithParam<std::tuple<gc::Policy, u64>> {
   protected:
@@ -213,19 +234,7 @@ TEST_P(TinyCache, ThreadsInvalidationsSafepointsAndForks) {
         g.engine->invalidate(at, at + 1 + random() % 2000);
         std::this_thread::sleep_for(std::chrono::microseconds(200));
         if (!kForks || i % 64 != 0) continue;
-        g.engine->fork_prepare();
-        const pid_t pid = fork();
-        ASSERT_GE(pid, 0);
-        if (pid == 0) {
-            bool ok = g.engine->fork_child(*g.cpu).has_value();
-            ok = ok && run_table(*g.cpu, few, 3).reason == ExitReason::Syscall &&
-                 g.x(a0) == expected_sum(few, 3);
-            _exit(ok ? 0 : 1);
-        }
-        g.engine->fork_parent();
-        int status = -1;
-        ASSERT_EQ(waitpid(pid, &status, 0), pid);
-        EXPECT_EQ(status, 0);
+        expect_success(fork_and_run(g, few, 3, [] { return true; }));
     }
     requesting = false;
     for (auto& t : threads) t.join();
@@ -367,30 +376,20 @@ TEST(Stress, ForkedChildRunsOnItsOwnCode) {
     const std::vector<u64> table = shuffled_table(kCount, 1);
     ASSERT_EQ(run_table(*g.cpu, table, 2).reason, ExitReason::Syscall);
     const u64 before = counter(*g.engine, "translations");
-    g.engine->fork_prepare();
-    const pid_t pid = fork();
-    ASSERT_GE(pid, 0);
-    if (pid == 0) {
-        bool ok = g.engine->fork_child(*g.cpu).has_value();
-        ok = ok && run_table(*g.cpu, table, 2).reason == ExitReason::Syscall &&
-             g.x(a0) == expected_sum(table, 2);
-        ok = ok && counter(*g.engine, "translations") == before;  // nothing had to be made again
+    const pid_t pid = fork_and_run(g, table, 2, [&] {
+        if (counter(*g.engine, "translations") != before) return false;  // nothing had to be made again
         // New code in the child only.
         TestMemory::put(kFunctions, {0x00000513u | 7u << 20, 0x00008067u});  // li a0, 7; ret
         g.engine->invalidate(kFunctions, kFunctions + 8);
         const std::vector<u64> one{kFunctions};
-        ok = ok && run_table(*g.cpu, one, 5).reason == ExitReason::Syscall && g.x(a0) == 7;
-        _exit(ok ? 0 : 1);
-    }
-    g.engine->fork_parent();
+        return run_table(*g.cpu, one, 5).reason == ExitReason::Syscall && g.x(a0) == 7;
+    });
     for (int i = 0; i < 50; i++) {
         ASSERT_EQ(run_table(*g.cpu, table, 2).reason, ExitReason::Syscall);
         EXPECT_EQ(g.x(a0), expected_sum(table, 2));
         g.engine->invalidate(kFunctions + 64 * i, kFunctions + 64 * i + 64);
     }
-    int status = -1;
-    ASSERT_EQ(waitpid(pid, &status, 0), pid);
-    EXPECT_EQ(status, 0);
+    expect_success(pid);
 }
 
 }  // namespace
