@@ -1,7 +1,9 @@
-# vm_module(NAME [SLOW_TESTS] [DEPS target...]): one library target a module, from every *.cc of its folder (its own, not below);
-# *_test.cc become the test program test_NAME. A source file that stands in the folder is therefore always compiled.
+# vm_module(NAME [SLOW_TESTS] [DEPS target...] [ALONE file...]): one library target a module, from every *.cc of its folder (its own, not below);
+# *_test.cc become the test program test_NAME. A source file that stands in the folder is therefore always compiled. ALONE: sources whose
+# local names others have, too (VmUnity.cmake).
 function(vm_module name)
-  cmake_parse_arguments(M "SLOW_TESTS" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(M "SLOW_TESTS" "" "DEPS;LIBS;ALONE" ${ARGN})
+  set_source_files_properties(${M_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/*.S
        ${CMAKE_CURRENT_SOURCE_DIR}/passes/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/syscalls/*.cc)
   set(tests ${sources})
@@ -10,6 +12,7 @@ function(vm_module name)
   if(sources)
     add_library(vm_${name} STATIC ${sources})
     vm_use_pch(vm_${name} common)
+    vm_unity(vm_${name} all)
     set(kind PUBLIC)
   else()
     add_library(vm_${name} INTERFACE)
@@ -30,6 +33,7 @@ function(vm_module name)
       target_compile_options(test_${name} PRIVATE -O0)  # halves the time that they take to compile
       vm_use_pch(test_${name} test)
     endif()
+    vm_unity(test_${name} tests)
     target_link_libraries(test_${name} PRIVATE vm_${name} GTest::gtest GTest::gtest_main)
     gtest_discover_tests(test_${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
   endif()

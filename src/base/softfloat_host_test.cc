@@ -20,7 +20,7 @@ using testing::random_value;
 using testing::Rng;
 using testing::special_values;
 
-constexpr std::array kModes = {Round::Rne, Round::Rtz, Round::Rdn, Round::Rup};
+constexpr std::array kHostModes = {Round::Rne, Round::Rtz, Round::Rdn, Round::Rup};
 constexpr unsigned kRandom = 100000;
 
 /// One run of a host instruction: MXCSR before and after it.
@@ -195,7 +195,7 @@ template <Format F, class Soft, class Host>
 void compare_unary(const char* what, Soft soft, Host host) {
     Checker checker(what);
     Rng rng(1);
-    for (const Round mode : kModes) {
+    for (const Round mode : kHostModes) {
         for (const u64 a : special_values<F>()) compare_once(checker, mode, soft, host, a);
         for (unsigned i = 0; i < kRandom; ++i) compare_once(checker, mode, soft, host, random_value<F>(rng));
     }
@@ -206,7 +206,7 @@ void compare_binary(const char* what, Soft soft, Host host) {
     Checker checker(what);
     Rng rng(2);
     const auto specials = special_values<F>();
-    for (const Round mode : kModes) {
+    for (const Round mode : kHostModes) {
         for (const u64 a : specials) {
             for (const u64 b : specials) compare_once(checker, mode, soft, host, a, b);
         }
@@ -326,11 +326,11 @@ TYPED_TEST(SoftfloatHost, FusedMultiplyAdd) {
         for (const u64 b : specials) {
             for (const u64 c : specials) {
                 ++form;
-                check(kModes[form >> 2 & 3], a, b, c, form & 3);
+                check(kHostModes[form >> 2 & 3], a, b, c, form & 3);
             }
         }
     }
-    for (const Round mode : kModes) {
+    for (const Round mode : kHostModes) {
         for (unsigned i = 0; i < kRandom; ++i) {
             const u64 a = random_value<F>(rng), b = i & 2 ? random_near<F>(a, rng) : random_value<F>(rng);
             check(mode, a, b, random_addend<F>(a, b, rng), i & 3);
@@ -361,7 +361,7 @@ TYPED_TEST(SoftfloatHost, Flushing) {
     Checker adding("add"), multiplying("mul"), dividing("div"), rooting("sqrt"), fusing("fma");
     const bool has_fma = __builtin_cpu_supports("fma");
     Rng rng(4);
-    for (const Round mode : kModes) {
+    for (const Round mode : kHostModes) {
         for (unsigned i = 0; i < kRandom; ++i) {
             const u64 v = random_value<F>(rng), w = i & 1 ? random_value<F>(rng) : random_near<F>(v, rng);
             compare_flush<F>(adding, mode, VM_SOFT2(add<F>(a, b, env)), VM_HOST2(host_add), v, w);

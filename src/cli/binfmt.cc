@@ -47,7 +47,6 @@ constexpr const char* kUsage =
     "Needs the right to write /proc/sys/fs/binfmt_misc: root, or a user namespace of one's own (unshare "
     "-Urm, Linux 6.7).\n";
 
-std::string errno_text(int e) { return std::generic_category().message(e); }
 std::string in_directory(const std::string& name) { return fmt::format("{}/{}", kDirectory, name); }
 
 Result<std::string> read_file(const std::string& path) {

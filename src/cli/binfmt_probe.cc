@@ -22,8 +22,6 @@ namespace {
 
 constexpr int kPatienceMs = 10'000;
 
-std::string errno_text(int e) { return std::generic_category().message(e); }
-
 class Fd {
   public:
     explicit Fd(int fd = -1) : fd_(fd) {}
@@ -116,6 +114,8 @@ std::string probe_program(const GuestKind& isa) {
     std::memcpy(&file[kHeaders], isa.probe.data(), isa.probe.size_bytes());
     return file;
 }
+
+std::string errno_text(int e) { return std::generic_category().message(e); }
 
 Result<std::string> who_runs(const GuestKind& isa) {
     auto file = program_file(probe_program(isa));

@@ -8,6 +8,8 @@
 
 namespace vm::cli {
 
+/// What a number of errno means.
+std::string errno_text(int e);
 /// Executes a tiny program of the ISA the way any process would, looks which executable runs it, and lets it
 /// end. The name of that executable. An error has execve's number in os_errno (ENOEXEC: nobody runs it) or
 /// says how the program failed.

@@ -54,16 +54,16 @@ class Images : public ::testing::Test {
     std::string dir_;
 };
 
-constexpr unsigned kFunctions = 40;
+constexpr unsigned kImageFunctions = 40;
 
 /// main: for i in first..last: s1 = f_i(s1), called directly (even) or through a register (odd); then ecall.
 /// f_i: adds i + 1, and i once more by a branch. Every function is some blocks.
-u64 put_program(unsigned first = 0, unsigned last = kFunctions) {
+u64 put_program(unsigned first = 0, unsigned last = kImageFunctions) {
     Asm code(kCode);
     std::vector<u64> holes;
     std::vector<u64> functions;
     const u64 start = code.hole();
-    for (unsigned f = 0; f < kFunctions; f++) {
+    for (unsigned f = 0; f < kImageFunctions; f++) {
         functions.push_back(code.here());
         code.addi(s1, s1, f + 1);
         code.beq(zero, zero, code.here() + 8);
@@ -95,7 +95,7 @@ void Images::save_program() const {
     g.engine->save_translations();
 }
 
-u64 expected(unsigned first = 0, unsigned last = kFunctions) {
+u64 expected(unsigned first = 0, unsigned last = kImageFunctions) {
     u64 sum = 0;
     for (unsigned f = first; f < last; f++) sum += 2 * f + 1;
     return sum;
@@ -107,7 +107,7 @@ TEST_F(Images, SecondEngineRunsWithoutTranslating) {
         put_program();
         EXPECT_EQ(g.run().reason, ir::ExitReason::Syscall);
         EXPECT_EQ(g.x(s1), expected());
-        EXPECT_GT(g.stat("translations"), kFunctions);
+        EXPECT_GT(g.stat("translations"), kImageFunctions);
         g.engine->save_translations();
         EXPECT_EQ(g.stat("images_saved"), 1u);
     }
@@ -194,12 +194,12 @@ TEST_F(Images, ImagesGrowAndMerge) {
         FileGuest a(options());
         put_program();
         // Entry points that nobody used: the last instruction of every function.
-        for (unsigned f = 0; f < kFunctions; f++) {
-            a.cpu->set_reg(frontend::riscv64::x_offset(ra), kCode + 4 + 28 * kFunctions);
+        for (unsigned f = 0; f < kImageFunctions; f++) {
+            a.cpu->set_reg(frontend::riscv64::x_offset(ra), kCode + 4 + 28 * kImageFunctions);
             a.set_x(s1, 0);
             a.run(kCode + 4 + 28 * f + 24);
         }
-        EXPECT_GE(a.stat("translations"), kFunctions);
+        EXPECT_GE(a.stat("translations"), kImageFunctions);
         a.engine->save_translations();
         EXPECT_EQ(a.stat("images_saved"), 1u);
     }
@@ -209,7 +209,7 @@ TEST_F(Images, ImagesGrowAndMerge) {
     g.run();
     EXPECT_EQ(g.x(s1), expected());
     g.set_x(s1, 0);
-    g.cpu->set_reg(frontend::riscv64::x_offset(ra), kCode + 4 + 28 * kFunctions);
+    g.cpu->set_reg(frontend::riscv64::x_offset(ra), kCode + 4 + 28 * kImageFunctions);
     g.run(kCode + 4 + 28 * 3 + 24);
     EXPECT_EQ(g.stat("translations"), 0u);
 }

@@ -14,7 +14,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 constexpr u16 kF0 = 8, kV0 = 12, kNzcv = 16;
 
 struct Result {

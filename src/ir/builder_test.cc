@@ -10,7 +10,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 constexpr u64 kEdges[] = {0,
                           1,
                           2,

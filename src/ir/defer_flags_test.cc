@@ -9,7 +9,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 
 Block parsed(std::string_view text, u64 pc = 0x1000) {
     auto b = parse(text, kLayout);

@@ -9,8 +9,8 @@
 namespace vm::ir {
 namespace {
 
+using testing::kLayout;
 using testing::TestMemory;
-const StateLayout kLayout = testing::test_layout();
 
 /// One vCPU's worth of surroundings.
 struct Machine {

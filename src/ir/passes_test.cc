@@ -12,7 +12,7 @@ namespace {
 using testing::Outcome;
 using testing::run_interpreter;
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 
 std::string differences(const Outcome& a, const Outcome& b) {
     std::string d;

@@ -74,6 +74,7 @@ inline StateLayout test_layout() {
     l.pin_vector = {8, 9, 12};
     return l;
 }
+inline const StateLayout kLayout = test_layout();
 
 /// kSize bytes of memory at kBase; everything else faults, and so does access number `fault_at` (from 0).
 class TestMemory final : public Memory {

@@ -7,14 +7,14 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout{
+const StateLayout kOneSlot{
     .slots = {{"a", Type::I64, 0}}, .size = 8, .pin_int = {}, .pin_vector = {}, .pc_alignment = 4};
 
 /// One guest instruction at `pc`: goes to each of `targets` on some condition, to the last of them else.
 Block block(u64 pc, std::initializer_list<u64> targets) {
     Block b;
     b.start_pc = pc;
-    Builder build(b, kLayout);
+    Builder build(b, kOneSlot);
     build.insn(pc, 4);
     const Value a = build.get(0);
     u64 n = 0;
@@ -90,7 +90,7 @@ TEST(Region, WeighsALoopThatIsEnteredInTheMiddle) {
 Block call(u64 pc, u64 target) {
     Block b;
     b.start_pc = pc;
-    Builder build(b, kLayout);
+    Builder build(b, kOneSlot);
     build.insn(pc, 4);
     build.call(target, pc + 4);
     return b;

@@ -11,7 +11,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 constexpr unsigned kGuestInsns = 32, kRounds = 2000;
 
 /// The mix of an ordinary RV64 loop: address arithmetic, loads, a store, sign-extended adds, a compare and a

@@ -9,7 +9,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 
 void expect_same(const Block& a, const Block& b) {
     EXPECT_EQ(a.start_pc, b.start_pc);

@@ -6,7 +6,7 @@
 namespace vm::ir {
 namespace {
 
-const StateLayout kLayout = testing::test_layout();
+using testing::kLayout;
 
 /// Values of every type, which the broken lines below use.
 constexpr std::string_view kValues =

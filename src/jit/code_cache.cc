@@ -11,7 +11,7 @@ constexpr u64 kSegment = u64{2} << 20;
 constexpr u64 kSmallestSegment = u64{64} << 10;
 constexpr u64 kSegments = 64;  // as many of a smaller size, where the limit allows less than kSegment each
 constexpr u64 kLargestCache = u64{1} << 30;  // every call and jump inside the cache is a rel32
-constexpr u32 kAlignment = 8;  ///< what the back end counts on: links are aligned words, entries skewed
+constexpr u32 kAlignment = 8;   ///< what the back end counts on: links are aligned words, entries skewed
 constexpr u32 kLeastSize = 16;  ///< TranslationIndex has room for a segment full of these
 constexpr u64 kLeastCommit = u64{16} << 10, kMostCommit = u64{128} << 10;
 

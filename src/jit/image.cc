@@ -19,7 +19,7 @@ namespace {
 
 constexpr char kMagic[8] = {'V', 'M', 'I', 'M', 'A', 'G', 'E', '\n'};
 constexpr u32 kFormat = 5;
-constexpr u64 kPage = 4096;
+constexpr u64 kFilePage = 4096;
 constexpr u32 kAlignment = 8;  ///< of a block's code, as in the code cache
 constexpr u32 kThunk = 8;      ///< bytes: jmp [rip + disp32], padding
 constexpr u64 kSlot = 8;
@@ -165,7 +165,7 @@ class Builder {
         }
         out_[Blocks].put(&total_, sizeof total_);
         out_[Code].fill(kFiller, total_.code - out_[Code].bytes());
-        header_.sections[Code].bytes = align_up(total_.code + u64{slots_} * kThunk, kPage);
+        header_.sections[Code].bytes = align_up(total_.code + u64{slots_} * kThunk, kFilePage);
         for (u32 s = 0; s < slots_; s++) thunk(s);
         out_[Code].fill(kFiller, header_.sections[Code].bytes - out_[Code].bytes());
         Hash128 hashes[kSections];
@@ -214,7 +214,7 @@ class Builder {
         place(StubCalls, total_.stub_calls * sizeof(StubCall));
         place(Dirty, total_.dirty * sizeof(backend::DirtySlot));
         place(Side, total_.side);
-        place(Code, 0, kPage);
+        place(Code, 0, kFilePage);
     }
 
     void put_block(u64 i) {
@@ -317,14 +317,14 @@ Hash128 hash128(const void* data, u64 bytes) {
 
 std::optional<Hash128> hash_guest_pages(std::span<const u64> pages) {
     static constexpr u64 kPagesAtOnce = 16;
-    const auto buffer = std::make_unique_for_overwrite<u8[]>(kPagesAtOnce * kPage);
+    const auto buffer = std::make_unique_for_overwrite<u8[]>(kPagesAtOnce * kFilePage);
     XXH3_state_t state;
     XXH3_128bits_reset(&state);
     for (u64 i = 0; i < pages.size();) {
         u64 n = 1;
         while (n < kPagesAtOnce && i + n < pages.size() && pages[i + n] == pages[i] + n) n++;
-        if (osal::guarded_copy_in(buffer.get(), pages[i] * kPage, n * kPage)) return {};
-        XXH3_128bits_update(&state, buffer.get(), n * kPage);
+        if (osal::guarded_copy_in(buffer.get(), pages[i] * kFilePage, n * kFilePage)) return {};
+        XXH3_128bits_update(&state, buffer.get(), n * kFilePage);
         i += n;
     }
     const XXH128_hash_t h = XXH3_128bits_digest(&state);
@@ -403,7 +403,7 @@ Result<Image> Image::parse(std::span<const u8> file, const ImageKey* key) {
         !section(file, Ranges, i.ranges_) || !section(file, Links, i.links_) ||
         !section(file, StubCalls, i.stub_calls_) || !section(file, Dirty, i.dirty_) ||
         !section(file, Side, i.side_) || !section(file, Code, i.code_) || i.blocks_.size() < 2 ||
-        h.sections[Code].at % kPage || i.code_.size() % kPage || i.code_.size() >= u64{1} << 31 ||
+        h.sections[Code].at % kFilePage || i.code_.size() % kFilePage || i.code_.size() >= u64{1} << 31 ||
         h.stub_bytes > i.code_.size())
         return damaged("has a table that cannot be");
     const ImageBlock& last = i.blocks_.back();

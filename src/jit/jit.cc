@@ -12,8 +12,6 @@
 namespace vm::jit {
 namespace {
 
-constexpr u64 kPage = 4096;
-
 /// A guest address as the code must see it: guest memory is identity mapped in user mode.
 u64 resolve(u64 guest_addr) { return guest_addr; }
 

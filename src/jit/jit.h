@@ -33,6 +33,9 @@ inline constexpr u32 kRequestOwner = 1;   ///< somebody outside wants run() to r
 inline constexpr u32 kRequestSync = 2;    ///< the jit wants quiesce()
 inline constexpr u32 kRequestSample = 4;  ///< Background wants to know where the executor is
 
+/// Granularity of change tracking, independent of the guest's page size.
+inline constexpr u64 kPage = 4096;
+
 /// Options::disabled_opts: back-end optimizations (backend::JitOpt) below this bit, IR passes
 /// (ir::tier1_passes) from it on.
 inline constexpr unsigned kPassOptShift = 32;

@@ -10,7 +10,6 @@
 namespace vm::jit {
 namespace {
 
-constexpr u64 kPage = 4096;
 /// Saving costs about what translating a dozen blocks does; and a file that grows is written as a whole.
 constexpr u32 kFewFresh = 12, kFreshShare = 32;
 /// What a region counts for: its code ran for a while, and would again.

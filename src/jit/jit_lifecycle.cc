@@ -12,7 +12,6 @@
 namespace vm::jit {
 namespace {
 
-constexpr u64 kPage = 4096;
 constexpr u64 kMaxForkCopy =
     u64{24} << 20;  // beyond this a child starts with an empty cache: copying would cost more
 

@@ -9,7 +9,6 @@
 namespace vm::jit {
 namespace {
 
-constexpr u64 kPage = 4096;  // granularity of change tracking, independent of the guest's page size
 constexpr unsigned kMaxInsns = 192;
 /// A block that comes upon the beginning of another ends there if it is short: that saves a tenth of all
 /// translated instructions when programs start. Long ones go on: they are the bodies of hot loops, which cuts

@@ -13,7 +13,7 @@
 namespace vm::linux {
 namespace {
 
-constexpr u64 kTask = u64{1} << 38;
+constexpr u64 kTaskSize = u64{1} << 38;
 const ElfTarget kRiscv = kRiscv64Abi.elf;
 
 struct Image {
@@ -161,8 +161,8 @@ TEST(Elf, SaysWhatIsWrong) {
 
 /// One random change: bytes, a whole field set to a nasty value, or the end cut off.
 void mutate(Image& i, std::mt19937_64& rng) {
-    const u64 nasty[] = {0,         1,      0xff, 0xffff, 0x7fffffff, 0xffffffff, ~u64{0}, u64{1} << 63,
-                         kTask - 1, 0x1000, 55,   57};
+    const u64 nasty[] = {
+        0, 1, 0xff, 0xffff, 0x7fffffff, 0xffffffff, ~u64{0}, u64{1} << 63, kTaskSize - 1, 0x1000, 55, 57};
     switch (rng() % 4) {
         case 0: i.bytes[rng() % 0x240] = static_cast<u8>(rng()); break;
         case 1: i.bytes[rng() % i.bytes.size()] ^= static_cast<u8>(1u << rng() % 8); break;
@@ -186,7 +186,7 @@ TEST(Elf, ThousandMutationsGiveOneSentenceEach) {
         if (e) {
             for (const ElfSegment& s : e->loads) {
                 ASSERT_LE(s.filesz, s.memsz);
-                ASSERT_LE(s.vaddr + s.memsz, kTask);
+                ASSERT_LE(s.vaddr + s.memsz, kTaskSize);
                 if (s.filesz != 0) {
                     ASSERT_LE(s.offset + s.filesz, i.bytes.size());
                 }

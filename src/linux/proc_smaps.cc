@@ -41,7 +41,7 @@ bool parse_range(std::string_view line, u64* begin, u64* end) {
 }
 
 /// `text` must outlive the result.
-std::vector<HostMapping> parse(std::string_view text) {
+std::vector<HostMapping> parse_smaps(std::string_view text) {
     std::vector<HostMapping> all;
     while (!text.empty()) {
         const std::string_view line = next_line(text);
@@ -101,7 +101,7 @@ struct GuestMapping {
 class Numbers {
   public:
     explicit Numbers(const AddressSpace& mm)
-        : mm_(mm), text_(read_host_file("/proc/self/smaps")), host_(parse(text_)) {}
+        : mm_(mm), text_(read_host_file("/proc/self/smaps")), host_(parse_smaps(text_)) {}
     GuestMapping of(const Vma& v) const {
         GuestMapping g;
         auto it = std::partition_point(host_.begin(), host_.end(),

@@ -39,7 +39,7 @@ Usage usage(Process& p) {
     return u;
 }
 
-u64 number(std::string_view s) {
+u64 number_of(std::string_view s) {
     u64 v = 0;
     while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
     std::from_chars(s.data(), s.data() + s.size(), v);
@@ -75,7 +75,7 @@ std::string map_lines(const std::string& text,
 
 /// Without the thread of tier 2.
 std::string guest_threads(Process& p, std::string_view host) {
-    const u64 n = number(host);
+    const u64 n = number_of(host);
     return fmt::format("{}", n > 1 && p.engine().background_tid() != 0 ? n - 1 : n);
 }
 
@@ -104,7 +104,7 @@ std::string proc_stat_text(Thread& t, const std::string& path, int tid) {
     if (fields.size() > kNumThreads) fields[kNumThreads] = guest_threads(p, fields[kNumThreads]);
     // Resident pages are the process's, ours included, but never more than the guest has mapped.
     if (fields.size() > 21)
-        fields[21] = fmt::format("{}", std::min(number(fields[21]), u.total / p.mm().page_size()));
+        fields[21] = fmt::format("{}", std::min(number_of(fields[21]), u.total / p.mm().page_size()));
     std::string out = line.substr(0, paren + 1);
     for (const std::string& f : fields) out += " " + f;
     return out + "\n";
@@ -128,7 +128,7 @@ std::string proc_status_text(Thread& t, const std::string& path, int tid) {
         // What is resident or locked is the process's, ours included; never more than the guest has mapped.
         if (key == "VmHWM" || key == "VmRSS" || key == "VmLck" || key == "RssAnon" || key == "RssFile" ||
             key == "RssShmem")
-            return kb(std::min(number(value) << 10, key == "VmHWM" ? u.peak : u.total));
+            return kb(std::min(number_of(value) << 10, key == "VmHWM" ? u.peak : u.total));
         if (key == "SigBlk") return set(s.blocked);
         if (key == "SigIgn") return set(s.ignored);
         if (key == "SigCgt") return set(s.caught);
@@ -142,8 +142,8 @@ std::string proc_statm_text(Process& p, const std::string& path) {
     if (host.size() < 7) return {};
     const Usage u = usage(p);
     const u64 page = p.mm().page_size(), total = u.total / page;
-    return fmt::format("{} {} {} {} 0 {} 0\n", total, std::min(number(host[1]), total),
-                       std::min(number(host[2]), total), u.program / page, (u.data + u.stack) / page);
+    return fmt::format("{} {} {} {} 0 {} 0\n", total, std::min(number_of(host[1]), total),
+                       std::min(number_of(host[2]), total), u.program / page, (u.data + u.stack) / page);
 }
 
 std::string proc_limits_text(const std::string& path) {

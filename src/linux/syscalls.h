@@ -167,6 +167,9 @@ bool has_name_set(std::string_view set);
 std::string quote_bytes(const u8* p, u64 shown, bool more);
 
 namespace sys {
+/// A host address as a structure of the kernel's holds it.
+inline u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
+
 i64 pass(Call& c);             ///< the row's argument list, handed to the host
 i64 pass_no_restart(Call& c);  ///< the same for calls that end in EINTR even under SA_RESTART
 i64 nosys(Call& c);            ///< ENOSYS by decision

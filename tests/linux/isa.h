@@ -39,12 +39,15 @@ static inline void put_code(void* at, int n) {  // li a0, n; ret
     uint32_t c[2] = {(uint32_t)n << 20 | 10 << 7 | 0x13, 0x8067};
     memcpy(at, c, sizeof c);
 }
-#define LOOP                                                                                                  \
-    ".option push\n.option norvc\nloop_begin:\naddi sp, sp, -32\nsd ra, 0(sp)\nsd s0, 8(sp)\nsd s1, 16(sp)\n" \
-    "sd s2, 24(sp)\nmv s0, a0\nmv s1, a1\nli s2, 0\n1: mv a0, s1\njalr s0\nloop_insn: addi s2, s2, 1\n"        \
-    "addi s1, s1, -1\nbnez s1, 1b\nmv a0, s2\nld ra, 0(sp)\nld s0, 8(sp)\nld s1, 16(sp)\nld s2, 24(sp)\n"     \
+#define LOOP                                                                                              \
+    ".option push\n.option norvc\nloop_begin:\naddi sp, sp, -32\nsd ra, 0(sp)\nsd s0, 8(sp)\nsd s1, "     \
+    "16(sp)\n"                                                                                            \
+    "sd s2, 24(sp)\nmv s0, a0\nmv s1, a1\nli s2, 0\n1: mv a0, s1\njalr s0\nloop_insn: addi s2, s2, 1\n"   \
+    "addi s1, s1, -1\nbnez s1, 1b\nmv a0, s2\nld ra, 0(sp)\nld s0, 8(sp)\nld s1, 16(sp)\nld s2, 24(sp)\n" \
     "addi sp, sp, 32\nret\nloop_end:\n.option pop\n"
-static inline void put_step(void* at, int n) { *(uint32_t*)at = (uint32_t)n << 20 | 18 << 15 | 18 << 7 | 0x13; }
+static inline void put_step(void* at, int n) {
+    *(uint32_t*)at = (uint32_t)n << 20 | 18 << 15 | 18 << 7 | 0x13;
+}
 static inline void sync_here(void* at) { __asm__ volatile("fence.i" ::"r"(at) : "memory"); }
 
 #elif defined(__aarch64__)
@@ -73,11 +76,13 @@ static inline void put_code(void* at, int n) {  // mov w0, n; ret
     uint32_t c[2] = {0x52800000 | (uint32_t)n << 5, 0xd65f03c0};
     memcpy(at, c, sizeof c);
 }
-#define LOOP                                                                                                 \
-    "loop_begin:\nstp x30, x19, [sp, -32]!\nstp x20, x21, [sp, 16]\nmov x19, x0\nmov x20, x1\nmov x21, 0\n"     \
-    "1: mov x0, x20\nblr x19\nloop_insn: add x21, x21, 1\nsub x20, x20, 1\ncbnz x20, 1b\nmov x0, x21\n"        \
+#define LOOP                                                                                                \
+    "loop_begin:\nstp x30, x19, [sp, -32]!\nstp x20, x21, [sp, 16]\nmov x19, x0\nmov x20, x1\nmov x21, 0\n" \
+    "1: mov x0, x20\nblr x19\nloop_insn: add x21, x21, 1\nsub x20, x20, 1\ncbnz x20, 1b\nmov x0, x21\n"     \
     "ldp x20, x21, [sp, 16]\nldp x30, x19, [sp], 32\nret\nloop_end:\n"
-static inline void put_step(void* at, int n) { *(uint32_t*)at = 0x91000000 | (uint32_t)n << 10 | 21 << 5 | 21; }
+static inline void put_step(void* at, int n) {
+    *(uint32_t*)at = 0x91000000 | (uint32_t)n << 10 | 21 << 5 | 21;
+}
 static inline void sync_here(void* at) {
     __asm__ volatile("dc cvau, %0\ndsb ish\nic ivau, %0\ndsb ish\nisb" ::"r"(at) : "memory");
 }
@@ -107,9 +112,9 @@ static inline void put_code(void* at, int n) {  // mov eax, n; ret
     unsigned char c[8] = {0xb8, n, n >> 8, 0, 0, 0xc3, 0x90, 0x90};
     memcpy(at, c, sizeof c);
 }
-#define LOOP                                                                                              \
-    "loop_begin:\npush %rbx\npush %rbp\npush %r12\nmov %rdi, %rbx\nmov %rsi, %rbp\nxor %r12d, %r12d\n"        \
-    "1: mov %rbp, %rdi\ncall *%rbx\nloop_insn: add $1, %r12\nsub $1, %rbp\njnz 1b\nmov %r12, %rax\n"           \
+#define LOOP                                                                                           \
+    "loop_begin:\npush %rbx\npush %rbp\npush %r12\nmov %rdi, %rbx\nmov %rsi, %rbp\nxor %r12d, %r12d\n" \
+    "1: mov %rbp, %rdi\ncall *%rbx\nloop_insn: add $1, %r12\nsub $1, %rbp\njnz 1b\nmov %r12, %rax\n"   \
     "pop %r12\npop %rbp\npop %rbx\nret\nloop_end:\n"
 static inline void put_step(void* at, int n) { ((unsigned char*)at)[3] = n; }
 static inline void sync_here(void* at) { (void)at; }

@@ -13,7 +13,7 @@ using ir::Op;
 using ir::Type;
 using ir::Value;
 
-const ir::StateLayout& layout() {
+const ir::StateLayout& plain_layout() {
     static const ir::StateLayout l = [] {
         ir::StateLayout x = ir::testing::test_layout();
         x.pc_alignment = 2;
@@ -29,10 +29,10 @@ struct Program {
     void add(u64 pc, F&& make) {
         ir::Block b;
         b.start_pc = pc;
-        ir::Builder builder(b, layout());
+        ir::Builder builder(b, plain_layout());
         builder.insn(pc, 4);
         make(builder);
-        auto compiler = make_compiler(layout(), options, HostFeatures::detect());
+        auto compiler = make_compiler(plain_layout(), options, HostFeatures::detect());
         auto out = std::make_unique<CompiledBlock>();
         const auto r = compiler->compile(b, *out);
         ASSERT_TRUE(r) << r.error().message;
@@ -41,12 +41,14 @@ struct Program {
     Outcome run(NativeMachine::Start start = {}) {
         std::vector<const CompiledBlock*> p;
         for (const auto& b : blocks) p.push_back(b.get());
-        return NativeMachine::get().run_program(p, layout(), start);
+        return NativeMachine::get().run_program(p, plain_layout(), start);
     }
     CompileOptions options;
     std::vector<std::unique_ptr<CompiledBlock>> blocks;
 };
-u64 slot(const Outcome& o, unsigned n) { return load_raw<u64>(o.guest.data() + layout().slots[n].offset); }
+u64 slot(const Outcome& o, unsigned n) {
+    return load_raw<u64>(o.guest.data() + plain_layout().slots[n].offset);
+}
 void set(ir::Builder& b, u16 n, u64 v) { b.set(n, b.c64(v)); }
 void bump(ir::Builder& b, u16 n, u64 by) { b.set(n, b.add(b.get(n), b.c64(by))); }
 
@@ -219,15 +221,15 @@ TEST(Control, FaultInLoop) {
         const Outcome o = p.run({.seed = 9});
         ASSERT_EQ(o.result.reason, ExitReason::MemoryFault);
         EXPECT_EQ(o.result.pc, 0x1004u);
-        std::vector<u8> guest(layout().size + 16u), memory(TestMemory::kSize);
+        std::vector<u8> guest(plain_layout().size + 16u), memory(TestMemory::kSize);
         ir::testing::random_state(9, guest, memory);
-        const u64 x5 = load_raw<u64>(guest.data() + layout().slots[5].offset),
-                  x6 = load_raw<u64>(guest.data() + layout().slots[6].offset);
+        const u64 x5 = load_raw<u64>(guest.data() + plain_layout().slots[5].offset),
+                  x6 = load_raw<u64>(guest.data() + plain_layout().slots[6].offset);
         EXPECT_EQ(slot(o, 5), x5 + 3);
         EXPECT_EQ(slot(o, 6), x6 + x5 + 3);
-        EXPECT_EQ(slot(o, 7), load_raw<u64>(guest.data() + layout().slots[7].offset));
+        EXPECT_EQ(slot(o, 7), load_raw<u64>(guest.data() + plain_layout().slots[7].offset));
         for (u16 n : {0, 1, 2, 3, 4})
-            EXPECT_EQ(slot(o, n), load_raw<u64>(guest.data() + layout().slots[n].offset)) << n;
+            EXPECT_EQ(slot(o, n), load_raw<u64>(guest.data() + plain_layout().slots[n].offset)) << n;
     }
 }
 
@@ -239,7 +241,7 @@ TEST(Control, UnsupportedIsNamed) {
     b.insts.push_back({.op = Op::FSqrt, .type = Type::V256, .args = {1, ir::kNone, ir::kNone}});
     b.insts.push_back({.op = Op::Exit, .aux = static_cast<u32>(ExitReason::Syscall), .imm = 0x1004});
     CompiledBlock out;
-    const auto r = make_compiler(layout(), {}, HostFeatures::detect())->compile(b, out);
+    const auto r = make_compiler(plain_layout(), {}, HostFeatures::detect())->compile(b, out);
     ASSERT_FALSE(r);
     EXPECT_EQ(r.error().kind, ErrorKind::Unsupported);
     EXPECT_NE(r.error().message.find("fsqrt"), std::string::npos) << r.error().message;

@@ -19,7 +19,7 @@ std::string hex(const u8* p, size_t n) {
     return s;
 }
 
-class EmitterTest : public testing::Test {
+class EmitterTest : public ::testing::Test {
   protected:
     EmitterTest() {
         code_.init(asmjit::Environment(asmjit::Arch::kX64));

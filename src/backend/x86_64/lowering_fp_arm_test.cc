@@ -14,7 +14,6 @@ using ir::FpSem;
 using ir::kNone;
 using ir::Round;
 
-constexpr u16 kV = 12;  ///< slots v0, v1; with pins v0 is in a register
 constexpr FpSem kSems[] = {FpSem::Arm, FpSem::ArmDn};
 
 /// Zeros, limits of subnormals, numbers near one and near the limits of integers, infinities, NaNs.

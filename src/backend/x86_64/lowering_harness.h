@@ -23,7 +23,8 @@ inline ir::StateLayout layout(bool pinned) {
     l.pc_alignment = 2;
     return l;
 }
-constexpr u16 kF = 8;  ///< slot of f0
+constexpr u16 kF = 8;   ///< slot of f0
+constexpr u16 kV = 12;  ///< slots v0, v1; with pins v0 is in a register
 
 struct Machine {
     bool pinned = true;

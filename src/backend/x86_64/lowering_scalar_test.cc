@@ -10,7 +10,6 @@ namespace {
 using namespace testing;
 using ir::kNone;
 
-constexpr u16 kV = 12;  ///< slots v0, v1; with pins v0 is in a register
 constexpr Type kLanes[] = {Type::I8, Type::I16, Type::I32, Type::I64, Type::F16, Type::F32, Type::F64};
 constexpr u64 kHalves[][2] = {{0, 0},
                               {~u64{0}, ~u64{0}},

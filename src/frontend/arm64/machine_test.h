@@ -35,6 +35,7 @@ constexpr u32 rm(unsigned r) { return r << 16; }
 constexpr u32 rs(unsigned r) { return r << 16; }
 constexpr u32 ra(unsigned r) { return r << 10; }
 constexpr u32 rt2(unsigned r) { return r << 10; }
+constexpr u64 neg(u64 v) { return -v; }
 inline constexpr u32 kX = u32{1} << 31;       ///< sf: 64 bits
 inline constexpr u32 kDouble = u32{1} << 22;  ///< ptype of double precision (single: 0)
 constexpr u32 size(unsigned log2) { return log2 << 30; }

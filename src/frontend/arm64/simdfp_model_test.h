@@ -115,4 +115,14 @@ std::vector<std::string> names_of_number_tests();
 std::vector<std::string> names_of_product_tests();
 std::vector<std::string> names_of_structure_tests();
 
+/// f.operator()<F>() with the format of `width` bits.
+template <class F>
+u64 in_format(unsigned width, F f) {
+    switch (width) {
+        case 16: return f.template operator()<sf::Format::F16>();
+        case 32: return f.template operator()<sf::Format::F32>();
+        default: return f.template operator()<sf::Format::F64>();
+    }
+}
+
 }  // namespace vm::frontend::arm64::test

@@ -4,8 +4,6 @@
 namespace vm::frontend::arm64::test {
 namespace {
 
-constexpr u64 neg(u64 v) { return -v; }
-
 struct ToInt {
     const char* name;
     double n;

@@ -4,8 +4,7 @@
 namespace vm::frontend::arm64::test {
 namespace {
 
-constexpr u64 kMin = u64{1} << 63, kOnes = ~u64{0};
-constexpr u64 neg(u64 v) { return -v; }
+constexpr u64 kMin64 = u64{1} << 63, kOnes = ~u64{0};
 /// Above a 32-bit operand, where nobody looks.
 constexpr u64 kJunk = 0xdeadbeef'00000000;
 /// NZCV
@@ -31,17 +30,17 @@ constexpr Registers kRegisters[] = {
     {"EON_shift", false, 0b1100, 0b1010, 0, 0xfffffff9},
     {"LSLV", true, 3, 65, 0, 6},
     {"LSLV", false, 3, 33, 0, 6},
-    {"LSRV", true, kMin, 63, 0, 1},
+    {"LSRV", true, kMin64, 63, 0, 1},
     {"LSRV", false, kJunk | 0x80000000, 31, 0, 1},
-    {"ASRV", true, kMin, 63, 0, kOnes},
+    {"ASRV", true, kMin64, 63, 0, kOnes},
     {"ASRV", false, 0x80000000, 4, 0, 0xf8000000},
-    {"RORV", true, 1, 1, 0, kMin},
+    {"RORV", true, 1, 1, 0, kMin64},
     {"RORV", false, 1, 33, 0, 0x80000000},
     {"UDIV", true, kOnes, 16, 0, kOnes >> 4},
     {"UDIV", true, 5, 0, 0, 0},
     {"UDIV", false, kJunk | 9, kJunk | 2, 0, 4},
     {"SDIV", true, neg(7), 2, 0, neg(3)},
-    {"SDIV", true, kMin, kOnes, 0, kMin},
+    {"SDIV", true, kMin64, kOnes, 0, kMin64},
     {"SDIV", false, 0x80000000, 0xffffffff, 0, 0x80000000},
     {"SDIV", false, 7, kJunk, 0, 0},
     {"MADD", true, 6, neg(7), 100, 58},
@@ -52,10 +51,10 @@ constexpr Registers kRegisters[] = {
     {"SMSUBL", true, 0xffffffff, 5, 1, 6},
     {"UMADDL", true, kJunk | 0xffffffff, kJunk | 0xffffffff, 1, 0xfffffffe00000002},
     {"UMSUBL", true, 0xffffffff, 1, 0, neg(0xffffffff)},
-    {"SMULH", true, kMin, 2, 0, kOnes},
+    {"SMULH", true, kMin64, 2, 0, kOnes},
     {"SMULH", true, kOnes, kOnes, 0, 0},
     {"UMULH", true, kOnes, kOnes, 0, kOnes - 1},
-    {"RBIT", true, 1, 0, 0, kMin},
+    {"RBIT", true, 1, 0, 0, kMin64},
     {"RBIT", false, kJunk | 0b110, 0, 0, 0x60000000},
     {"REV16", true, 0x0123456789abcdef, 0, 0, 0x23016745ab89efcd},
     {"REV16", false, kJunk | 0x89abcdef, 0, 0, 0xab89efcd},
@@ -110,24 +109,24 @@ struct Flags {
 constexpr Flags kFlags[] = {
     {"ADDS_shift", true, 0, 1, 2, 3, 0},
     {"ADDS_shift", true, 0, kOnes, 1, 0, kZ | kC},
-    {"ADDS_shift", true, 0, kMin - 1, 1, kMin, kN | kV},
-    {"ADDS_shift", true, 0, kMin, kMin, 0, kZ | kC | kV},
+    {"ADDS_shift", true, 0, kMin64 - 1, 1, kMin64, kN | kV},
+    {"ADDS_shift", true, 0, kMin64, kMin64, 0, kZ | kC | kV},
     {"ADDS_shift", false, 0, kJunk | 0x7fffffff, 1, 0x80000000, kN | kV},
     {"ADDS_shift", false, 0, 0xffffffff, 1, 0, kZ | kC},
     {"SUBS_shift", true, 0, 5, 5, 0, kZ | kC},
     {"SUBS_shift", true, 0, 5, 6, kOnes, kN},
-    {"SUBS_shift", true, 0, kMin, 1, kMin - 1, kC | kV},
-    {"SUBS_shift", true, 0, 0, kMin, kMin, kN | kV},
+    {"SUBS_shift", true, 0, kMin64, 1, kMin64 - 1, kC | kV},
+    {"SUBS_shift", true, 0, 0, kMin64, kMin64, kN | kV},
     {"SUBS_shift", false, 0, kJunk | 3, kJunk | 4, 0xffffffff, kN},
     {"SUBS_shift", false, 0, 0x80000000, 1, 0x7fffffff, kC | kV},
     {"ANDS_shift", true, kC | kV, 0b1100, 0b0011, 0, kZ},
-    {"ANDS_shift", true, kC | kV, kMin, kOnes, kMin, kN},
+    {"ANDS_shift", true, kC | kV, kMin64, kOnes, kMin64, kN},
     {"ANDS_shift", false, 0, 0x80000000, kOnes, 0x80000000, kN},
     {"BICS_shift", true, kC, 0b1100, 0b1100, 0, kZ},
     {"BICS_shift", false, 0, kOnes, 1, 0xfffffffe, kN},
     {"ADCS", true, kC, kOnes, 0, 0, kZ | kC},
     {"ADCS", true, 0, kOnes, 0, kOnes, kN},
-    {"ADCS", true, kC, kMin - 1, 0, kMin, kN | kV},
+    {"ADCS", true, kC, kMin64 - 1, 0, kMin64, kN | kV},
     {"ADCS", false, kC, 0xffffffff, 0xffffffff, 0xffffffff, kN | kC},
     {"SBCS", true, kC, 5, 5, 0, kZ | kC},
     {"SBCS", true, 0, 5, 5, kOnes, kN},
@@ -197,7 +196,7 @@ constexpr Logical kLogical[] = {
     {"ORR_imm", true, field13(0, 0, 0b111100), 0, 0x5555555555555555},  // one of two bits
     {"ORR_imm", false, field13(0, 1, 0b111100), 0, 0xaaaaaaaa},         // rotated by one
     {"EOR_imm", true, field13(0, 4, 0b110011), 0, 0xf0f0f0f0f0f0f0f0},  // four of eight bits, by four
-    {"EOR_imm", true, field13(1, 1, 0), 1, kMin | 1},                   // the top bit
+    {"EOR_imm", true, field13(1, 1, 0), 1, kMin64 | 1},                 // the top bit
     {"ANDS_imm", true, field13(1, 63, 62), kOnes, kOnes - 1},           // all but one
 };
 TEST(Integer, LogicalImmediates) {
@@ -208,7 +207,7 @@ TEST(Integer, LogicalImmediates) {
         EXPECT_EQ(m.x(0), c.result) << c.name << c.wide << " " << c.n_immr_imms;
     }
     Machine m;
-    m.set_x(1, kMin);
+    m.set_x(1, kMin64);
     m.set_nzcv(kC | kV);
     m.run({word("ANDS_imm") | kX | field13(1, 1, 0) | rd(31) | rn(1)});
     EXPECT_EQ(m.nzcv(), kN);
@@ -228,7 +227,7 @@ TEST(Integer, MovesOfConstants) {
            word("MOVN") | kX | hw(1) | imm16(0x1234) | rd(2),
            word("MOVK") | kX | hw(2) | imm16(0xabcd) | rd(3), word("MOVK") | hw(1) | imm16(0xabcd) | rd(4),
            word("MOVN") | hw(0) | imm16(0) | rd(5)});
-    EXPECT_EQ(m.x(0), kMin);
+    EXPECT_EQ(m.x(0), kMin64);
     EXPECT_EQ(m.x(1), 0xffff0000u);
     EXPECT_EQ(m.x(2), 0xffffffffedcbffffu);
     EXPECT_EQ(m.x(3), 0x1111abcd33334444u);
@@ -257,10 +256,10 @@ TEST(Integer, ShiftedOperands) {
         bool wide;
         u64 m, result;
     } const cases[] = {
-        {0, 4, true, 0x11, 0x110},  {0, 31, false, 3, 0x80000000},
-        {1, 63, true, kMin, 1},     {1, 4, false, kJunk | 0x80, 8},
-        {2, 63, true, kMin, kOnes}, {2, 4, false, 0x80000000, 0xf8000000},
-        {3, 1, true, 1, kMin},      {3, 4, false, kJunk | 0xf, 0xf0000000},
+        {0, 4, true, 0x11, 0x110},    {0, 31, false, 3, 0x80000000},
+        {1, 63, true, kMin64, 1},     {1, 4, false, kJunk | 0x80, 8},
+        {2, 63, true, kMin64, kOnes}, {2, 4, false, 0x80000000, 0xf8000000},
+        {3, 1, true, 1, kMin64},      {3, 4, false, kJunk | 0xf, 0xf0000000},
     };
     for (const auto& c : cases) {
         Machine m;

@@ -9,7 +9,6 @@ using ir::Op;
 
 constexpr u64 kOld = 0x8877665544332211, kNew = 0xf1e2d3c4b5a69788;
 constexpr u64 kAt = kData + 2048;
-constexpr u64 neg(u64 v) { return -v; }
 
 u64 at(const Machine& m, u64 address) { return load_raw<u64>(&m.data[address - kData]); }
 void set_at(Machine& m, u64 address, u64 v) { store_raw(&m.data[address - kData], v); }

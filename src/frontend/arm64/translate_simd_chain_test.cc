@@ -2,12 +2,11 @@
 // register's value was made must change nothing but the work.
 #include <bit>
 
-#include "frontend/arm64/machine_test.h"
+#include "frontend/arm64/simd_lanes_test.h"
 
 namespace vm::frontend::arm64::test {
 namespace {
 
-constexpr u32 kQ = u32{1} << 30;
 constexpr u32 kLastRegister = 3;
 
 u64 next(u64* state) {
@@ -78,10 +77,10 @@ TEST(SimdChain, UpperHalvesAreClearedOnce) {
 // Also of numbers, as long as no zero can become -0.
 TEST(SimdChain, UpperHalvesOfNumbersAreClearedOnce) {
     const u32 mul = word("FMUL_v"), add = word("FADD_v"), sub = word("FSUB_v"), div = word("FDIV_v");
-    constexpr Vector kTwos{0x4000000040000000, ~u64{0}}, kOnes{0x3f8000003f800000, 1};
+    constexpr Vector kTwos{0x4000000040000000, ~u64{0}}, kSingleOnes{0x3f8000003f800000, 1};
     const Machine m = forwarding({mul | rd(0) | rn(1) | rm(2), add | rd(3) | rn(0) | rm(0),
                                   div | rd(4) | rn(3) | rm(0), word("FMLA_v") | rd(0) | rn(0) | rm(0)},
-                                 kTwos, kOnes);
+                                 kTwos, kSingleOnes);
     EXPECT_EQ(m.count(ir::Op::VLow64), 2u) << m.text();
     EXPECT_EQ(m.v(0), (Vector{0x40c0000040c00000, 0}));
     EXPECT_EQ(m.v(3), (Vector{0x4080000040800000, 0}));

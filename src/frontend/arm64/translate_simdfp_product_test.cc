@@ -8,14 +8,6 @@ namespace {
 using sf::Format, sf::Round;
 constexpr Format H = Format::F16, S = Format::F32, D = Format::F64;
 
-template <class F>
-u64 in_format(unsigned width, F f) {
-    switch (width) {
-        case 16: return f.template operator()<H>();
-        case 32: return f.template operator()<S>();
-        default: return f.template operator()<D>();
-    }
-}
 u64 sign_of(unsigned width) { return u64{1} << (width - 1); }
 
 // --- other formats

@@ -23,14 +23,6 @@ struct NumberLane {
     }
 };
 
-template <class F>
-u64 in_format(unsigned width, F f) {
-    switch (width) {
-        case 16: return f.template operator()<Format::F16>();
-        case 32: return f.template operator()<Format::F32>();
-        default: return f.template operator()<Format::F64>();
-    }
-}
 /// A lane function from an expression in l, its operands, and F, their format.
 #define LANE(...) \
     [](NumberLane& l) -> u64 { return in_format(l.width, [&]<Format F>() -> u64 { return __VA_ARGS__; }); }

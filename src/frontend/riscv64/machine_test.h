@@ -51,6 +51,13 @@ constexpr u32 imm_j(i64 v) {
                             bits(u, 19, 12) << 12);
 }
 
+/// Registers that most tests use: operands and result.
+inline constexpr unsigned kA = 10, kB = 11, kD = 12;
+inline constexpr u64 kOnes = ~u64{0};
+/// Above the value of a narrow type in a 64-bit register.
+inline constexpr u64 kBoxHalf = ~u64{0xffff}, kBoxSingle = ~u64{0xffffffff};
+constexpr u64 neg(u64 v) { return -v; }
+
 using frontend::test::kCode, frontend::test::kCodeSize;
 using frontend::test::kData, frontend::test::kDataSize;
 using frontend::test::kUnmapped;

@@ -7,9 +7,6 @@ namespace {
 using ir::ExitReason;
 using ir::Op;
 
-constexpr unsigned kA = 10, kB = 11, kD = 12;
-constexpr u64 kOnes = ~u64{0};
-
 struct Branch {
     std::string_view name;
     u64 a, b;

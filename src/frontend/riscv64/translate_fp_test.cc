@@ -9,13 +9,12 @@
 namespace vm::frontend::riscv64::test {
 namespace {
 
-constexpr unsigned kA = 10, kB = 11, kC = 12, kD = 13;
+constexpr unsigned kC = 13;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr unsigned kRne = 0, kRtz = 1, kRdn = 2, kRup = 3, kRmm = 4, kDyn = 7;
 constexpr u8 kNX = ir::kInexact, kDZ = ir::kDivByZero, kNV = ir::kInvalid, kOF = ir::kOverflow;
 
-constexpr u64 kBoxHalf = ~u64{0xffff}, kBoxSingle = ~u64{0xffffffff};
 constexpr char kFormats[] = {'H', 'S', 'D'};
 
 /// Half-precision bits of a number that has them exactly (normal, zero or special).
@@ -105,7 +104,6 @@ struct ToInt {
     u64 result;
     u8 flags = 0;
 };
-constexpr u64 neg(u64 v) { return -v; }
 constexpr ToInt kToInt[] = {
     {"FCVT_W", kRtz, -2.75, neg(2), kNX},
     {"FCVT_W", kRne, 2.5, 2, kNX},

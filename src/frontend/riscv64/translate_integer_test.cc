@@ -5,8 +5,7 @@
 namespace vm::frontend::riscv64::test {
 namespace {
 
-constexpr u64 kMin = u64{1} << 63, kOnes = ~u64{0};
-constexpr u64 neg(u64 v) { return -v; }
+constexpr u64 kMin = u64{1} << 63;
 
 /// rd = rs1 OP rs2.
 struct Binary {
@@ -175,8 +174,6 @@ constexpr Unary kUnary[] = {
     {"REV8", 0x0102030405060708, 0x0807060504030201},
     {"MOP_R", 5, 0},
 };
-
-constexpr unsigned kA = 10, kB = 11, kD = 12;
 
 class Integer : public testing::Test {
   protected:

@@ -5,9 +5,7 @@
 namespace vm::frontend::riscv64::test {
 namespace {
 
-constexpr unsigned kA = 10, kB = 11, kD = 12;
 constexpr u64 kOld = 0x8182838485868788, kNew = 0x1122334455667788;
-constexpr u64 kBoxSingle = 0xffffffff00000000, kBoxHalf = 0xffffffffffff0000;
 
 struct Load {
     std::string_view name;

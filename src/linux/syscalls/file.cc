@@ -21,8 +21,6 @@
 namespace vm::linux::sys {
 namespace {
 
-u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
-
 i64 put_stat(Call& c, u64 addr, const struct stat& s) {
     if (c.abi().generic_structs) return c.put(addr, generic_stat(s)) ? 0 : -EFAULT;
     return c.put(addr, x86_stat(s)) ? 0 : -EFAULT;

@@ -14,7 +14,6 @@
 namespace vm::linux::sys {
 namespace {
 
-u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
 constexpr int kIpcInfo = 3, kStat = 11, kInfo = 12, kStatAny = 13, kSemStat = 18, kSemInfo = 19,
               kSemStatAny = 20;
 

@@ -16,7 +16,6 @@
 namespace vm::linux::sys {
 namespace {
 
-u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
 bool host_view(Call& c) { return c.t.process().files().kind() == FileView::Kind::Host; }
 
 /// Is the link one whose text the kernel makes up from a host path?

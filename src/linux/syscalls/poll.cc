@@ -13,8 +13,6 @@
 namespace vm::linux::sys {
 namespace {
 
-u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
-
 /// A temporary signal mask given by address; `set` false when the guest passed NULL.
 struct Mask {
     bool set = false;

@@ -11,8 +11,6 @@
 namespace vm::linux::sys {
 namespace {
 
-u64 ptr(const void* p) { return reinterpret_cast<u64>(p); }
-
 /// A guest message header made safe for the kernel; `iov` keeps the copied vector alive.
 struct Message {
     MsgHdr hdr;
