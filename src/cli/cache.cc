@@ -25,6 +25,18 @@ struct CacheOptions {
 /// One file: what it holds, or what is wrong with it.
 ordered_json describe(const jit::ImageStore& store, const osal::DirEntry& e) {
     ordered_json j{{"name", e.name}, {"bytes", e.bytes}, {"used", e.used_s}};
+    if (jit::is_profile_name(e.name)) {
+        const auto profile = store.load_named_profile(e.name);
+        if (!profile) {
+            j["error"] = profile.error().message;
+            return j;
+        }
+        j["places"] = profile->places().size();
+        j["guest_begin"] = fmt::format("{:#x}", profile->key().begin);
+        j["guest_bytes"] = profile->key().end - profile->key().begin;
+        j["file_bytes"] = profile->key().file_size;
+        return j;
+    }
     const auto stored = store.load_named(e.name);
     if (!stored) {
         j["error"] = stored.error().message;
@@ -55,6 +67,9 @@ void print_row(const ordered_json& j) {
                local_time(j["used"].get<i64>()));
     if (j.contains("error"))
         fmt::print("{}\n", j["error"].get<std::string>());
+    else if (j.contains("places"))
+        fmt::print("{:>12}  {:>14}\n", fmt::format("{} places", j["places"].get<u64>()),
+                   j["guest_begin"].get<std::string>());
     else
         fmt::print("{:>12}  {:>14}\n", j["translations"].get<u32>(), j["guest_begin"].get<std::string>());
 }
@@ -63,7 +78,7 @@ void print_row(const ordered_json& j) {
 Result<int> list(const jit::ImageStore& store, const CacheOptions& o, bool only_bad) {
     auto entries = store.list();
     if (!entries && entries.error().kind != ErrorKind::NotFound) return std::unexpected(entries.error());
-    ordered_json all = ordered_json::array();
+    ordered_json all = ordered_json::array(), profiles = all;
     u64 bytes = 0, files = 0, bad = 0;
     if (entries)
         for (const osal::DirEntry& e : *entries) {
@@ -71,20 +86,23 @@ Result<int> list(const jit::ImageStore& store, const CacheOptions& o, bool only_
             files++;
             bytes += e.bytes;
             bad += j.contains("error");
-            if (!only_bad || j.contains("error")) all.push_back(std::move(j));
+            if (!only_bad || j.contains("error"))
+                (jit::is_profile_name(e.name) ? profiles : all).push_back(std::move(j));
         }
     if (o.format == "json") {
         fmt::print("{}\n", ordered_json{{"directory", store.path()},
                                         {"files", files},
                                         {"bytes", bytes},
                                         {"bad", bad},
-                                        {"images", all}}
+                                        {"images", all},
+                                        {"profiles", profiles}}
                                .dump(2));
     } else {
-        if (!only_bad && !all.empty())
+        if (!only_bad && files != 0)
             fmt::print("{:36}  {:>10}  {:16}  {:>12}  {:>14}\n", "NAME", "BYTES", "USED", "TRANSLATIONS",
                        "GUEST ADDRESS");
-        for (const ordered_json& j : all) print_row(j);
+        for (const ordered_json* rows : {&all, &profiles})
+            for (const ordered_json& j : *rows) print_row(j);
         fmt::print("{}: {} files, {} bytes, {} not usable\n", store.path(), files, bytes, bad);
     }
     return only_bad && bad != 0 ? 1 : 0;
@@ -99,7 +117,7 @@ Result<int> prune(const jit::ImageStore& store, const CacheOptions& o) {
     if (!entries && entries.error().kind != ErrorKind::NotFound) return std::unexpected(entries.error());
     if (entries) {
         for (const osal::DirEntry& e : *entries)
-            if (!store.load_named(e.name)) {
+            if (!store.check(e.name)) {
                 if (auto r = store.remove(e.name); !r) return std::unexpected(r.error());
                 damaged++;
             }

@@ -45,13 +45,14 @@ Result<int> cache_export(const jit::ImageStore& store, const BundleOptions& o, b
         print_json({{"directory", store.path()},
                     {"file", o.file},
                     {"images", r->images},
+                    {"profiles", r->profiles},
                     {"bytes", r->bytes},
                     {"left_out_other_builds_or_hosts", r->of_others},
                     {"left_out_not_usable", r->unusable},
                     {"signed_with", key_or_null(r->signer)}});
     else
-        fmt::print("{}: {} images, {} bytes, {}; left out {} of other builds or hosts, {} not usable\n",
-                   o.file, r->images, r->bytes, signed_with(r->signer), r->of_others, r->unusable);
+        fmt::print("{}: {} images, {} profiles, {} bytes, {}; left out {} of other builds or hosts, {} not usable\n",
+                   o.file, r->images, r->profiles, r->bytes, signed_with(r->signer), r->of_others, r->unusable);
     return 0;
 }
 
@@ -64,14 +65,16 @@ Result<int> cache_import(const jit::ImageStore& store, const BundleOptions& o, b
         print_json({{"directory", store.path()},
                     {"file", o.file},
                     {"images", r->images},
+                    {"profiles", r->profiles},
                     {"bytes", r->bytes},
                     {"added", r->added},
                     {"replaced", r->replaced},
                     {"kept", r->kept},
+                    {"profiles_added", r->profiles_added},
                     {"signed_with", key_or_null(r->signer)}});
     else
-        fmt::print("{}: {} images, {}; {} added, {} replaced, {} kept as they were in {}\n", o.file,
-                   r->images, signed_with(r->signer), r->added, r->replaced, r->kept, store.path());
+        fmt::print("{}: {} images, {}; {} added, {} replaced, {} kept as they were in {}; {} profiles, {} added\n", o.file,
+                   r->images, signed_with(r->signer), r->added, r->replaced, r->kept, store.path(), r->profiles, r->profiles_added);
     return 0;
 }
 

@@ -50,6 +50,8 @@ std::span<const Counter<jit::Stats>> jit_counters() {
         {"images_rejected", &S::images_rejected},
         {"images_dropped", &S::images_dropped},
         {"images_saved", &S::images_saved},
+        {"profiles_loaded", &S::profiles_loaded},
+        {"profiles_saved", &S::profiles_saved},
         {"image_translations", &S::image_blocks},
         {"image_translations_adopted", &S::adopted},
         {"image_load_ns_total", &S::load_ns},

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +30,8 @@ constexpr u32 kUrgentTicks = 6;
 /// lose an eighth.
 constexpr u32 kOne = kSampleWeight, kAgain = kOne + kOne / 2, kHot = 4 * kOne;
 constexpr u64 kDecayTicks = 8;
+/// A region that was dropped (its code changed, memory became shared) is made again so often.
+constexpr u32 kMaxCompiles = 16;
 /// Ticks in which no place was met again after which a look every kCalmTick is enough.
 constexpr u64 kCalmTicks = 10;
 /// Ticks in which nobody ran after which the thread sleeps.
@@ -42,6 +45,9 @@ struct Place {
 };
 struct Count {
     u32 weight = 0, samples = 0;
+    u32 before = 0;  ///< of its weight, what the profile has already
+    u32 taken = 0;   ///< of its samples, those that the profile has
+    u32 compiled = 0;   ///< how often its loop was
     bool done = false;  ///< was compiled, or cannot be
     u64 head = 0;       ///< of its loop, once that was looked for
 };
@@ -107,12 +113,20 @@ void Background::wake() {
 }
 
 void Background::sampled(u64 pc, u32 mode) {
-    const std::lock_guard lock(impl_->mutex);
+    std::unique_lock lock(impl_->mutex);
+    if (!impl_->counts.contains({pc, mode})) {
+        lock.unlock();
+        const u32 before = jit_.profiled_weight(pc, mode);
+        lock.lock();
+        impl_->counts.try_emplace({pc, mode}, Count{.weight = before, .before = before});
+    }
     Count& n = impl_->counts[{pc, mode}];
     const Translation* t = jit_.lookup(n.head != 0 ? n.head : pc, mode);
-    HotPlacesEdit(places_).sample({pc, n.samples, mode, n.weight, t != nullptr && t->region});
+    const bool region = t != nullptr && t->region;
+    HotPlacesEdit(places_).sample({pc, n.samples, mode, n.weight, region});
     n.samples++;
     n.weight += kOne;
+    if (!region && n.compiled != 0 && n.compiled < kMaxCompiles) n.done = false;
     if (n.done) return;
     if (n.weight > kAgain && impl_->urgent == 0) {
         impl_->urgent = kUrgentTicks;
@@ -123,6 +137,22 @@ void Background::sampled(u64 pc, u32 mode) {
     impl_->queue.push_back({pc, mode});
     HotPlacesEdit(places_).thread(places_.state, places_.tid, impl_->queue.size());
     impl_->changed.notify_one();
+}
+
+std::vector<SampledPlace> Background::take_samples() {
+    const std::lock_guard lock(impl_->mutex);
+    std::vector<SampledPlace> all;
+    for (auto& [place, n] : impl_->counts) {
+        if (n.samples == n.taken) continue;
+        all.push_back({.pc = place.pc,
+                       .mode = place.mode,
+                       .samples = n.samples - n.taken,
+                       .gained = n.weight - std::min(n.weight, n.before),
+                       .cold = n.done && n.compiled == 0});
+        n.taken = n.samples;
+        n.before = n.weight;
+    }
+    return all;
 }
 
 int Background::tid() const { return impl_->tid.load(std::memory_order_relaxed); }
@@ -158,7 +188,10 @@ void Background::forked() {
 }
 
 void Background::Impl::decay() {
-    for (auto& [place, n] : counts) n.weight -= n.weight / 8;
+    for (auto& [place, n] : counts) {
+        n.weight -= n.weight / 8;
+        n.before -= n.before / 8;
+    }
     if (counts.size() > kMaxCounts)
         std::erase_if(counts, [](const auto& c) { return !c.second.done && c.second.weight < kOne / 4; });
     if (counts.size() > kMaxCounts) counts.clear();
@@ -182,6 +215,7 @@ bool Background::Impl::work(std::unique_lock<std::mutex>& lock) {
         Count& n = counts[{pc, p.mode}];
         n.done = true;
         n.head = head;
+        n.compiled += made;
         if (made) HotPlacesEdit(places).compiled(pc, p.mode);
     }
     show(BackgroundState::Watching);

@@ -7,9 +7,10 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "base/bits.h"
-#include "jit/hot_places.h"
+#include "jit/profile.h"
 
 namespace vm::jit {
 
@@ -27,6 +28,8 @@ class Background {
     void wake();
     /// An executor that had been asked left at (pc, mode).
     void sampled(u64 pc, u32 mode);
+    /// What was sampled since the last call, for the profiles.
+    std::vector<SampledPlace> take_samples();
     /// Ends the thread, if there is one and it is this process's, until the next wake(): system calls that a
     /// process with several threads may not make. Waits for a compile that is under way. `for_good`: there
     /// will be none again.

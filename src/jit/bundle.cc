@@ -4,6 +4,7 @@
 #include <cassert>
 #include <memory>
 #include <new>
+#include <variant>
 
 #include "base/format.h"
 #include "jit/host.h"
@@ -64,7 +65,7 @@ class Writer {
         put(image);
         table_.push_back(e);
     }
-    u64 images() const { return table_.size(); }
+    u64 entries() const { return table_.size(); }
     /// The size of it all.
     u64 finish(const Producer& producer, const SecretKey* key) {
         BundleHeader h{};
@@ -135,7 +136,7 @@ class Reader {
 
     struct Loaded {
         std::span<const u8> file;
-        Image image;
+        std::variant<Image, Profile> what;
     };
     /// Reads and checks one; good until the next.
     Result<Loaded> load(u64 i) const {
@@ -144,6 +145,13 @@ class Reader {
         const std::span<const u8> bytes(buffer_.get(), e.bytes);
         const std::string name(*text_of(e.name));
         if (digest({bytes}) != e.digest) return bad(fmt::format("its image {} was changed", name));
+        if (is_profile_name(name)) {
+            auto profile = Profile::parse(bytes, nullptr);
+            if (!profile) return bad(fmt::format("its profile {} {}", name, profile.error().message));
+            if (Profile::file_name(profile->key()) != name)
+                return bad(fmt::format("its profile {} is one of another name", name));
+            return Loaded{bytes, std::move(*profile)};
+        }
         auto image = Image::parse(bytes, nullptr);
         if (!image) return bad(fmt::format("its image {} {}", name, image.error().message));
         if (image->key().file_name() != name)
@@ -223,7 +231,7 @@ class Reader {
         for (u64 i = 0; i < table_.size(); i++) {
             const BundleEntry& e = table_[i];
             const auto name = text_of(e.name);
-            if (!name || !is_image_name(*name))
+            if (!name || (!is_image_name(*name) && !is_profile_name(*name)))
                 return bad(fmt::format("its image {} has a name that cannot be", i + 1));
             if (*name <= last) return bad("its images are not in order");
             if (e.bytes == 0 || e.bytes > kMaxBundledImage)
@@ -270,13 +278,26 @@ Result<Exported> export_images(const ImageStore& store, std::vector<std::string>
     Writer out(*file);
     Exported done;
     for (const std::string& name : names) {
+        if (is_profile_name(name)) {
+            const auto profile = store.load_named_profile(name);
+            if (profile && out.entries() < kMaxBundleImages) {
+                out.add(name, profile->bytes());
+                done.profiles++;
+            } else if (!profile && !all) {
+                return std::unexpected(profile.error());
+            } else {
+                done.unusable += !profile && profile.error().kind != ErrorKind::NotFound;
+            }
+            continue;
+        }
         const auto stored = usable(store, name, self.hash());
         if (stored) {
-            if (out.images() == kMaxBundleImages || stored->file.size() > kMaxBundledImage)
+            if (out.entries() == kMaxBundleImages || stored->file.size() > kMaxBundledImage)
                 return fail(ErrorKind::Unsupported,
                             fmt::format("a bundle has up to {} images of up to {} bytes", kMaxBundleImages,
                                         kMaxBundledImage));
             out.add(name, {stored->file.data(), stored->file.size()});
+            done.images++;
         } else if (!all) {
             return std::unexpected(stored.error());
         } else if (stored.error().kind == ErrorKind::Unsupported) {
@@ -285,12 +306,11 @@ Result<Exported> export_images(const ImageStore& store, std::vector<std::string>
             done.unusable++;
         }
     }
-    if (out.images() == 0)
+    if (done.images == 0 && (all || done.profiles == 0))
         return fail(
             ErrorKind::NotFound,
             fmt::format("{}: has nothing to export ({} images of other builds or hosts, {} not usable)",
                         store.path(), done.of_others, done.unusable));
-    done.images = out.images();
     done.bytes = out.finish(self, key);
     if (key != nullptr) done.signer = key->public_key();
     if (auto r = file->publish(); !r) return std::unexpected(r.error());
@@ -305,14 +325,21 @@ Result<Imported> import_images(const ImageStore& store, const std::string& path,
     for (u64 i = 0; i < bundle->images(); i++)
         if (auto r = bundle->load(i); !r) return std::unexpected(r.error());
     Imported done;
-    done.images = bundle->images();
     done.bytes = bundle->size();
     done.signer = bundle->signer();
     for (u64 i = 0; i < bundle->images(); i++) {
         auto loaded = bundle->load(i);  // again: the file may have changed since
         if (!loaded) return std::unexpected(loaded.error());
-        auto added = store.add(loaded->file, loaded->image);
+        const Profile* profile = std::get_if<Profile>(&loaded->what);
+        auto added =
+            profile != nullptr ? store.add(*profile) : store.add(loaded->file, std::get<Image>(loaded->what));
         if (!added) return std::unexpected(added.error());
+        if (profile != nullptr) {
+            done.profiles++;
+            done.profiles_added += *added == ImageStore::Added::New;
+            continue;
+        }
+        done.images++;
         done.added += *added == ImageStore::Added::New;
         done.replaced += *added == ImageStore::Added::Replaced;
         done.kept += *added == ImageStore::Added::Kept;

@@ -1,6 +1,7 @@
-// Bundles: images of a cache directory in one file, for other machines with the same vm and host features.
+// Bundles: images and profiles of a cache directory in one file, for other machines with the same vm and host
+// features.
 //
-//  header │ image │ image │ … │ table: name, size and digest of each │ digest of header and table │ signature
+//  header │ image or profile │ … │ table: name, size and digest of each │ digest of header and table │ signature
 //
 // The table has a digest of every image, so the digest behind it vouches for every byte of the file; the
 // signature, if there is one, is of that digest. What is imported will run: a digest shows that a file is
@@ -25,7 +26,7 @@ struct BundleHeader {
     char magic[8];
     u32 format;
     u32 is_signed;  ///< 0 or 1
-    u64 images;     ///< how many
+    u64 images;     ///< how many, profiles too
     u64 table_at;
     char build[64];  ///< of the Producer, zeros behind the text
     char features[256];
@@ -41,7 +42,7 @@ struct BundleEntry {  ///< ascending by name
 Producer this_producer();
 
 struct Exported {
-    u64 images = 0, bytes = 0;        ///< bytes: of the bundle
+    u64 images = 0, profiles = 0, bytes = 0;  ///< bytes: of the bundle
     u64 of_others = 0, unusable = 0;  ///< left out: of another build or host; damaged
     std::optional<PublicKey> signer = {};
 };
@@ -51,8 +52,9 @@ Result<Exported> export_images(const ImageStore& store, std::vector<std::string>
                                const std::string& file);
 
 struct Imported {
-    u64 images = 0, bytes = 0;
-    u64 added = 0, replaced = 0, kept = 0;  ///< kept: the directory's own has as many translations
+    u64 images = 0, profiles = 0, bytes = 0;
+    u64 added = 0, replaced = 0, kept = 0;  ///< images; kept: the directory's own has as many translations
+    u64 profiles_added = 0;                 ///< the directory had none of their files
     std::optional<PublicKey> signer = {};
 };
 /// Checks the whole bundle, then saves its images one by one. Fails (InvalidArgument) and changes nothing if

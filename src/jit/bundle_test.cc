@@ -202,6 +202,45 @@ TEST_F(Bundle, TheImageWithMoreBlocksStays) {
     EXPECT_EQ(import_images(*to_, file_, nullptr)->kept, 5u);
 }
 
+TEST_F(Bundle, CarriesProfilesWhereThereIsNone) {
+    const ImageKey known = key_of(1 << 20), unknown = key_of(2 << 20);
+    put(*from_, known);
+    const auto profile = [](const ImageKey& key, u32 samples) {
+        Profile p(key);
+        const SampledPlace s[] = {
+            {.pc = key.begin, .samples = samples, .gained = samples * kSampleWeight}};
+        p.add(s);
+        return p;
+    };
+    for (const ImageKey& key : {known, unknown}) ASSERT_TRUE(from_->save(profile(key, 3)));
+    const auto out = export_images(*from_, {}, nullptr, file_);
+    ASSERT_TRUE(out) << out.error().message;
+    EXPECT_EQ(out->images, 1u);
+    EXPECT_EQ(out->profiles, 2u);
+    ASSERT_TRUE(to_->save(profile(known, 1)));
+    const auto in = import_images(*to_, file_, nullptr);
+    ASSERT_TRUE(in) << in.error().message;
+    EXPECT_EQ(in->images, 1u);
+    EXPECT_EQ(in->profiles, 2u);
+    EXPECT_EQ(in->profiles_added, 1u);
+    EXPECT_EQ(to_->load_profile(known)->weight(known.begin, 0), kSampleWeight) << "its own stays";
+    EXPECT_EQ(to_->load_profile(unknown)->weight(unknown.begin, 0), 3 * kSampleWeight);
+}
+
+TEST_F(Bundle, AProfileOfAnotherNameIsRefused) {
+    put(*from_, key_of(1 << 20));
+    ASSERT_TRUE(from_->save(Profile(key_of(1 << 20))));
+    exported();
+    const std::string own = Profile::file_name(key_of(1 << 20));
+    expect_forgery_refused("is one of another name", [&](Forged& f) {
+        for (u64 i = 0; i < 2; i++)
+            if (f.entry(i).name == own) {
+                f.entry(i).name[31] = f.entry(i).name[31] == '0' ? '1' : '0';
+                return;
+            }
+    });
+}
+
 TEST_F(Bundle, AChangedByteAnywhereIsRefused) {
     put(*from_, key_of(1 << 20));
     put(*from_, key_of(2 << 20));

@@ -343,11 +343,13 @@ std::string ImageKey::file_name() const {
     return to_hex(hash128(this, sizeof *this)) + ".vmi";
 }
 
-bool is_image_name(std::string_view name) {
+bool is_cache_name(std::string_view name, std::string_view suffix) {
     constexpr size_t kDigits = 2 * sizeof(Hash128);
-    return name.size() == kDigits + 4 && name.ends_with(".vmi") &&
+    return name.size() == kDigits + suffix.size() && name.ends_with(suffix) &&
            name.find_first_not_of("0123456789abcdef") == kDigits;
 }
+
+bool is_image_name(std::string_view name) { return is_cache_name(name, ".vmi"); }
 
 BlockRef BlockRef::of(const Translation& t, const u8* code_memory) {
     BlockRef r;

@@ -57,6 +57,8 @@ struct ImageKey {
 };
 /// Could file_name() be this?
 bool is_image_name(std::string_view name);
+/// A hash in hexadecimal digits with this suffix.
+bool is_cache_name(std::string_view name, std::string_view suffix);
 
 // ---- records; each kind's array ends with one more record whose members say where the last one ends
 

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +37,8 @@ struct Attempt {
     ImageKey key;
     LoadedImage* image = nullptr;  ///< nullptr: there was none to use
     u32 fresh = 0;                 ///< translations made since it was read, or since the fork
+    bool profile_read = false;
+    std::optional<Profile> profile = {};  ///< of the file, as it was when code was first sampled in it
 };
 
 class ImageSpace {

@@ -17,6 +17,13 @@ Result<StoredImage> parse(Result<osal::MappedFile> file, const ImageKey* key, co
     return StoredImage{std::move(*file), *image};
 }
 
+Result<Profile> parse_profile(Result<osal::MappedFile> file, const ImageKey* key, const std::string& name) {
+    if (!file) return std::unexpected(file.error());
+    auto profile = Profile::parse({file->data(), file->size()}, key);
+    if (!profile) profile.error().message = fmt::format("{} {}", name, profile.error().message);
+    return profile;
+}
+
 }  // namespace
 
 Result<StoredImage> ImageStore::load(const ImageKey& key) const {
@@ -44,6 +51,42 @@ Result<ImageStore::Added> ImageStore::add(std::span<const u8> file, const Image&
     out->write(0, file.data(), file.size());
     if (auto r = out->publish(); !r) return std::unexpected(r.error());
     return old ? Added::Replaced : Added::New;
+}
+
+Result<Profile> ImageStore::load_profile(const ImageKey& key) const {
+    const std::string name = Profile::file_name(key);
+    return parse_profile(dir_.open(name), &key, name);
+}
+
+Result<Profile> ImageStore::load_named_profile(const std::string& name) const {
+    auto profile = parse_profile(dir_.open(name), nullptr, name);
+    if (profile && Profile::file_name(profile->key()) != name)
+        return fail(ErrorKind::InvalidArgument, fmt::format("{} is a profile of another name", name));
+    return profile;
+}
+
+Result<void> ImageStore::save(const Profile& profile) const {
+    if (auto r = dir_.create(); !r) return r;
+    auto out = dir_.begin(Profile::file_name(profile.key()));
+    if (!out) return std::unexpected(out.error());
+    const std::vector<u8> bytes = profile.bytes();
+    out->write(0, bytes.data(), bytes.size());
+    return out->publish();
+}
+
+Result<ImageStore::Added> ImageStore::add(const Profile& profile) const {
+    if (load_profile(profile.key())) return Added::Kept;
+    if (auto r = save(profile); !r) return std::unexpected(r.error());
+    return Added::New;
+}
+
+Result<void> ImageStore::check(const std::string& name) const {
+    if (is_profile_name(name)) {
+        const auto profile = load_named_profile(name);
+        return profile ? Result<void>{} : std::unexpected(profile.error());
+    }
+    const auto stored = load_named(name);
+    return stored ? Result<void>{} : std::unexpected(stored.error());
 }
 
 Result<std::vector<osal::DirEntry>> ImageStore::list() const {

@@ -9,6 +9,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <span>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -83,6 +84,7 @@ class Worker;
 class Observer;
 class ImageSpace;
 class Background;
+struct SampledPlace;
 struct LoadedImage;
 struct Harvest;
 struct ImageKey;
@@ -137,9 +139,11 @@ class Jit : private gc::Heap {
     /// The translation of the block at (pc, mode) from an image, mapping the image that goes with the file at
     /// `pc` if that was not tried yet; nullptr if there is none.
     Translation* lookup_on_disk(u64 pc, u32 mode);
-    /// Writes images of the files that enough was translated of since they were read. At the end of a
-    /// process. What became of them.
+    /// Writes images of the files that enough was translated of since they were read, and what was sampled in
+    /// them. At the end of a process. What became of the images.
     Saved save_images();
+    /// What earlier processes saw of (pc, mode), as HotPlace::weight.
+    u32 profiled_weight(u64 pc, u32 mode);
 
     // --- changes of guest code, from any thread
     void invalidate(u64 begin, u64 end);
@@ -241,6 +245,7 @@ class Jit : private gc::Heap {
     void drop_images_in(u64 begin, u64 end);
     void note_fresh(const Translation& t);
     Saved save_all();
+    void save_profiles(std::span<const SampledPlace> seen);
     bool save_image(const ImageKey& key, Harvest& harvest);
 
     const frontend::GuestIsa& isa_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "jit/background.h"
 #include "jit/image_space.h"
 #include "jit/jit.h"
 #include "osal/guarded.h"
@@ -185,7 +186,9 @@ void Jit::note_fresh(const Translation& t) {
 Saved Jit::save_images() {
     if (!images_) return {};
     const u64 start = osal::monotonic_ns();
+    const auto seen = background_ ? background_->take_samples() : std::vector<SampledPlace>();
     const std::lock_guard lock(mutex_);
+    save_profiles(seen);
     const Saved saved = save_all();
     stats_.save_ns += osal::monotonic_ns() - start;
     return saved;
@@ -223,6 +226,34 @@ Saved Jit::save_all() {
     }
     if (saved.written != 0) (void)images_->store().prune();
     return saved;
+}
+
+u32 Jit::profiled_weight(u64 pc, u32 mode) {
+    if (!images_) return 0;
+    const auto lock = vcpu_lock();
+    Attempt* a = images_->attempt(pc);
+    if (a == nullptr) return 0;
+    if (!a->profile_read) {
+        a->profile_read = true;
+        if (auto profile = images_->store().load_profile(a->key)) {
+            a->profile = std::move(*profile);
+            stats_.profiles_loaded++;
+        }
+    }
+    return a->profile ? a->profile->weight(pc, mode) : 0;
+}
+
+void Jit::save_profiles(std::span<const SampledPlace> seen) {
+    std::map<Attempt*, std::vector<SampledPlace>> by_file;
+    for (const SampledPlace& s : seen)
+        if (Attempt* a = images_->attempt(s.pc)) by_file[a].push_back(s);
+    for (const auto& [a, places] : by_file) {
+        auto profile = images_->store().load_profile(a->key);  // others may have written it meanwhile
+        if (!profile) profile = Profile(a->key);
+        if (profile->add(places) && images_->store().save(*profile)) stats_.profiles_saved++;
+        a->profile = std::move(*profile);
+        a->profile_read = true;
+    }
 }
 
 /// Adds what the file on disk has by now, and puts the image in its place.

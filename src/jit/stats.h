@@ -89,6 +89,7 @@ struct Stats {
     Histogram pause_ns;  ///< what the collector made vCPUs wait: slices, handing over roots, full memory
     u64 refused = 0;     ///< blocks that the compiler could not lower (interpreted instead)
     u64 images_loaded = 0, images_rejected = 0, images_saved = 0, images_dropped = 0;
+    u64 profiles_loaded = 0, profiles_saved = 0;
     u64 image_blocks = 0;  ///< translations in the images that were loaded
     u64 adopted = 0;  ///< of them, looked up one by one (the others are reached by jumps inside the image)
     u64 load_ns = 0, save_ns = 0;

@@ -170,9 +170,12 @@ def build_loop(guest):
     return subprocess.run([OUT / "loop.native"], capture_output=True, text=True).stdout
 
 
+def listing(cache):
+    return json.loads(subprocess.run([VM, "cache", "ls", "--cache", cache, "-o", "json"], capture_output=True, text=True).stdout)
+
+
 def listed(cache, key):
-    r = subprocess.run([VM, "cache", "ls", "--cache", cache, "-o", "json"], capture_output=True, text=True)
-    return sum(image[key] for image in json.loads(r.stdout)["images"])
+    return sum(image[key] for image in listing(cache)["images"])
 
 
 def regions(cache, guest):
@@ -184,6 +187,56 @@ def regions(cache, guest):
     kept = listed(cache, "regions")
     outputs.append(subprocess.run(command, capture_output=True, text=True).stdout)
     check("regions are kept", kept > 0 and outputs == [expected] * 2, f"({kept})")
+
+
+SHORT = """
+#include <stdio.h>
+int main(void) {
+    unsigned x = 1;
+    for (unsigned n = 0; n < 5000000; n++) x = x * 1664525 + (x >> 7) + n;
+    printf("%u\\n", x);
+}
+"""
+
+
+def profiles(cache, guest):
+    """A loop that ends before it was sampled often enough becomes a region all the same, after some runs."""
+    shutil.rmtree(cache, ignore_errors=True)
+    (OUT / "short.c").write_text(SHORT)
+    for compiler, name in (("gcc", "native"), (guest.cc, guest.name)):
+        subprocess.run([compiler, "-O1", "-static", "-o", OUT / f"short.{name}", OUT / "short.c"], check=True)
+    expected = subprocess.run([OUT / "short.native"], capture_output=True, text=True).stdout
+    command = [VM, "run", "--cache", cache, OUT / f"short.{guest.name}"]
+    runs = 0
+    while runs < 60 and (runs == 0 or listed(cache, "regions") == 0):
+        r = subprocess.run(command, capture_output=True, text=True)
+        runs += 1
+        if r.stdout != expected:
+            break
+    check("a short loop is a region after some runs", r.stdout == expected and listed(cache, "regions") > 0, f"({runs} runs)")
+    with tempfile.NamedTemporaryFile() as f:
+        shutil.copytree(cache, str(cache) + ".profile")
+        for image in pathlib.Path(str(cache) + ".profile").glob("*.vmi"):
+            image.unlink()
+        subprocess.run([VM, "run", "--cache", str(cache) + ".profile", "--stats", f.name, OUT / f"short.{guest.name}"], stdout=subprocess.DEVNULL)
+        s = json.load(open(f.name))
+    shutil.rmtree(str(cache) + ".profile")
+    check("in the first run where only the profile is left", s["profiles_loaded"] == 1 and s["regions"] > 0, f"({s['profiles_loaded']}, {s['regions']})")
+    files = list(pathlib.Path(cache).glob("*.vmp"))
+    check("its profile is listed", len(files) == 1 and len(listing(cache)["profiles"]) == 1 and verify(cache)["bad"] == 0)
+    for f in files:
+        good = f.read_bytes()
+        cases = {"changed": good[:-1] + bytes([good[-1] ^ 1]), "cut": good[:50], "empty": b"", "longer": good + bytes(24)}
+        for what, data in cases.items():
+            f.write_bytes(data)
+            bad = verify(cache)["bad"]
+            r = subprocess.run(command, capture_output=True, text=True)
+            check(f"a profile that is {what} is not used", bad == 1 and r.stdout == expected and r.stderr == "", r.stderr.strip())
+        f.write_bytes(good)
+        f.chmod(0o666)
+        r = subprocess.run(command, capture_output=True, text=True)
+        check("one that others can write neither", r.stdout == expected and r.stderr == "" and verify(cache)["bad"] in (0, 1))
+    return runs
 
 
 def ahead(cache, expected, guest):
@@ -272,6 +325,7 @@ def suite(guest):
         figures = second_run(cache)
         figures["shared"] = sharing(cache)
         regions(cache, guest)
+        figures["runs_until_region"] = profiles(cache, guest)
         figures["ahead"] = ahead(cache, expected, guest)
         many_writers(cache, expected)
         damaged(cache, expected)
