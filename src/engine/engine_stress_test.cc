@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <regex>
 #include <thread>
@@ -138,6 +139,30 @@ TEST_P(TinyCache, EvictsAndStaysRight) {
     EXPECT_GT(counter(*g.engine, "evicted_translations"), kCount / 2);
     EXPECT_LE(counter(*g.engine, "code_bytes_used"), o.code_cache_bytes);
     EXPECT_EQ(counter(*g.engine, "promoted_translations") != 0, generations());
+}
+
+/// A loop's region goes with all other code when memory becomes shared, and is made again for several vCPUs.
+TEST(Background, MakesARegionAgainThatWasDropped) {
+    Guest g(with_tier(Tier::Auto));
+    Asm m(kCode);
+    const u64 loop = m.here();
+    m.addi(a0, a0, 1);
+    m.xor_(a2, a2, a0);
+    m.addi(a1, a1, -1);
+    m.bne(a1, zero, loop);
+    m.ecall();
+    TestMemory::put(kCode, m.words);
+    const auto run_until = [&](u64 regions) {
+        const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (counter(*g.engine, "regions") < regions && std::chrono::steady_clock::now() < limit) {
+            g.set_x(a1, 20'000'000);
+            ASSERT_EQ(g.run(kCode).reason, ExitReason::Syscall);
+        }
+        EXPECT_EQ(counter(*g.engine, "regions"), regions);
+    };
+    run_until(1);
+    g.engine->memory_is_shared();
+    run_until(2);
 }
 
 TEST_P(TinyCache, RegionsAndTheirBlocksStayRight) {
