@@ -51,8 +51,9 @@ Result<int> cache_export(const jit::ImageStore& store, const BundleOptions& o, b
                     {"left_out_not_usable", r->unusable},
                     {"signed_with", key_or_null(r->signer)}});
     else
-        fmt::print("{}: {} images, {} profiles, {} bytes, {}; left out {} of other builds or hosts, {} not usable\n",
-                   o.file, r->images, r->profiles, r->bytes, signed_with(r->signer), r->of_others, r->unusable);
+        fmt::print(
+            "{}: {} images, {} profiles, {} bytes, {}; left out {} of other builds or hosts, {} not usable\n",
+            o.file, r->images, r->profiles, r->bytes, signed_with(r->signer), r->of_others, r->unusable);
     return 0;
 }
 
@@ -73,8 +74,10 @@ Result<int> cache_import(const jit::ImageStore& store, const BundleOptions& o, b
                     {"profiles_added", r->profiles_added},
                     {"signed_with", key_or_null(r->signer)}});
     else
-        fmt::print("{}: {} images, {}; {} added, {} replaced, {} kept as they were in {}; {} profiles, {} added\n", o.file,
-                   r->images, signed_with(r->signer), r->added, r->replaced, r->kept, store.path(), r->profiles, r->profiles_added);
+        fmt::print(
+            "{}: {} images, {}; {} added, {} replaced, {} kept as they were in {}; {} profiles, {} added\n",
+            o.file, r->images, signed_with(r->signer), r->added, r->replaced, r->kept, store.path(),
+            r->profiles, r->profiles_added);
     return 0;
 }
 

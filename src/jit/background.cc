@@ -45,8 +45,8 @@ struct Place {
 };
 struct Count {
     u32 weight = 0, samples = 0;
-    u32 before = 0;  ///< of its weight, what the profile has already
-    u32 taken = 0;   ///< of its samples, those that the profile has
+    u32 before = 0;     ///< of its weight, what the profile has already
+    u32 taken = 0;      ///< of its samples, those that the profile has
     u32 compiled = 0;   ///< how often its loop was
     bool done = false;  ///< was compiled, or cannot be
     u64 head = 0;       ///< of its loop, once that was looked for

@@ -1,7 +1,8 @@
 // Bundles: images and profiles of a cache directory in one file, for other machines with the same vm and host
 // features.
 //
-//  header │ image or profile │ … │ table: name, size and digest of each │ digest of header and table │ signature
+//  header │ image or profile │ … │ table: name, size and digest of each │ digest of header and table │
+//  signature
 //
 // The table has a digest of every image, so the digest behind it vouches for every byte of the file; the
 // signature, if there is one, is of that digest. What is imported will run: a digest shows that a file is
@@ -43,7 +44,7 @@ Producer this_producer();
 
 struct Exported {
     u64 images = 0, profiles = 0, bytes = 0;  ///< bytes: of the bundle
-    u64 of_others = 0, unusable = 0;  ///< left out: of another build or host; damaged
+    u64 of_others = 0, unusable = 0;          ///< left out: of another build or host; damaged
     std::optional<PublicKey> signer = {};
 };
 /// Writes a bundle of the images with these names, or of all that this vm can use if there are none. Fails if

@@ -207,8 +207,7 @@ TEST_F(Bundle, CarriesProfilesWhereThereIsNone) {
     put(*from_, known);
     const auto profile = [](const ImageKey& key, u32 samples) {
         Profile p(key);
-        const SampledPlace s[] = {
-            {.pc = key.begin, .samples = samples, .gained = samples * kSampleWeight}};
+        const SampledPlace s[] = {{.pc = key.begin, .samples = samples, .gained = samples * kSampleWeight}};
         p.add(s);
         return p;
     };

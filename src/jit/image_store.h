@@ -1,5 +1,5 @@
-// The directory of images and profiles: loads, saves, keeps it below its limit. Files are found by the hash of
-// their key.
+// The directory of images and profiles: loads, saves, keeps it below its limit. Files are found by the hash
+// of their key.
 #pragma once
 
 #include <span>

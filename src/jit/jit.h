@@ -9,8 +9,8 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <span>
 #include <mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>

@@ -15,7 +15,7 @@ constexpr u32 kFormat = 1;
 struct Header {
     char magic[8];
     u32 format;
-    u32 places;  ///< that follow
+    u32 places;       ///< that follow
     Hash128 payload;  ///< of the key and the places
     ImageKey key;
 };

@@ -1,6 +1,6 @@
 // Where the code of one mapped file was met running, kept between runs: a program that ends before tier 2 has
-// seen enough of it is seen often enough in several runs. It names places and how they weigh, nothing that runs: a
-// wrong one costs time.
+// seen enough of it is seen often enough in several runs. It names places and how they weigh, nothing that
+// runs: a wrong one costs time.
 //
 //  header │ place │ place │ …        DIR/<hash of the key>.vmp; written whole, renamed
 //
@@ -24,7 +24,8 @@ struct SampledPlace {
     u32 mode = 0;
     u32 samples = 0;  ///< taken in this process
     u32 gained = 0;   ///< what they weigh by now, as HotPlace::weight
-    bool cold = false;  ///< there is no loop to compile: it is to be met as often again before it is tried again
+    bool cold =
+        false;  ///< there is no loop to compile: it is to be met as often again before it is tried again
 };
 
 class Profile {

@@ -14,15 +14,20 @@ constexpr unsigned kMaxInsns = 192;
 /// translated instructions when programs start. Long ones go on: they are the bodies of hot loops, which cuts
 /// would slow down.
 constexpr unsigned kStopAfter = 4, kStopSpan = 20;
+/// Instructions of a block that is folded though it is no loop.
+constexpr unsigned kFoldFrom = 40;
+
+bool is_loop(const ir::Block& block, u64 pc) {
+    return std::ranges::any_of(block.insts, [pc](const ir::Inst& in) {
+        return (in.op == ir::Op::ExitIf || in.op == ir::Op::Goto) && in.imm == pc;
+    });
+}
 
 }  // namespace
 
 Worker::Worker(Jit& jit) : jit_(jit) {
     make_compiler();
-    const auto passes = ir::tier1_passes();
-    const auto pass = std::ranges::find(passes, &ir::forward_state, &ir::Pass::run);
-    forward_state_ =
-        !bit(jit.options().disabled_opts >> kPassOptShift, static_cast<unsigned>(pass - passes.begin()));
+    forward_state_ = (jit.options().disabled_opts >> kPassOptShift & ir::pass_bit(ir::forward_state)) == 0;
 }
 
 void Worker::make_compiler() {
@@ -134,7 +139,11 @@ bool Worker::compile(u64 pc, u32 mode) {
     }
     const u64 decoded = jit_.clock();
     if (jit_.options().dump_ir) decoded_ = block_;
-    ir::run_tier1_passes(block_, *jit_.isa().layout, jit_.options().disabled_opts >> kPassOptShift);
+    u64 disabled = jit_.options().disabled_opts >> kPassOptShift;
+    // Most blocks run seldom, and what the builder left to fold is worth its time in loops only (those of
+    // several blocks become regions) and where much of it stands together.
+    if (block_.guest_insns < kFoldFrom && !is_loop(block_, pc)) disabled |= ir::pass_bit(ir::fold);
+    ir::run_tier1_passes(block_, *jit_.isa().layout, disabled);
     const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {

@@ -16,11 +16,6 @@ constexpr size_t kMaxTestNodes = 6;
 /// rounds than this is not worth it.
 constexpr unsigned kMaxRounds = 24;
 
-const unsigned kDeferFlagsPass = [] {
-    const auto passes = ir::tier1_passes();
-    return static_cast<unsigned>(std::ranges::find(passes, "defer-flags", &ir::Pass::name) - passes.begin());
-}();
-
 void append(PodVector<ir::Inst>& out, std::span<const ir::Inst> insts) {
     const auto base = static_cast<ir::Value>(out.size());
     for (ir::Inst in : insts) {
@@ -130,7 +125,7 @@ bool Worker::compile_region(u64 pc, u32 mode, bool loop) {
     if (jit_.options().dump_ir) decoded_ = block_;
     const u64 disabled = jit_.options().disabled_opts >> kPassOptShift;
     for (ir::Region::Node& n : region_.nodes) ir::run_tier1_passes(n.block, *jit_.isa().layout, disabled);
-    if (!bit(disabled, kDeferFlagsPass)) ir::defer_flags(region_, *jit_.isa().layout);
+    if ((disabled & ir::pass_bit(ir::defer_flags)) == 0) ir::defer_flags(region_, *jit_.isa().layout);
     if (jit_.options().dump_ir) summarize_region(pc);
     const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();

@@ -1,5 +1,6 @@
 #include "ir/passes/passes.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace vm::ir {
@@ -21,6 +22,10 @@ void reset_replacement(PassScratch& scratch, size_t insts) {
 }
 
 std::span<const Pass> tier1_passes() { return kPasses; }
+
+u64 pass_bit(void (*run)(Block&, const StateLayout&, PassScratch&)) {
+    return u64{1} << (std::ranges::find(kPasses, run, &Pass::run) - std::begin(kPasses));
+}
 
 void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled) {
     thread_local PassScratch scratch;

@@ -64,6 +64,9 @@ struct Pass {
 /// In the order in which they run. Bit n of `disabled` below switches off entry n.
 std::span<const Pass> tier1_passes();
 
+/// The bit of `disabled` that switches off this pass of tier1_passes().
+u64 pass_bit(void (*run)(Block&, const StateLayout&, PassScratch&));
+
 /// Runs the pipeline. Thread-safe for different blocks. The block must verify, and still does afterwards.
 void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled);
 
