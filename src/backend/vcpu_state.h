@@ -25,6 +25,18 @@ struct FastLookup {
 inline constexpr u64 kNoPc =
     ~u64{0};  ///< odd, so never a guest PC of a 2- or 4-byte aligned ISA nor a canonical one
 
+/// Entry of a machine's TLB; index = (virtual address / kTlbPage) mod entries. A tag is the page's virtual
+/// address with VcpuState::tlb_context in its lower bits where the access is allowed.
+struct TlbEntry {
+    u64 load, store;  ///< tags
+    u64 addend;       ///< host address less virtual address
+    u64 unused;
+};
+inline constexpr u64 kTlbPage = 4096;
+inline constexpr u64 kTlbEntries = 1024;
+/// A context is below kTlbPage - 1, so that no address has this tag.
+inline constexpr u64 kNoTlbTag = ~u64{0};
+
 struct alignas(64) VcpuState {
     u64 self;               ///< address of this object
     u64 pc;                 ///< guest PC; valid outside generated code
@@ -53,7 +65,14 @@ struct alignas(64) VcpuState {
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];
+    u64 code_page;    ///< of a machine: virtual address of the page that the running block lies on
+    u64 tlb_context;  ///< of a machine: what loads and stores see now, a small number
+    alignas(64) TlbEntry tlb[kTlbEntries];
 };
 static_assert(offsetof(VcpuState, lookup) < 1 << 16);
+
+inline void clear_tlb(VcpuState& s) {
+    for (TlbEntry& e : s.tlb) e.load = e.store = kNoTlbTag;
+}
 
 }  // namespace vm::backend

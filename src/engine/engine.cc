@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cassert>
 
 #include "base/format.h"
 #include "engine/engine_impl.h"
@@ -18,13 +19,14 @@ jit::Options jit_options(const EngineOptions& o) {
     j.disabled_opts = o.disabled_opts;
     j.count_instructions = o.exact_icount;
     j.timings = o.timings;
-    j.background = o.tier == Tier::Auto;
+    j.background = o.tier == Tier::Auto && !o.system;
+    j.system = o.system;
     j.dump_guest = o.dump_guest;
     j.dump_ir = o.dump_ir;
     j.dump_host = o.dump_host;
     j.dump_addr = o.dump_addr;
     const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && o.perf == EngineOptions::Perf::None;
-    if (plain && (o.tier == Tier::One || o.tier == Tier::Auto)) j.image_dir = o.image_dir;
+    if (plain && (o.tier == Tier::One || o.tier == Tier::Auto) && !o.system) j.image_dir = o.image_dir;
     j.image_limit = o.image_limit;
     j.perf_map = o.perf == EngineOptions::Perf::Map;
     j.jitdump = o.perf == EngineOptions::Perf::Jitdump;
@@ -99,9 +101,10 @@ void EngineImpl::expose() {
     exposure_.take(e);
 }
 
-Result<std::unique_ptr<Vcpu>> EngineImpl::create_vcpu() {
+Result<std::unique_ptr<Vcpu>> EngineImpl::make_vcpu(HartMemory* hart) {
+    assert((hart != nullptr) == options_.system);
     if (created_.exchange(true)) memory_is_shared();
-    auto vcpu = std::make_unique<VcpuImpl>(*this);
+    auto vcpu = std::make_unique<VcpuImpl>(*this, hart);
     if (auto r = vcpu->start(); !r) return std::unexpected(r.error());
     return vcpu;
 }

@@ -10,6 +10,7 @@
 #include "engine/block_cache.h"
 #include "engine/exposed.h"
 #include "engine/guarded_memory.h"
+#include "engine/hart_memory.h"
 #include "engine/stats.h"
 #include "engine/vcpu.h"
 #include "jit/jit.h"
@@ -40,7 +41,8 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     ~EngineImpl() override;
     Result<void> start();
 
-    Result<std::unique_ptr<Vcpu>> create_vcpu() override;
+    Result<std::unique_ptr<Vcpu>> create_vcpu() override { return make_vcpu(nullptr); }
+    Result<std::unique_ptr<Vcpu>> create_vcpu(HartMemory& hart) override { return make_vcpu(&hart); }
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
     void memory_is_shared() override;
@@ -56,6 +58,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
 
   private:
     friend class VcpuImpl;
+    Result<std::unique_ptr<Vcpu>> make_vcpu(HartMemory* hart);
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
@@ -87,7 +90,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
 
 class VcpuImpl final : public Vcpu {
   public:
-    explicit VcpuImpl(EngineImpl& engine);
+    VcpuImpl(EngineImpl& engine, HartMemory* hart);
     ~VcpuImpl() override;
     Result<void> start();
 
@@ -102,6 +105,9 @@ class VcpuImpl final : public Vcpu {
     u64 icount() const override { return state_->icount; }
     void clear_reservation() override { state_->reservation = {}; }
     u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) override;
+    void set_context(u32 data, u32 code, u32 mode) override;
+    void flush_tlb() override;
+    void flush_tlb(u64 address) override;
 
     static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);
     /// Signal handler of the thread: true if the fault is in generated code and was dealt with.
@@ -115,6 +121,11 @@ class VcpuImpl final : public Vcpu {
     void bind_to_thread();
     Exit loop();
     bool arrive(u64* pc);
+    /// Where the code at virtual address `pc` lies, as the jit knows it. False: it cannot be fetched.
+    bool locate(u64 pc, u64* place);
+    u64 virtual_of(u64 place) const { return place + code_delta_; }
+    Next straddling(u64 pc, Exit& out);
+    Next after_interpreting(const ir::InterpResult& r, bool fresh, Exit& out);
     Next requests(Exit& out);
     unsigned hot_threshold() const;
     jit::Translation* hot_translation(u64 pc);
@@ -133,7 +144,18 @@ class VcpuImpl final : public Vcpu {
     std::unique_ptr<backend::VcpuState> state_;
     jit::Worker worker_;
     GuardedMemory memory_;
+    std::unique_ptr<TranslatedMemory> translated_;  ///< of a machine, in place of memory_
+    HartMemory* const hart_;                        ///< of a machine
     u32 mode_ = 0;
+    u32 system_mode_ = 0;  ///< what the machine adds to it
+    u64 code_delta_ = 0;   ///< virtual address less place of the block that ran last
+    struct CodePage {
+        u64 tag = backend::kNoTlbTag;  ///< as in the TLB, under code_context_
+        u64 place = 0;
+    };
+    static constexpr u64 kCodePages = 256;
+    std::array<CodePage, kCodePages> code_pages_{};
+    u64 code_context_ = 0;
     bool at_safepoint_ = false;  ///< the last thing that generated code did was to leave at a safepoint
     bool distrust_ = false;      ///< decode afresh and interpret once (a fetch fault may be out of date)
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation

@@ -2,29 +2,9 @@
 
 #include <csignal>
 
+#include "engine/atomics.h"
+
 namespace vm::engine {
-namespace {
-
-u64 apply(ir::RmwOp op, unsigned size, u64 old, u64 x) {
-    const unsigned bits = size * 8;
-    const i64 so = sext(old, bits), sx = sext(x, bits);
-    const u64 uo = zext(old, bits), ux = zext(x, bits);
-    switch (op) {
-        case ir::RmwOp::Xchg: return x;
-        case ir::RmwOp::Add: return old + x;
-        case ir::RmwOp::And: return old & x;
-        case ir::RmwOp::Or: return old | x;
-        case ir::RmwOp::Xor: return old ^ x;
-        case ir::RmwOp::MinS: return so < sx ? old : x;
-        case ir::RmwOp::MaxS: return so > sx ? old : x;
-        case ir::RmwOp::MinU: return uo < ux ? old : x;
-        case ir::RmwOp::MaxU: return uo > ux ? old : x;
-        case ir::RmwOp::AndNot: return old & ~x;
-    }
-    return x;
-}
-
-}  // namespace
 
 template <class Access>
 bool GuardedMemory::guarded(u64 addr, bool write, Access access) {
@@ -61,7 +41,7 @@ bool GuardedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64*
         if (auto f = osal::guarded_load(addr, size, &expected)) return f;
         for (;;) {
             u64 seen = 0;
-            const u64 desired = zext(apply(op, size, expected, operand), size * 8);
+            const u64 desired = zext(apply_rmw(op, size, expected, operand), size * 8);
             if (auto f = osal::guarded_cas(addr, size, expected, desired, &seen)) return f;
             if (seen == expected) break;
             expected = seen;

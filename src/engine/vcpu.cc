@@ -48,12 +48,15 @@ bool fault_hook(const osal::Fault& fault, osal::MachineContext& context) {
     return v != nullptr && v->host_fault(fault, context);
 }
 
-VcpuImpl::VcpuImpl(EngineImpl& engine)
+VcpuImpl::VcpuImpl(EngineImpl& engine, HartMemory* hart)
     : engine_(engine),
       jit_(*engine.jit_),
       state_(std::make_unique<backend::VcpuState>()),
       worker_(jit_),
-      memory_(engine.memory_) {}
+      memory_(engine.memory_),
+      hart_(hart) {
+    if (hart != nullptr) translated_ = std::make_unique<TranslatedMemory>(*state_, *hart);
+}
 
 VcpuImpl::~VcpuImpl() {
     if (executor_.state == nullptr) return;
@@ -71,6 +74,7 @@ Result<void> VcpuImpl::start() {
     if (auto r = need_signal_stack(); !r) return r;
     if (auto r = executor_.return_stack.create(); !r) return r;
     jit_.host().init_state(*state_);
+    backend::clear_tlb(*state_);
     state_->helpers = engine_.helpers_.data();
     state_->owner = this;
     state_->return_top = executor_.return_stack.top();
@@ -94,7 +98,7 @@ __attribute__((no_sanitize("thread"))) void VcpuImpl::request_safepoint() {
 }
 
 void VcpuImpl::state_changed() {
-    const u32 mode = engine_.isa_.mode_of(state_->guest, state_->fp);
+    const u32 mode = engine_.isa_.mode_of(state_->guest, state_->fp) | system_mode_;
     if (mode == mode_) return;
     mode_ = mode;
     jit_.reset_predictions(executor_);
@@ -116,7 +120,8 @@ Exit VcpuImpl::loop() {
         if (std::atomic_ref<u32>(state_->safepoint_request).load(std::memory_order_acquire) != 0) [[unlikely]]
             if (requests(out) == Next::Return) return out;
         if (!arrive(&state_->pc)) return out = Exit{ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
-        const u64 pc = state_->pc;
+        u64 pc = state_->pc;
+        if (!locate(pc, &pc)) return out = Exit{ir::ExitReason::FetchFault, pc, pc};
         const jit::Translation* t =
             engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
         if ((t != nullptr ? run_generated(*t, out) : run_interpreted(pc, out)) == Next::Return) return out;
@@ -132,6 +137,62 @@ bool VcpuImpl::arrive(u64* pc) {
     if (!worker_.arrive(&address)) return false;
     *pc = address;
     return true;
+}
+
+bool VcpuImpl::locate(u64 pc, u64* place) {
+    if (hart_ == nullptr) return true;
+    const u64 page = pc & ~(backend::kTlbPage - 1);
+    CodePage& c = code_pages_[page / backend::kTlbPage % kCodePages];
+    if (c.tag != (page | code_context_)) {
+        HartMemory::Page found;
+        if (!hart_->page(pc, HartMemory::Access::Fetch, &found) || found.host == nullptr) return false;
+        c = {page | code_context_, reinterpret_cast<u64>(found.host)};
+    }
+    state_->code_page = page;
+    code_delta_ = page - c.place;
+    *place = pc - code_delta_;
+    return true;
+}
+
+/// The instruction at `pc` begins on one page and ends on the next, which may be anywhere.
+VcpuImpl::Next VcpuImpl::straddling(u64 pc, Exit& out) {
+    u64 first = 0, second = 0;
+    if (!locate(pc + 2, &second)) {
+        out = Exit{ir::ExitReason::FetchFault, pc, pc + 2};
+        return Next::Return;
+    }
+    u8 bytes[4];
+    if (!locate(pc, &first) || engine_.fetch(first, bytes, 2) != 2 ||
+        engine_.fetch(second, bytes + 2, 2) != 2) {
+        out = Exit{ir::ExitReason::FetchFault, pc, pc};
+        return Next::Return;
+    }
+    const ir::InterpResult r = interpret(worker_.decode_bytes(first, mode_, bytes));
+    return after_interpreting(r, true, out);
+}
+
+void VcpuImpl::set_context(u32 data, u32 code, u32 mode) {
+    state_->tlb_context = data;
+    if (code != code_context_) {
+        code_context_ = code;
+        jit_.reset_predictions(executor_);
+    }
+    system_mode_ = mode;
+    state_changed();
+}
+
+void VcpuImpl::flush_tlb() {
+    translated_->flush();
+    code_pages_.fill({});
+    jit_.reset_predictions(executor_);
+}
+
+void VcpuImpl::flush_tlb(u64 address) {
+    translated_->flush(address);
+    CodePage& c = code_pages_[address / backend::kTlbPage % kCodePages];
+    if (c.tag == backend::kNoTlbTag) return;  // of pages that share it none has code
+    c = {};
+    jit_.reset_predictions(executor_);
 }
 
 VcpuImpl::Next VcpuImpl::requests(Exit& out) {
@@ -177,7 +238,8 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     }
     // The caller of run() may have set another pc or mode since (a signal handler).
     if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced &&
-        pending_link_->target_pc == pc && pending_link_->from->mode == mode_)
+        pending_link_->target_pc == pc && pending_link_->from->mode == mode_ &&
+        (hart_ == nullptr || (pending_link_->from->pc ^ pc) / backend::kTlbPage == 0))
         jit_.link(*pending_link_, *t);
     jit_.touch(*t);
     return t;
@@ -221,7 +283,7 @@ VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
         if (state_->exit_site == 0) return Next::GoOn;
         pending_link_ = jit_.exit_link(state_->exit_site);
         pending_quiesced_ = executor_.quiesced;
-        state_->pc = pending_link_->target_pc;
+        state_->pc = virtual_of(pending_link_->target_pc);
         return Next::GoOn;
     }
     return handle(reason, state_->pc, state_->exit_value, false, out);
@@ -239,14 +301,23 @@ const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
 }
 
 ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
-    ir::InterpContext context{state_->guest,   &state_->fp, &state_->reservation,
-                              &state_->icount, &memory_,    &read_time};
+    ir::InterpContext context{.guest = state_->guest,
+                              .fp = &state_->fp,
+                              .reservation = &state_->reservation,
+                              .icount = &state_->icount,
+                              .memory = &memory_,
+                              .code_delta = code_delta_,
+                              .read_time = &read_time};
+    if (translated_) context.memory = translated_.get();
     const u64 repeated = memory_.repeated;
     const ir::InterpResult r = ir::interpret(block, *engine_.isa_.layout, context);
     stats_.repeated_faults += memory_.repeated - repeated;
     stats_.interpreted++;
     stats_.interpreted_insns += r.insns;
-    if (r.reason == ir::ExitReason::MemoryFault) fault_ = memory_.fault();
+    if (r.reason != ir::ExitReason::MemoryFault) return r;
+    fault_ = memory_.fault();
+    if (translated_)
+        fault_ = {.addr = translated_->fault_addr, .signal = SIGSEGV, .write = translated_->fault_write};
     return r;
 }
 
@@ -255,6 +326,10 @@ VcpuImpl::Next VcpuImpl::run_interpreted(u64 pc, Exit& out) {
     const bool fresh = distrust_ || engine_.options_.tier != Tier::Interp;
     const ir::InterpResult r = interpret(block_to_interpret(pc));
     distrust_ = false;
+    return after_interpreting(r, fresh, out);
+}
+
+VcpuImpl::Next VcpuImpl::after_interpreting(const ir::InterpResult& r, bool fresh, Exit& out) {
     state_->pc = r.pc;
     if (r.reason == ir::ExitReason::MemoryFault) {  // the owner has been asked already
         if (retry_fault()) return Next::GoOn;
@@ -277,6 +352,8 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
             state_changed();
             return Next::GoOn;
         case ir::ExitReason::FetchFault:
+            // Blocks of a machine end where their page does.
+            if (hart_ != nullptr) return straddling(pc, out);
             // The page may have been mapped since the block was made: look again before telling the guest.
             if (!fresh) {
                 distrust_ = true;
@@ -343,7 +420,12 @@ Exit VcpuImpl::step() {
         return {ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
     }
     Exit out{ir::ExitReason::Next, state_->pc};
-    const ir::InterpResult r = interpret(worker_.decode(state_->pc, mode_, 1));
+    u64 place = state_->pc;
+    if (!locate(place, &place)) {
+        jit_.leave(executor_);
+        return {ir::ExitReason::FetchFault, state_->pc, state_->pc};
+    }
+    const ir::InterpResult r = interpret(worker_.decode(place, mode_, 1));
     state_->pc = r.pc;
     if (r.reason == ir::ExitReason::MemoryFault) {
         stats_.faults++;

@@ -24,6 +24,9 @@ struct EngineOptions {
     u64 code_cache_bytes = u64{256} << 20;              ///< limit
     gc::Policy cache_policy = gc::Policy::Generations;  ///< what happens when it is reached
     bool exact_icount = false;
+    /// Of a whole machine: guest addresses are virtual ones, and vCPUs belong to a HartMemory. GuestMemory's
+    /// pcs are then host addresses of its RAM.
+    bool system = false;
     bool timings = true;  ///< stats_json() says how long translating took
     u64 cpu_features = ~u64{0};
     u64 disabled_opts = 0;  ///< optimizations switched off: low half backend::JitOpt, high half IR passes
@@ -73,6 +76,7 @@ struct Exit {
 struct Stats;  // engine/stats.h
 
 class Engine;
+class HartMemory;  // engine/hart_memory.h
 
 /// One virtual processor, bound to the host thread that calls run().
 class Vcpu {
@@ -96,6 +100,13 @@ class Vcpu {
     virtual void state_changed() = 0;
     virtual u64 icount() const = 0;
     virtual void clear_reservation() = 0;
+    /// Of a machine: numbers of what loads and stores, and of what code is seen through (page tables,
+    /// privilege), each below 4095; what was found under a number stays true until flush_tlb(). `mode`: bits
+    /// of the block key that the machine knows (frontends' Mode).
+    virtual void set_context(u32 data, u32 code, u32 mode) = 0;
+    /// Of a machine: forgets all virtual addresses, or those on the page of `address`.
+    virtual void flush_tlb() = 0;
+    virtual void flush_tlb(u64 address) = 0;
     /// Translates the blocks at `starts` and those that direct jumps and calls lead to from there, as far as
     /// they lie in [begin, end), without running them. Ends early when the code cache is nearly full. How
     /// many it made. Not with tiers Interp and Two.
@@ -123,6 +134,8 @@ class Engine {
     /// A vCPU for the calling thread: installs its alternate signal stack. Destroy on the same
     /// thread.
     virtual Result<std::unique_ptr<Vcpu>> create_vcpu() = 0;
+    /// The same for a processor of a machine (EngineOptions::system), which sees memory as `hart` says.
+    virtual Result<std::unique_ptr<Vcpu>> create_vcpu(HartMemory& hart) = 0;
     /// Drops every translation that contains a byte of [begin, end). Other vCPUs leave them at their next
     /// safepoint.
     virtual void invalidate(u64 begin, u64 end) = 0;

@@ -30,7 +30,13 @@ struct TranslateRequest {
     bool if_convert = true;           ///< branches over one or two register instructions become selects
     bool forward_state = false;       ///< see ir::Builder::forward_state
     bool follow_jumps = true;         ///< continue past direct unconditional jumps
-    bool shared_memory = true;        ///< other threads or processes may see what accesses are not one
+    /// The block is of a whole machine: `pc` is a physical address, what depends on the virtual one is
+    /// computed when it runs (GuestAddr, exits), the block stays on its page, and what only privileged
+    /// software may do is left to the machine as an Illegal exit at its pc.
+    bool system = false;
+    /// Code at or behind this address is not to be read (system: the end of the page).
+    u64 code_end = ~u64{0};
+    bool shared_memory = true;  ///< other threads or processes may see what accesses are not one
     u64 features =
         ~u64{0};  ///< ISA-defined extension bits (--cpu); a missing one makes its encodings undefined
     FetchFn fetch = nullptr;

@@ -21,7 +21,8 @@ bool Walk::at_known_block() const {
 }
 
 bool Walk::read_ahead(u64 pc, unsigned granule) {
-    const u64 to_page_end = kSmallestPage - pc % kSmallestPage;
+    if (pc >= request_.code_end) return false;
+    const u64 to_page_end = std::min(kSmallestPage - pc % kSmallestPage, request_.code_end - pc);
     window_pc_ = pc;
     window_size_ =
         request_.fetch(request_.fetch_ctx, pc, window_, std::min<u64>(sizeof window_, to_page_end)) &

@@ -17,7 +17,12 @@ class Walk {
     /// Must the block end before the next instruction? It has as many as were asked for, or another begins
     /// there.
     bool full() const {
-        return out_.guest_insns == (request_.max_insns ? request_.max_insns : 1) || at_known_block();
+        return out_.guest_insns == (request_.max_insns ? request_.max_insns : 1) || at_known_block() ||
+               pc_ >= request_.code_end;
+    }
+    /// Does the block's code go on at `target`, or may it?
+    bool may_follow(u64 target) const {
+        return request_.follow_jumps && target > b.pc() && target < request_.code_end;
     }
     /// Copies the T at guest address `pc`, whose size divides it. False: it cannot be fetched.
     template <class T>

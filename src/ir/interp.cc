@@ -99,6 +99,7 @@ class Interpreter {
     InterpContext& ctx_;
     Val* v_;
     u64 pc_;
+    u64 virtual_of(u64 address) const { return address + ctx_.code_delta; }
     u32 insns_ = 0;
     bool counted_ = false;  ///< an Icount was seen: the exact counter is on
 };
@@ -280,7 +281,7 @@ InterpResult Interpreter::run() {
         const Type t = in.type;
         switch (in.op) {
             case Op::Const:
-            case Op::GuestAddr: out.lo = in.imm; continue;
+            case Op::GuestAddr: out.lo = virtual_of(in.imm); continue;
             case Op::GetState: get_state(in, out); continue;
             case Op::SetState: set_state(in); continue;
             case Op::DeferFlags: defer_flags(in); continue;
@@ -348,17 +349,19 @@ InterpResult Interpreter::run() {
                 continue;
             }
             case Op::Load:
-                if (!load(in, out)) return leave(ExitReason::MemoryFault, pc_, ctx_.memory->fault_addr);
+                if (!load(in, out))
+                    return leave(ExitReason::MemoryFault, virtual_of(pc_), ctx_.memory->fault_addr);
                 continue;
             case Op::Store:
-                if (!store(in)) return leave(ExitReason::MemoryFault, pc_, ctx_.memory->fault_addr);
+                if (!store(in))
+                    return leave(ExitReason::MemoryFault, virtual_of(pc_), ctx_.memory->fault_addr);
                 continue;
             case Op::AtomicRmw:
             case Op::AtomicCas:
             case Op::LoadReserve:
             case Op::StoreCond:
                 if (!memory_access(in, out))
-                    return leave(ExitReason::MemoryFault, pc_, ctx_.memory->fault_addr);
+                    return leave(ExitReason::MemoryFault, virtual_of(pc_), ctx_.memory->fault_addr);
                 continue;
             case Op::Insn:
                 pc_ = in.imm;
@@ -370,20 +373,22 @@ InterpResult Interpreter::run() {
                 counted_ = true;
                 continue;
             case Op::ExitIf:
-                if (arg(in, 0)) return leave(ExitReason::Next, in.imm);
+                if (arg(in, 0)) return leave(ExitReason::Next, virtual_of(in.imm));
                 continue;
             case Op::TrapIf:
                 if (arg(in, 0))
-                    return leave(static_cast<ExitReason>(in.aux), in.imm ? in.imm : pc_, arg(in, 1));
+                    return leave(static_cast<ExitReason>(in.aux), virtual_of(in.imm ? in.imm : pc_),
+                                 arg(in, 1));
                 continue;
             case Op::Goto:
-            case Op::Call: return leave(ExitReason::Next, in.imm);
+            case Op::Call: return leave(ExitReason::Next, virtual_of(in.imm));
             case Op::CallInd:
             case Op::JumpInd:
             case Op::Ret: return leave(ExitReason::Next, arg(in, 0));
             case Op::Exit: {
                 const auto reason = static_cast<ExitReason>(in.aux);
-                return leave(reason, in.imm, reason == ExitReason::FetchFault ? in.imm : 0);
+                return leave(reason, virtual_of(in.imm),
+                             reason == ExitReason::FetchFault ? virtual_of(in.imm) : 0);
             }
             default: break;
         }

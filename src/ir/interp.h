@@ -38,6 +38,8 @@ struct InterpContext {
     Reservation* reservation;
     u64* icount;  ///< grows by Icount; read by ReadIcount in blocks that count
     Memory* memory;
+    u64 code_delta =
+        0;  ///< what is added to addresses in the block's code: where it runs, less where it lies
     u64 (*read_time)(u32 which);  ///< ReadTime; which = 1 also serves ReadIcount while nothing is counted
 };
 struct InterpResult {

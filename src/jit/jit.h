@@ -46,6 +46,7 @@ struct Options {
     gc::Policy cache_policy = gc::Policy::Generations;
     u64 features = ~u64{0};  ///< TranslateRequest::features
     u64 disabled_opts = 0;
+    bool system = false;  ///< blocks of a machine: frontend::TranslateRequest::system
     bool count_instructions = false;
     bool timings = true;      ///< measure how long translating takes
     bool background = false;  ///< hot loops are compiled by tier 2

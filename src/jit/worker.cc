@@ -1,6 +1,7 @@
 #include "jit/worker.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "backend/options.h"
 #include "ir/passes/passes.h"
@@ -97,7 +98,34 @@ frontend::TranslateRequest Worker::block_request(u64 pc, u32 mode) {
     request.count_instructions = jit_.options().count_instructions;
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
     request.forward_state = forward_state_;
+    if (jit_.options().system) {
+        request.system = true;
+        request.code_end = (pc | (kPage - 1)) + 1;
+    }
     return request;
+}
+
+const ir::Block& Worker::decode_bytes(u64 pc, u32 mode, std::span<const u8> bytes) {
+    begin_reading();
+    frontend::TranslateRequest request = block_request(pc, mode);
+    request.max_insns = 1;
+    request.code_end = pc + bytes.size();
+    struct Source {
+        u64 pc;
+        std::span<const u8> bytes;
+    } source{pc, bytes};
+    request.fetch_ctx = &source;
+    request.fetch = [](void* ctx, u64 at, void* out, u64 size) -> u64 {
+        const auto& s = *static_cast<const Source*>(ctx);
+        if (at - s.pc >= s.bytes.size()) return 0;
+        const auto from = s.bytes.subspan(at - s.pc);
+        const u64 n = std::min<u64>(size, from.size());
+        std::memcpy(out, from.data(), n);
+        return n;
+    };
+    request.guarded = nullptr;
+    jit_.isa().translate(request, block_);
+    return block_;
 }
 
 const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {

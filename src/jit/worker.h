@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "backend/compiler.h"
@@ -19,6 +20,8 @@ class Worker {
     /// Decodes the block at (pc, mode), at most `max_insns` instructions. The result lives until the next
     /// call. `simple`: every read of guest state as the front end made it, for the interpreter as an oracle.
     const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns, bool simple = false);
+    /// The one instruction that `bytes` begin, as if it lay at `pc`.
+    const ir::Block& decode_bytes(u64 pc, u32 mode, std::span<const u8> bytes);
     /// Takes the marks of an indirect branch off `*pc` (GuestIsa::arrive). False: it may not go there.
     bool arrive(u64* pc);
     /// decode + passes + compile. False: not compilable (see `error`).

@@ -27,6 +27,7 @@ enum Mode : u32 {
     kModeNative = 0,   ///< frm 0..3: what hosts can round to
     kModeRmm = 1,      ///< frm 4: nearest, ties to max magnitude
     kModeInvalid = 2,  ///< frm 5..7: such instructions are illegal
+    kModeFpOff = 4,    ///< a bit, of machines: mstatus.FS is Off, floating-point instructions are illegal
 };
 constexpr u32 mode_of_frm(u64 frm) { return frm < 4 ? kModeNative : frm == 4 ? kModeRmm : kModeInvalid; }
 

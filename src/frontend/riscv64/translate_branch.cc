@@ -11,7 +11,7 @@ bool is_link(unsigned r) { return r == 1 || r == 5; }
 // A direct jump. The block goes on at a forward target; a backward one ends it, so that every loop of the
 // guest has an edge with a safepoint and the ranges of a block never overlap.
 bool Translator::go(u64 target) {
-    if (request_.follow_jumps && target > b.pc()) {
+    if (may_follow(target)) {
         pc_ = target;
     } else {
         b.jump(target);
@@ -34,7 +34,7 @@ bool Translator::predicate(u64 target, Value taken) {
     u64 fault = 0;
     for (; pc_ < target; n++) {
         skipped[n].length = fetch(&skipped[n].bits, &fault);
-        const Decoded s = decode(skipped[n].bits, request_.features);
+        const Decoded s = decode(skipped[n].bits, features_);
         const bool plain = (s.base >= Insn::ADDI && s.base <= Insn::SRAW) || s.base == Insn::LUI;
         if (skipped[n].length == 0 || s.id == Insn::Invalid || !plain) break;
         pc_ += skipped[n].length;

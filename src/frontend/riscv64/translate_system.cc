@@ -51,11 +51,13 @@ bool Translator::PAUSE(const Decoded&) {
 }
 
 bool Translator::ECALL(const Decoded& d) {
+    if (request_.system) return false;  // the machine's, as what follows here
     b.exit(ExitReason::Syscall, next(d));
     return true;
 }
 
 bool Translator::EBREAK(const Decoded&) {
+    if (request_.system) return false;
     b.exit(ExitReason::Breakpoint, b.pc());
     return true;
 }
@@ -86,6 +88,7 @@ bool Translator::CSRRSI(const Decoded& d) { return csr_access(d, imm(d), d.imm !
 bool Translator::CSRRCI(const Decoded& d) { return csr_access(d, imm(d), d.imm != 0, CsrOp::Clear); }
 
 bool Translator::csr_access(const Decoded& d, Value operand, bool writes, CsrOp op) {
+    if (request_.system && d.csr > kCsrFcsr) return false;
     const bool read_only = d.csr >> 10 == 3;
     if (!csr_exists(d.csr) || (read_only && writes)) return false;
 
@@ -102,7 +105,7 @@ bool Translator::csr_access(const Decoded& d, Value operand, bool writes, CsrOp 
 }
 
 bool Translator::csr_exists(unsigned csr) const {
-    const auto has = [&](Ext e) { return bit(request_.features, e); };
+    const auto has = [&](Ext e) { return bit(features_, e); };
     switch (csr) {
         case kCsrFflags:
         case kCsrFrm:

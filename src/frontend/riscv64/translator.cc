@@ -21,7 +21,7 @@ void Translator::translate_one(u32 bits, unsigned length) {
     const u64 pc = pc_;
     cover(pc, length);
     pc_ = pc + length;
-    const Decoded d = decode(bits, request_.features);
+    const Decoded d = decode(bits, features_);
     if (d.id == Insn::Invalid || !dispatch(*this, d)) b.exit(ir::ExitReason::Illegal, pc);
 }
 

@@ -16,7 +16,9 @@ using ir::Value;
 
 class Translator : private Walk {
   public:
-    Translator(const TranslateRequest& request, ir::Block& out) : Walk(request, out, kLayout) {}
+    Translator(const TranslateRequest& request, ir::Block& out)
+        : Walk(request, out, kLayout),
+          features_(request.mode & kModeFpOff ? request.features & ~kFpExtensions : request.features) {}
 
     /// Fills the block. Call once.
     void run();
@@ -85,6 +87,10 @@ class Translator : private Walk {
     Handler FCVT_H_S, FCVT_S_H, FCVT_H_D, FCVT_D_H, FCVT_S_D, FCVT_D_S, FCVTMOD_W_D;
 
   private:
+    static constexpr u64 kFpExtensions =
+        u64{1} << F | u64{1} << D | u64{1} << Zfhmin | u64{1} << Zfh | u64{1} << Zfa;
+    const u64 features_;
+
     // --- guest code (translator.cc)
     /// Reads the instruction at pc_ into `*bits`. Returns its length, or 0 with `*fault` = first byte that
     /// cannot be read.

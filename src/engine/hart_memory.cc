@@ -1,0 +1,167 @@
+#include "engine/hart_memory.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "engine/atomics.h"
+
+namespace vm::engine {
+namespace {
+
+constexpr u64 kPage = backend::kTlbPage;
+u64 offset_in_page(u64 addr) { return addr % kPage; }
+bool crosses(u64 addr, unsigned size) { return offset_in_page(addr) + size > kPage; }
+
+backend::TlbEntry& entry_of(backend::VcpuState& s, u64 addr) {
+    return s.tlb[addr / kPage % backend::kTlbEntries];
+}
+
+template <class T>
+void copy_as(void* to, const void* from) {
+    T v;
+    std::memcpy(&v, from, sizeof v);
+    std::memcpy(to, &v, sizeof v);
+}
+
+/// Naturally aligned accesses of up to eight bytes are single ones of the host.
+void copy(void* to, const void* from, unsigned size) {
+    switch (size) {
+        case 1: return copy_as<u8>(to, from);
+        case 2: return copy_as<u16>(to, from);
+        case 4: return copy_as<u32>(to, from);
+        case 8: return copy_as<u64>(to, from);
+        default: std::memcpy(to, from, size);
+    }
+}
+
+}  // namespace
+
+void TranslatedMemory::flush() { backend::clear_tlb(state_); }
+
+void TranslatedMemory::flush(u64 addr) {
+    backend::TlbEntry& e = entry_of(state_, addr);
+    e.load = e.store = backend::kNoTlbTag;
+}
+
+bool TranslatedMemory::fail(u64 addr, bool write) {
+    fault_addr = addr;
+    fault_write = write;
+    return false;
+}
+
+bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
+    misses++;
+    if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, page))
+        return fail(addr, write);
+    if (page->host == nullptr) return true;
+    const u64 tag = (addr & ~(kPage - 1)) | state_.tlb_context;
+    backend::TlbEntry& e = entry_of(state_, addr);
+    e.load = page->load || !write ? tag : backend::kNoTlbTag;
+    e.store = page->store || write ? tag : backend::kNoTlbTag;
+    e.addend = reinterpret_cast<u64>(page->host) - (addr & ~(kPage - 1));
+    return true;
+}
+
+/// Where `addr` is, nullptr if it is no RAM: then `page` says what it is, unless that faults (host and
+/// physical are 0 then, which no device has).
+u8* TranslatedMemory::ram(u64 addr, bool write, HartMemory::Page* page) {
+    const backend::TlbEntry& e = entry_of(state_, addr);
+    if ((write ? e.store : e.load) == ((addr & ~(kPage - 1)) | state_.tlb_context))
+        return reinterpret_cast<u8*>(addr + e.addend);
+    *page = {};
+    if (!find(addr, write, page)) {
+        *page = {};
+        page->physical = ~u64{0};
+        return nullptr;
+    }
+    return page->host != nullptr ? page->host + offset_in_page(addr) : nullptr;
+}
+
+bool TranslatedMemory::device(const HartMemory::Page& page, u64 addr, unsigned size, void* out,
+                              const void* in) {
+    if (page.physical == ~u64{0}) return false;  // it faulted
+    if (size > 8) return fail(addr, in != nullptr);
+    device_accesses++;
+    u64 value = 0;
+    if (in != nullptr) std::memcpy(&value, in, size);
+    const u64 physical = page.physical + offset_in_page(addr);
+    const bool ok =
+        in != nullptr ? hart_.device_store(physical, size, value) : hart_.device_load(physical, size, &value);
+    if (!ok) return fail(addr, in != nullptr);
+    if (out != nullptr) std::memcpy(out, &value, size);
+    return true;
+}
+
+/// An access that begins on one page and ends on the next. Both are looked at before anything happens.
+bool TranslatedMemory::split(u64 addr, unsigned size, void* out, const void* in) {
+    const u64 second = (addr | (kPage - 1)) + 1;
+    const unsigned first_bytes = static_cast<unsigned>(second - addr);
+    HartMemory::Page page;
+    u8* const a = ram(addr, in != nullptr, &page);
+    if (a == nullptr) return page.physical == ~u64{0} ? false : fail(addr, in != nullptr);
+    u8* const b = ram(second, in != nullptr, &page);
+    if (b == nullptr) return page.physical == ~u64{0} ? false : fail(second, in != nullptr);
+    if (in != nullptr) {
+        std::memcpy(a, in, first_bytes);
+        std::memcpy(b, static_cast<const u8*>(in) + first_bytes, size - first_bytes);
+    } else {
+        std::memcpy(out, a, first_bytes);
+        std::memcpy(static_cast<u8*>(out) + first_bytes, b, size - first_bytes);
+    }
+    return true;
+}
+
+bool TranslatedMemory::load(u64 addr, unsigned size, void* out) {
+    if (crosses(addr, size)) return split(addr, size, out, nullptr);
+    HartMemory::Page page;
+    const u8* host = ram(addr, false, &page);
+    if (host == nullptr) return device(page, addr, size, out, nullptr);
+    copy(out, host, size);
+    return true;
+}
+
+bool TranslatedMemory::store(u64 addr, unsigned size, const void* in) {
+    if (crosses(addr, size)) return split(addr, size, nullptr, in);
+    HartMemory::Page page;
+    u8* host = ram(addr, true, &page);
+    if (host == nullptr) return device(page, addr, size, nullptr, in);
+    copy(host, in, size);
+    return true;
+}
+
+bool TranslatedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) {
+    HartMemory::Page page;
+    u8* host = crosses(addr, size) ? nullptr : ram(addr, true, &page);
+    if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);
+    u64 expected = 0;
+    if (osal::guarded_load(reinterpret_cast<u64>(host), size, &expected)) return fail(addr, true);
+    for (;;) {
+        u64 seen = 0;
+        const u64 desired = zext(apply_rmw(op, size, expected, operand), size * 8);
+        if (osal::guarded_cas(reinterpret_cast<u64>(host), size, expected, desired, &seen))
+            return fail(addr, true);
+        if (seen == expected) break;
+        expected = seen;
+    }
+    *old = expected;
+    return true;
+}
+
+bool TranslatedMemory::cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) {
+    HartMemory::Page page;
+    u8* host = crosses(addr, size) ? nullptr : ram(addr, true, &page);
+    if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);
+    if (size == 16) {
+        if (osal::guarded_cas16(reinterpret_cast<u64>(host), expected, desired, old)) return fail(addr, true);
+        return true;
+    }
+    u64 e = 0, d = 0, seen = 0;
+    std::memcpy(&e, expected, size);
+    std::memcpy(&d, desired, size);
+    if (osal::guarded_cas(reinterpret_cast<u64>(host), size, e, d, &seen)) return fail(addr, true);
+    std::memcpy(old, &seen, size);
+    return true;
+}
+
+}  // namespace vm::engine

@@ -1,0 +1,56 @@
+// What a whole machine tells the engine about one of its processors, and the engine's TLB in front of that.
+#pragma once
+
+#include "backend/vcpu_state.h"
+#include "ir/interp.h"
+#include "osal/guarded.h"
+
+namespace vm::engine {
+
+/// Memory as one processor of a machine sees it. All functions are called by the vCPU's thread, inside run()
+/// or step().
+class HartMemory {
+  public:
+    virtual ~HartMemory() = default;
+    enum class Access : u8 { Fetch, Load, Store };
+    /// The 4 KiB page that a virtual address lies on.
+    struct Page {
+        u8* host = nullptr;                ///< where it is; nullptr: no RAM, `physical` may be a device
+        u64 physical = 0;                  ///< of its first byte
+        bool load = false, store = false;  ///< what is allowed besides the access that was asked for
+    };
+    /// As the page tables say now; counts as an access of that kind (A and D bits). False: it faults, and
+    /// run() ends with FetchFault or MemoryFault.
+    virtual bool page(u64 address, Access access, Page* out) = 0;
+    /// An access to a page that is no RAM; `bytes` is 1, 2, 4 or 8. False: nobody is there, as above.
+    virtual bool device_load(u64 physical, unsigned bytes, u64* out) = 0;
+    virtual bool device_store(u64 physical, unsigned bytes, u64 value) = 0;
+};
+
+/// The interpreter's memory in a machine.
+class TranslatedMemory final : public ir::Memory {
+  public:
+    TranslatedMemory(backend::VcpuState& state, HartMemory& hart) : state_(state), hart_(hart) {}
+    bool load(u64 addr, unsigned size, void* out) override;
+    bool store(u64 addr, unsigned size, const void* in) override;
+    bool rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) override;
+    bool cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) override;
+
+    bool fault_write = false;  ///< the access that failed was a store
+    u64 misses = 0, device_accesses = 0;
+
+    /// Fills the TLB for the page of `addr` and says where that is. False: it faults (fault_addr is set).
+    bool find(u64 addr, bool write, HartMemory::Page* page);
+    void flush();
+    void flush(u64 addr);
+
+  private:
+    u8* ram(u64 addr, bool write, HartMemory::Page* page);
+    bool fail(u64 addr, bool write);
+    bool split(u64 addr, unsigned size, void* out, const void* in);
+    bool device(const HartMemory::Page& page, u64 addr, unsigned size, void* out, const void* in);
+    backend::VcpuState& state_;
+    HartMemory& hart_;
+};
+
+}  // namespace vm::engine
