@@ -1,8 +1,6 @@
 // The CSRs: one row each. Inside this module only.
 #pragma once
 
-#include <string_view>
-
 #include "riscv/hart.h"
 
 namespace vm::riscv {
@@ -22,8 +20,7 @@ struct CsrAccess {
 /// A CSR, or several in a row of numbers. Which privilege may read and write it, its number says ("CSR
 /// Address Mapping Conventions").
 struct CsrRow {
-    u16 first = 0, last = 0;
-    std::string_view name;
+    u16 number = 0, count = 1;
     /// A CSR that is a field of the state with writable bits `mask`; without a field, 0.
     u64 HartState::*field = nullptr;
     u64 mask = 0;
@@ -70,8 +67,7 @@ void write_pmpcfg(const CsrAccess&, u64);
 u64 read_pmpaddr(const CsrAccess&);
 void write_pmpaddr(const CsrAccess&, u64);
 
-/// Counters: the value of mcycle or minstret now, the state's field for a value to be read next, and the
-/// change of what mcountinhibit stops.
+// cycle, instret, mcycle and minstret
 u64 read_counter(const CsrAccess&);
 void write_counter(const CsrAccess&, u64);
 void write_mcountinhibit(const CsrAccess&, u64);
