@@ -1,0 +1,121 @@
+// Numbers and fields of the privileged architecture. RISC-V Instruction Set Manual, volume II (20240411);
+// Sstc 1.0; Smstateen 1.0; Svadu 1.0.
+#pragma once
+
+#include "base/bits.h"
+#include "frontend/riscv64/state.h"
+
+namespace vm::riscv {
+
+enum class Privilege : u8 { User = 0, Supervisor = 1, Machine = 3 };
+enum class Access : u8 { Fetch, Load, Store };  ///< atomics and cbo.zero are stores, LR is a load
+
+using frontend::riscv64::kCsrCycle;
+using frontend::riscv64::kCsrFcsr;
+using frontend::riscv64::kCsrFflags;
+using frontend::riscv64::kCsrFrm;
+using frontend::riscv64::kCsrInstret;
+using frontend::riscv64::kCsrTime;
+
+/// "CSR Listing"
+enum PrivilegedCsr : u16 {
+    kCsrSstatus = 0x100,
+    kCsrSie = 0x104,
+    kCsrStvec = 0x105,
+    kCsrScounteren = 0x106,
+    kCsrSenvcfg = 0x10a,
+    kCsrSstateen0 = 0x10c,
+    kCsrSscratch = 0x140,
+    kCsrSepc = 0x141,
+    kCsrScause = 0x142,
+    kCsrStval = 0x143,
+    kCsrSip = 0x144,
+    kCsrStimecmp = 0x14d,
+    kCsrSatp = 0x180,
+    kCsrMstatus = 0x300,
+    kCsrMisa = 0x301,
+    kCsrMedeleg = 0x302,
+    kCsrMideleg = 0x303,
+    kCsrMie = 0x304,
+    kCsrMtvec = 0x305,
+    kCsrMcounteren = 0x306,
+    kCsrMenvcfg = 0x30a,
+    kCsrMstateen0 = 0x30c,
+    kCsrMcountinhibit = 0x320,
+    kCsrMhpmevent3 = 0x323,
+    kCsrMscratch = 0x340,
+    kCsrMepc = 0x341,
+    kCsrMcause = 0x342,
+    kCsrMtval = 0x343,
+    kCsrMip = 0x344,
+    kCsrPmpcfg0 = 0x3a0,
+    kCsrPmpaddr0 = 0x3b0,
+    kCsrMcycle = 0xb00,
+    kCsrMinstret = 0xb02,
+    kCsrMhpmcounter3 = 0xb03,
+    kCsrHpmcounter3 = 0xc03,
+    kCsrMvendorid = 0xf11,
+    kCsrMarchid = 0xf12,
+    kCsrMimpid = 0xf13,
+    kCsrMhartid = 0xf14,
+    kCsrMconfigptr = 0xf15,
+};
+
+/// "Machine Status (mstatus)"; sstatus has some of them.
+inline constexpr u64 kStatusSie = u64{1} << 1, kStatusMie = u64{1} << 3, kStatusSpie = u64{1} << 5,
+                     kStatusMpie = u64{1} << 7, kStatusSpp = u64{1} << 8, kStatusMpp = u64{3} << 11,
+                     kStatusFs = u64{3} << 13, kStatusMprv = u64{1} << 17, kStatusSum = u64{1} << 18,
+                     kStatusMxr = u64{1} << 19, kStatusTvm = u64{1} << 20, kStatusTw = u64{1} << 21,
+                     kStatusTsr = u64{1} << 22, kStatusUxl64 = u64{2} << 32, kStatusSxl64 = u64{2} << 34,
+                     kStatusSd = u64{1} << 63;
+inline constexpr unsigned kStatusMppShift = 11;
+
+/// Interrupts: bit numbers of mip and mie, and causes below kInterrupt.
+enum Irq : unsigned {
+    kIrqSsi = 1,
+    kIrqMsi = 3,
+    kIrqSti = 5,
+    kIrqMti = 7,
+    kIrqSei = 9,
+    kIrqMei = 11,
+};
+inline constexpr u64 kIrqMask = 0xaaa;
+inline constexpr u64 kSupervisorIrqs = u64{1} << kIrqSsi | u64{1} << kIrqSti | u64{1} << kIrqSei;
+
+/// Values of mcause and scause ("Machine Cause (mcause)").
+inline constexpr u64 kInterrupt = u64{1} << 63;
+enum Cause : u64 {
+    kCauseFetchMisaligned = 0,
+    kCauseFetchAccess = 1,
+    kCauseIllegal = 2,
+    kCauseBreakpoint = 3,
+    kCauseLoadMisaligned = 4,
+    kCauseLoadAccess = 5,
+    kCauseStoreMisaligned = 6,
+    kCauseStoreAccess = 7,
+    kCauseUserEcall = 8,
+    kCauseSupervisorEcall = 9,
+    kCauseMachineEcall = 11,
+    kCauseFetchPage = 12,
+    kCauseLoadPage = 13,
+    kCauseStorePage = 15,
+};
+
+/// mcounteren, scounteren, mcountinhibit
+inline constexpr u64 kCounterCycle = 1, kCounterTime = 2, kCounterInstret = 4;
+
+/// menvcfg; senvcfg has the low ones ("Machine Environment Configuration").
+inline constexpr u64 kEnvFiom = 1, kEnvCbie = u64{3} << 4, kEnvCbcfe = u64{1} << 6, kEnvCbze = u64{1} << 7,
+                     kEnvAdue = u64{1} << 61, kEnvPbmte = u64{1} << 62, kEnvStce = u64{1} << 63;
+
+/// mstateen0 ("Smstateen")
+inline constexpr u64 kStateenEnvcfg = u64{1} << 62, kStateenSe = u64{1} << 63;
+
+/// satp
+enum SatpMode : u64 { kSatpBare = 0, kSatpSv39 = 8, kSatpSv48 = 9, kSatpSv57 = 10 };
+inline constexpr unsigned kSatpModeShift = 60, kSatpAsidShift = 44;
+constexpr u64 satp_mode(u64 satp) { return satp >> kSatpModeShift; }
+constexpr u16 satp_asid(u64 satp) { return static_cast<u16>(bits(satp, 59, kSatpAsidShift)); }
+constexpr u64 satp_root(u64 satp) { return bits(satp, 43, 0) << 12; }  ///< physical address
+
+}  // namespace vm::riscv
