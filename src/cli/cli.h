@@ -28,6 +28,7 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args);
 /// Runs it to its end; the exit status.
 int run_parsed(const RunCommand& command);
 int run_command(const std::vector<std::string>& args);
+int boot_command(const std::vector<std::string>& args);
 int cache_command(const std::vector<std::string>& args);
 int cache_warm_command(const std::vector<std::string>& args);
 int version_command(const std::vector<std::string>& args);

@@ -91,6 +91,7 @@ int main(int argc, char** argv) {
     const std::string command = argv[1];
     const std::vector<std::string> args(argv + 2, argv + argc);
     if (command == "run") return run_command(args);
+    if (command == "boot") return boot_command(args);
     if (command == "top") return top_command(args);
     if (command == "cache") return cache_command(args);
     if (command == "info") return info_command(args);

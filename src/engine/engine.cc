@@ -138,6 +138,11 @@ void EngineImpl::invalidate_all() {
     jit_->invalidate_all();
 }
 
+void EngineImpl::code_changed() {
+    interp_generation_.fetch_add(1);
+    if (options_.tier != Tier::Interp) jit_->sync_code();
+}
+
 void EngineImpl::memory_is_shared() {
     const bool was_alone = jit_->alone();
     jit_->memory_is_shared();

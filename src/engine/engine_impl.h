@@ -45,6 +45,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Result<std::unique_ptr<Vcpu>> create_vcpu(HartMemory& hart) override { return make_vcpu(&hart); }
     void invalidate(u64 begin, u64 end) override;
     void invalidate_all() override;
+    void code_changed() override;
     void memory_is_shared() override;
     jit::Saved save_translations() override { return jit_->save_images(); }
     void set_quick_calls(const QuickCalls& calls) override { quick_calls_ = calls; }

@@ -54,7 +54,7 @@ bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
     misses++;
     if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, page))
         return fail(addr, write);
-    if (page->host == nullptr) return true;
+    if (page->host == nullptr || !page->keep) return true;
     const u64 tag = (addr & ~(kPage - 1)) | state_.tlb_context;
     backend::TlbEntry& e = entry_of(state_, addr);
     e.load = page->load || !write ? tag : backend::kNoTlbTag;

@@ -18,6 +18,7 @@ class HartMemory {
         u8* host = nullptr;                ///< where it is; nullptr: no RAM, `physical` may be a device
         u64 physical = 0;                  ///< of its first byte
         bool load = false, store = false;  ///< what is allowed besides the access that was asked for
+        bool keep = true;                  ///< all of the page is so, and stays so until a flush
     };
     /// As the page tables say now; counts as an access of that kind (A and D bits). False: it faults, and
     /// run() ends with FetchFault or MemoryFault.

@@ -146,7 +146,7 @@ bool VcpuImpl::locate(u64 pc, u64* place) {
     if (c.tag != (page | code_context_)) {
         HartMemory::Page found;
         if (!hart_->page(pc, HartMemory::Access::Fetch, &found) || found.host == nullptr) return false;
-        c = {page | code_context_, reinterpret_cast<u64>(found.host)};
+        c = {found.keep ? page | code_context_ : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
     }
     state_->code_page = page;
     code_delta_ = page - c.place;

@@ -140,6 +140,8 @@ class Engine {
     /// safepoint.
     virtual void invalidate(u64 begin, u64 end) = 0;
     virtual void invalidate_all() = 0;
+    /// What FENCE.I of a vCPU does: every translation whose bytes have changed is dropped.
+    virtual void code_changed() = 0;
     /// Guest memory is about to become visible to another thread or process (a guest thread, a writable
     /// shared mapping). Until then generated code leaves out what only others could notice: lock prefixes and
     /// fences. Returns when no vCPU runs such code any more; not to be called from inside run(). Creating a

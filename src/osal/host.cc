@@ -3,6 +3,7 @@
 #include <cpuid.h>
 #include <link.h>
 #include <linux/futex.h>
+#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +73,18 @@ std::string build_id() {
     };
     dl_iterate_phdr(look, &id);
     return id;
+}
+
+u64 realtime_ns() { return read_clock(CLOCK_REALTIME); }
+
+void random_bytes(void* out, u64 bytes) {
+    auto* to = static_cast<u8*>(out);
+    while (bytes != 0) {
+        const ssize_t n = ::getrandom(to, bytes, 0);
+        if (n < 0) continue;  // a signal came first
+        to += n;
+        bytes -= static_cast<u64>(n);
+    }
 }
 
 u64 monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }

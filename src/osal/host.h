@@ -22,6 +22,10 @@ std::string build_id();
 
 /// CLOCK_MONOTONIC in nanoseconds (vDSO, async-signal-safe).
 u64 monotonic_ns();
+/// Nanoseconds since 1970-01-01 UTC.
+u64 realtime_ns();
+/// Random numbers that nobody can guess.
+void random_bytes(void* out, u64 bytes);
 /// CPU time of the calling thread in nanoseconds (a system call).
 u64 thread_cpu_ns();
 

@@ -1,0 +1,214 @@
+// `vm boot`: a whole machine.
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <condition_variable>
+#include <cstdio>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "frontend/riscv64/riscv64.h"
+#include "osal/file.h"
+#include "soc/riscv_virt.h"
+
+namespace vm::cli {
+namespace {
+
+struct BootOptions {
+    std::string arch, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
+    int harts = 1;
+};
+
+/// All of a file.
+Result<std::vector<u8>> contents(const std::string& path) {
+    auto file = osal::InputFile::open(path);
+    if (!file) return std::unexpected(file.error());
+    std::vector<u8> bytes(file->size());
+    if (auto r = file->read(0, bytes.data(), bytes.size()); !r) return std::unexpected(r.error());
+    return bytes;
+}
+
+void write_all(int fd, std::span<const u8> bytes) {
+    while (!bytes.empty()) {
+        const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+        if (n < 0 && errno != EINTR && errno != EAGAIN) return;  // nobody reads the console
+        if (n > 0) bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+}
+
+/// The terminal, or whatever standard input is, as the guest's keyboard. On a terminal Ctrl-A x ends the
+/// machine and Ctrl-A Ctrl-A is Ctrl-A.
+class Keyboard {
+  public:
+    explicit Keyboard(soc::RiscvVirt& machine) : machine_(machine), done_(::eventfd(0, EFD_CLOEXEC)) {
+        terminal_ = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &before_) == 0;
+        if (terminal_) {
+            termios raw = before_;
+            ::cfmakeraw(&raw);
+            raw.c_oflag = before_.c_oflag;
+            ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+        }
+        thread_ = std::thread([this] { read(); });
+    }
+    ~Keyboard() {
+        {
+            const std::lock_guard lock(mutex_);
+            ends_ = true;
+        }
+        room_.notify_all();
+        const u64 one = 1;
+        (void)!::write(done_.get(), &one, sizeof one);
+        thread_.join();
+        if (terminal_) ::tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    }
+
+  private:
+    void read() {
+        pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {done_.get(), POLLIN, 0}};
+        u8 buffer[256];
+        for (;;) {
+            if (::poll(fds, 2, -1) < 0 && errno == EINTR) continue;
+            if (fds[1].revents != 0) return;
+            const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) return;
+            std::span<const u8> keys(buffer, static_cast<size_t>(n));
+            std::vector<u8> plain;
+            if (terminal_) keys = plain = escapes(keys);
+            if (!type(keys)) return;
+        }
+    }
+    std::vector<u8> escapes(std::span<const u8> keys) {
+        constexpr u8 kCtrlA = 1;
+        std::vector<u8> out;
+        for (const u8 key : keys) {
+            if (escaped_ && (key == 'x' || key == 'X')) machine_.stop();
+            if (escaped_ && key != kCtrlA) {
+                escaped_ = false;
+                continue;
+            }
+            escaped_ = !escaped_ && key == kCtrlA;
+            if (!escaped_) out.push_back(key);
+        }
+        return out;
+    }
+    bool type(std::span<const u8> keys) {
+        while (!keys.empty()) {
+            std::unique_lock lock(mutex_);
+            has_room_ = false;
+            lock.unlock();
+            const size_t n = machine_.type(keys, [this] {
+                const std::lock_guard inner(mutex_);
+                has_room_ = true;
+                room_.notify_all();
+            });
+            keys = keys.subspan(n);
+            if (keys.empty()) return true;
+            lock.lock();
+            room_.wait(lock, [&] { return has_room_ || ends_; });
+            if (ends_) return false;
+        }
+        return true;
+    }
+
+    soc::RiscvVirt& machine_;
+    osal::Fd done_;
+    termios before_{};
+    bool terminal_ = false, escaped_ = false;
+    std::mutex mutex_;
+    std::condition_variable room_;
+    bool has_room_ = false, ends_ = false;
+    std::thread thread_;
+};
+
+Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
+    soc::RiscvVirtOptions m;
+    auto memory = parse_size(o.memory);
+    if (!memory) return std::unexpected(memory.error());
+    m.memory = *memory;
+    if (m.memory % (u64{1} << 20) != 0)
+        return fail(ErrorKind::InvalidArgument, fmt::format("memory of '{}' is not whole MiB", o.memory));
+    m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
+    m.append = o.append;
+    m.engine.tier = o.tier == "interp" ? engine::Tier::Interp : engine::Tier::One;
+    std::string error;
+    if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
+        return fail(ErrorKind::InvalidArgument, error);
+    m.console = [](std::span<const u8> bytes) { write_all(STDOUT_FILENO, bytes); };
+    return m;
+}
+
+/// One life of the machine, from power-on to power-off or reset.
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector<u8>& kernel,
+                                         const std::vector<u8>& initrd) {
+    auto options = machine_options(o);
+    if (!options) return std::unexpected(options.error());
+    auto machine = soc::RiscvVirt::create(*options);
+    if (!machine) return std::unexpected(machine.error());
+    if (auto r = (*machine)->load(kernel, initrd); !r) return std::unexpected(r.error());
+    Result<soc::RiscvVirt::Outcome> outcome;
+    {
+        const Keyboard keyboard(**machine);
+        outcome = (*machine)->run();
+    }
+    if (!o.stats.empty()) {
+        const std::string text = (*machine)->stats_json();
+        auto file = osal::NewFile::create(o.stats, 0666);
+        if (!file) return std::unexpected(file.error());
+        file->write(0, text.data(), text.size());
+        if (auto r = file->publish(); !r) return std::unexpected(r.error());
+    }
+    return outcome;
+}
+
+Result<int> boot(const BootOptions& o) {
+    auto kernel = contents(o.kernel);
+    if (!kernel) return std::unexpected(kernel.error());
+    std::vector<u8> initrd;
+    if (!o.initrd.empty()) {
+        auto bytes = contents(o.initrd);
+        if (!bytes) return std::unexpected(bytes.error());
+        initrd = std::move(*bytes);
+    }
+    for (;;) {
+        const auto outcome = run_once(o, *kernel, initrd);
+        if (!outcome) return std::unexpected(outcome.error());
+        if (outcome->end == soc::RiscvVirt::End::Reset) continue;
+        return outcome->end == soc::RiscvVirt::End::PowerOff ? 0 : std::max(1, outcome->status & 0xff);
+    }
+}
+
+}  // namespace
+
+int boot_command(const std::vector<std::string>& args) {
+    OptionParser p("a whole machine; on a terminal Ctrl-A x ends it", "vm boot");
+    BootOptions o;
+    p.text("--arch", o.arch, "the machine's processor").value("ARCH").one_of({"riscv64"}).required();
+    p.text("--kernel", o.kernel, "a flat Linux kernel image").value("FILE").required();
+    p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
+    p.text("--append", o.append, "the kernel's command line").value("TEXT");
+    p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
+    p.number("--smp", o.harts, "processors").value("N").show_default();
+    p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
+    p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();
+    p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
+    const auto parsed = p.parse(args);
+    if (!parsed) {
+        complain(fmt::format("boot: {}", parsed.error().message));
+        return kExitTool;
+    }
+    if (*parsed == OptionParser::Outcome::Help) return 0;
+    const auto r = boot(o);
+    if (r) return *r;
+    complain(fmt::format("boot: {}", r.error().message));
+    return r.error().kind == ErrorKind::NotFound ? kExitNotFound : kExitTool;
+}
+
+}  // namespace vm::cli

@@ -1,0 +1,313 @@
+#include "soc/riscv_hart.h"
+
+#include "base/format.h"
+
+namespace vm::soc {
+
+using riscv::HartStatus;
+
+namespace {
+constexpr u32 kEcall = 0x73;
+constexpr u64 kPage = backend::kTlbPage;
+/// Contexts that have a number at a time; more, and all translations are forgotten.
+constexpr u32 kMostNumbers = 4000;
+/// Pages of a remote fence that are forgotten one by one.
+constexpr u64 kFewPages = 64;
+
+thread_local RiscvHart* current_hart = nullptr;
+
+riscv::Access access_of(engine::HartMemory::Access a) {
+    return a == engine::HartMemory::Access::Fetch  ? riscv::Access::Fetch
+           : a == engine::HartMemory::Access::Load ? riscv::Access::Load
+                                                   : riscv::Access::Store;
+}
+}  // namespace
+
+RiscvHart::RiscvHart(const Board& board, const riscv::HartOptions& options)
+    : board_(board),
+      hart_(options, riscv::HartClocks{.time = board.ticks,
+                                       .cycle = board.ticks,
+                                       .instret = [this] { return instructions(); },
+                                       .timer_changed = [this] { arm_timer(); }}),
+      walker_(*board.ram, hart_),
+      timer_(board.timers->timer([this] { kick(); })),
+      sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })) {}
+
+RiscvHart::~RiscvHart() = default;
+
+RiscvHart* RiscvHart::current() { return current_hart; }
+
+// ---------------------------------------------------------------------------------------------- other
+// threads
+
+HartStatus RiscvHart::status() const {
+    const std::lock_guard lock(mutex_);
+    return status_;
+}
+
+bool RiscvHart::start(u64 entry, u64 argument, bool firmware) {
+    const std::lock_guard lock(mutex_);
+    if (status_ != HartStatus::Stopped) return false;
+    status_ = HartStatus::StartPending;
+    start_ = {entry, argument, firmware};
+    changed_.notify_all();
+    return true;
+}
+
+void RiscvHart::stop() {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    if (vcpu_) vcpu_->request_safepoint();
+    changed_.notify_all();
+}
+
+void RiscvHart::kick() {
+    const std::lock_guard lock(mutex_);
+    kicked_ = true;
+    if (vcpu_) vcpu_->request_safepoint();
+    changed_.notify_all();
+}
+
+void RiscvHart::line(unsigned irq, bool high) {
+    if (hart_.set_line(irq, high)) kick();
+}
+
+void RiscvHart::set_timer(u64 ticks) {
+    line(riscv::kIrqSti, false);
+    const u64 now = board_.ticks();
+    const u64 to_go = ticks > now ? ticks - now : 0;
+    constexpr u64 kForever = u64{1} << 50;
+    if (to_go > kForever)
+        sbi_timer_->disarm();
+    else
+        sbi_timer_->arm(board_.timers->now_ns() + to_go * board_.ns_per_tick);
+}
+
+u64 RiscvHart::post(const riscv::RemoteFence& fence) {
+    u64 ticket = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        fences_.push_back(fence);
+        ticket = ++posted_;
+    }
+    kick();
+    return ticket;
+}
+
+bool RiscvHart::served(u64 ticket) const {
+    const std::lock_guard lock(mutex_);
+    return served_ >= ticket || status_ == HartStatus::Stopped || stop_;
+}
+
+// ---------------------------------------------------------------------------------------------- own thread
+
+void RiscvHart::serve() {
+    std::vector<riscv::RemoteFence> todo;
+    u64 upto = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        todo.swap(fences_);
+        upto = posted_;
+    }
+    for (const riscv::RemoteFence& f : todo) {
+        if (f.code)
+            board_.engine->code_changed();
+        else
+            flush_range(f);
+    }
+    const std::lock_guard lock(mutex_);
+    served_ = upto;
+}
+
+void RiscvHart::halt() {
+    const std::lock_guard lock(mutex_);
+    status_ = HartStatus::Stopped;
+}
+
+bool RiscvHart::wait_for_start() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stop_ || status_ == HartStatus::StartPending; });
+    if (stop_) return false;
+    status_ = HartStatus::Started;
+    const Start s = start_;
+    lock.unlock();
+    u8* const regs = vcpu_->guest();
+    vcpu_->set_pc(s.firmware ? hart_.reset_for_firmware(s.entry, s.argument, regs, vcpu_->fp())
+                             : hart_.reset_for_kernel(s.entry, s.argument, regs, vcpu_->fp()));
+    vcpu_->flush_tlb();
+    update_context();
+    return true;
+}
+
+Result<void> RiscvHart::run() {
+    auto vcpu = board_.engine->create_vcpu(*this);
+    if (!vcpu) return std::unexpected(vcpu.error());
+    {
+        const std::lock_guard lock(mutex_);
+        vcpu_ = std::move(*vcpu);
+    }
+    current_hart = this;
+    while (wait_for_start()) {
+        for (;;) {
+            {
+                const std::lock_guard lock(mutex_);
+                if (stop_ || status_ != HartStatus::Started) break;
+                kicked_ = false;
+            }
+            serve();
+            take_interrupt();
+            const engine::Exit e = vcpu_->run();
+            switch (e.reason) {
+                case ir::ExitReason::Illegal: execute(e.pc); break;
+                case ir::ExitReason::FetchFault: fetch_fault(e); break;
+                case ir::ExitReason::MemoryFault: memory_fault(e); break;
+                case ir::ExitReason::Misaligned: misaligned(e); break;
+                case ir::ExitReason::Unsupported:
+                    return fail(ErrorKind::Unsupported,
+                                fmt::format("hart {}: this build cannot execute the instruction at {:#x}",
+                                            id(), e.pc));
+                default: break;  // Safepoint, Wait
+            }
+        }
+    }
+    const std::lock_guard lock(mutex_);
+    vcpu_.reset();
+    return {};
+}
+
+void RiscvHart::take_interrupt() {
+    if (const auto cause = hart_.pending_interrupt()) trap(*cause, 0, vcpu_->pc());
+}
+
+void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
+    vcpu_->set_pc(hart_.take_trap(cause, value, pc));
+    update_context();
+}
+
+bool RiscvHart::fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault) {
+    *insn = 0;
+    *bytes = 2;
+    for (unsigned at = 0; at < *bytes; at += 2) {
+        Page page;
+        *fault = pc + at;
+        if (!this->page(pc + at, Access::Fetch, &page) || page.host == nullptr) return false;
+        *insn |= u32{load_raw<u16>(page.host + (pc + at) % kPage)} << 8 * at;
+        if (at == 0 && (*insn & 3) == 3) *bytes = 4;
+    }
+    return true;
+}
+
+/// An instruction that only the privileged architecture knows, or nobody.
+void RiscvHart::execute(u64 pc) {
+    u32 insn = 0;
+    unsigned bytes = 0;
+    u64 fault = 0;
+    if (!fetch(pc, &insn, &bytes, &fault)) return fetch_fault({.pc = pc, .value = fault});
+    if (insn == kEcall && board_.sbi != nullptr && hart_.privilege() == riscv::Privilege::Supervisor) {
+        vcpu_->set_pc(pc + 4);
+        const riscv::SbiAction action = board_.sbi->handle(hart_, vcpu_->guest());
+        if (action == riscv::SbiAction::Wait) sleep();
+        return;
+    }
+    after(hart_.execute(insn, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
+}
+
+void RiscvHart::after(const riscv::Outcome& o) {
+    vcpu_->set_pc(o.pc);
+    flush(o.flush, o.address);
+    if (o.context_changed || o.fp_changed || o.trap) update_context();
+    if (o.trap) vcpu_->clear_reservation();
+    if (o.wait) sleep();
+}
+
+void RiscvHart::fetch_fault(const engine::Exit& e) {
+    const auto t = walker_.translate(e.value, riscv::Access::Fetch);
+    trap(t.ok() ? riscv::kCauseFetchAccess : t.fault, e.value, e.pc);
+}
+
+void RiscvHart::memory_fault(const engine::Exit& e) {
+    const auto t = walker_.translate(e.value, e.write ? riscv::Access::Store : riscv::Access::Load);
+    const u64 access_fault = e.write ? riscv::kCauseStoreAccess : riscv::kCauseLoadAccess;
+    trap(t.ok() ? access_fault : t.fault, e.value, e.pc);
+}
+
+void RiscvHart::misaligned(const engine::Exit& e) {
+    u32 insn = 0;
+    unsigned bytes = 0;
+    u64 fault = 0;
+    if (!fetch(e.pc, &insn, &bytes, &fault)) return fetch_fault({.pc = e.pc, .value = fault});
+    constexpr u32 kLoadReserved = 2;  // funct5
+    trap(insn >> 27 == kLoadReserved ? riscv::kCauseLoadMisaligned : riscv::kCauseStoreMisaligned, e.value,
+         e.pc);
+}
+
+/// WFI: until an interrupt is pending or somebody wants something. Ending early is allowed.
+void RiscvHart::sleep() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
+}
+
+void RiscvHart::arm_timer() {
+    const u64 deadline = hart_.timer_deadline();
+    if (deadline == ~u64{0}) return timer_->disarm();
+    const u64 now = board_.ticks();
+    const u64 to_go = deadline > now ? deadline - now : 0;
+    constexpr u64 kForever = u64{1} << 50;
+    if (to_go > kForever) return timer_->disarm();
+    timer_->arm(board_.timers->now_ns() + to_go * board_.ns_per_tick);
+}
+
+// ---------------------------------------------------------------------------------------------- translation
+
+u32 RiscvHart::number_of(u32 context) {
+    return numbers_.try_emplace({hart_.satp_of(context), context}, static_cast<u32>(numbers_.size() + 1))
+        .first->second;
+}
+
+void RiscvHart::update_context() {
+    if (numbers_.size() >= kMostNumbers) {
+        numbers_.clear();
+        vcpu_->flush_tlb();
+    }
+    const u32 data = number_of(hart_.context()), code = number_of(hart_.fetch_context());
+    vcpu_->set_context(data, code, hart_.fp_off() ? frontend::riscv64::kModeFpOff : 0);
+}
+
+void RiscvHart::flush(riscv::Flush what, u64 address) {
+    switch (what) {
+        case riscv::Flush::None: return;
+        case riscv::Flush::Address:
+        case riscv::Flush::AddressAsid: return vcpu_->flush_tlb(address);
+        case riscv::Flush::All:
+        case riscv::Flush::Asid: return vcpu_->flush_tlb();
+    }
+}
+
+void RiscvHart::flush_range(const riscv::RemoteFence& f) {
+    const bool one = f.flush == riscv::Flush::Address || f.flush == riscv::Flush::AddressAsid;
+    if (!one || f.size / kPage > kFewPages) return vcpu_->flush_tlb();
+    for (u64 at = f.start & ~(kPage - 1); at - f.start < f.size || at == (f.start & ~(kPage - 1));
+         at += kPage)
+        vcpu_->flush_tlb(at);
+}
+
+bool RiscvHart::page(u64 address, Access access, Page* out) {
+    const auto t = walker_.translate(address, access_of(access));
+    if (!t.ok()) return false;
+    *out = {};
+    out->physical = t.physical & ~(kPage - 1);
+    out->host = board_.ram->at(out->physical, kPage);
+    out->load = t.keeps(riscv::Access::Load);
+    out->store = t.keeps(riscv::Access::Store);
+    out->keep = t.page >= kPage;
+    return true;
+}
+
+bool RiscvHart::device_load(u64 physical, unsigned bytes, u64* out) {
+    return board_.bus->read(physical, bytes, out);
+}
+bool RiscvHart::device_store(u64 physical, unsigned bytes, u64 value) {
+    return board_.bus->write(physical, bytes, value);
+}
+
+}  // namespace vm::soc

@@ -1,0 +1,100 @@
+// One hart of a machine: its privileged architecture, its vCPU and its thread.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "device/bus.h"
+#include "engine/hart_memory.h"
+#include "engine/vcpu.h"
+#include "osal/timer.h"
+#include "riscv/sbi.h"
+#include "riscv/walker.h"
+
+namespace vm::soc {
+
+class RiscvHart final : private engine::HartMemory {
+  public:
+    /// What the hart needs of its board; lives longer.
+    struct Board {
+        engine::Engine* engine = nullptr;
+        mem::GuestRam* ram = nullptr;
+        device::Bus* bus = nullptr;
+        osal::Timers* timers = nullptr;
+        riscv::Sbi* sbi = nullptr;   ///< nullptr: a firmware in M-mode serves the kernel
+        std::function<u64()> ticks;  ///< of the machine's timer, thread-safe
+        u64 ns_per_tick = 100;
+    };
+    RiscvHart(const Board& board, const riscv::HartOptions& options);
+    ~RiscvHart() override;
+
+    /// The hart whose thread this is; nullptr: none's.
+    static RiscvHart* current();
+    u64 id() const { return hart_.options().hart_id; }
+    /// The body of the hart's thread: returns after stop().
+    Result<void> run();
+
+    // --- from any thread
+    riscv::HartStatus status() const;
+    /// Starts a hart that does not run yet. False: it does.
+    bool start(u64 entry, u64 argument, bool firmware);
+    /// Ends run().
+    void stop();
+    /// The level of an interrupt.
+    void line(unsigned irq, bool high);
+    /// For a hart without stimecmp: STI at `ticks`.
+    void set_timer(u64 ticks);
+    /// Queues a fence; served(ticket) when it was done.
+    u64 post(const riscv::RemoteFence& fence);
+    bool served(u64 ticket) const;
+    /// Does what others have posted. On the hart's own thread.
+    void serve();
+    /// sbi_hart_stop of this hart, on its own thread.
+    void halt();
+    u64 instructions() const { return vcpu_ ? vcpu_->icount() : 0; }
+
+  private:
+    bool page(u64 address, Access access, Page* out) override;
+    bool device_load(u64 physical, unsigned bytes, u64* out) override;
+    bool device_store(u64 physical, unsigned bytes, u64 value) override;
+
+    bool wait_for_start();
+    void execute(u64 pc);
+    void after(const riscv::Outcome& o);
+    bool fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault);
+    void trap(u64 cause, u64 value, u64 pc);
+    void fetch_fault(const engine::Exit& e);
+    void memory_fault(const engine::Exit& e);
+    void misaligned(const engine::Exit& e);
+    void take_interrupt();
+    void sleep();
+    void kick();
+    void update_context();
+    u32 number_of(u32 context);
+    void flush(riscv::Flush what, u64 address);
+    void flush_range(const riscv::RemoteFence& fence);
+    void arm_timer();
+
+    Board board_;
+    riscv::Hart hart_;
+    riscv::Walker walker_;
+    std::unique_ptr<engine::Vcpu> vcpu_;
+    std::unique_ptr<osal::Timer> timer_;          ///< stimecmp
+    std::unique_ptr<osal::Timer> sbi_timer_;      ///< set_timer()
+    std::map<std::pair<u64, u32>, u32> numbers_;  ///< of (satp, context), for the TLB
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    bool kicked_ = false, stop_ = false;
+    riscv::HartStatus status_ = riscv::HartStatus::Stopped;
+    struct Start {
+        u64 entry = 0, argument = 0;
+        bool firmware = false;
+    } start_;
+    std::vector<riscv::RemoteFence> fences_;
+    u64 posted_ = 0, served_ = 0;
+};
+
+}  // namespace vm::soc

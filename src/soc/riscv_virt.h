@@ -1,0 +1,55 @@
+// The riscv64 board `virt`: what kernels made for QEMU's board of this name find where they look for it.
+//
+//   0x0010_0000  power switch (sifive,test0)       0x0c00_0000  PLIC
+//   0x0010_1000  clock of day (goldfish), irq 11   0x1000_0000  UART 16550, irq 10
+//   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8
+//   0x8000_0000  RAM
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/vcpu.h"
+
+namespace vm::soc {
+
+struct RiscvVirtOptions {
+    unsigned harts = 1;           ///< 1 to 64
+    u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
+    engine::EngineOptions engine{};
+    std::string append;  ///< the kernel's command line
+    /// What the guest writes to its console. Called from harts' threads, one at a time.
+    std::function<void(std::span<const u8>)> console;
+};
+
+class RiscvVirt {
+  public:
+    enum class End : u8 { PowerOff, Reset, Failed };
+    struct Outcome {
+        End end = End::PowerOff;
+        int status = 0;  ///< what the guest said, with Failed
+    };
+    static constexpr u64 kRamBase = 0x8000'0000;
+
+    static Result<std::unique_ptr<RiscvVirt>> create(const RiscvVirtOptions& options);
+    virtual ~RiscvVirt() = default;
+
+    /// Puts a kernel (the flat image that Documentation/arch/riscv/boot-image-header.rst describes) and, if
+    /// not empty, an initial RAM disk into memory. Before run().
+    virtual Result<void> load(std::span<const u8> kernel, std::span<const u8> initrd) = 0;
+    /// The device tree that the kernel gets.
+    virtual std::span<const u8> device_tree() const = 0;
+    /// Runs until the guest ends or stop() is called (End::PowerOff).
+    virtual Result<Outcome> run() = 0;
+    /// From any thread.
+    virtual void stop() = 0;
+    /// Keys for the console: how many were taken. `on_room` of the last call with fewer is called when there
+    /// is room again.
+    virtual size_t type(std::span<const u8> keys, std::function<void()> on_room) = 0;
+    virtual std::string stats_json() const = 0;
+};
+
+}  // namespace vm::soc
