@@ -7,8 +7,6 @@
 namespace vm::riscv {
 namespace {
 
-constexpr u64 kOnes = ~u64{0};
-
 TEST(Csr, KeepsWhatItMay) {
     struct Case {
         u16 csr;

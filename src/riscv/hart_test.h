@@ -8,6 +8,8 @@
 
 namespace vm::riscv {
 
+inline constexpr u64 kOnes = ~u64{0};
+
 struct TestHart {
     u64 now = 1000, cycles = 0, retired = 0;
     unsigned timer_changes = 0;
