@@ -4,7 +4,6 @@
 
 namespace vm::riscv {
 
-using frontend::riscv64::mode_of_frm;
 using frontend::riscv64::x_offset;
 
 namespace {

@@ -23,7 +23,7 @@ enum Error : i64 {
 constexpr u64 kImplementation = 0x766d, kImplementationVersion = 1;
 constexpr u64 kSpecification = 2 << 24 | 0;
 
-constexpr u64 kAll = ~u64{0};
+constexpr u64 kAllOnes = ~u64{0};
 
 /// Ids of extensions are their names, the last letter in the lowest byte.
 constexpr u64 id_of(std::string_view name) {
@@ -103,7 +103,7 @@ bool Sbi::exists(u64 hart) const {
 // "Hart List Parameter"
 Sbi::Targets Sbi::targets(u64 mask, u64 base) const {
     Targets t;
-    if (base == kAll) {
+    if (base == kAllOnes) {
         t.all = machine_.harts();
         return t;
     }
@@ -176,7 +176,7 @@ Sbi::Return Sbi::fences(Hart&, const Call& call) {
     const u64 start = call.a[2], size = call.a[3];
     const bool by_asid = call.function == 2;
     // All is what these say: 0 and 0, a size of all ones; and what wraps around is not worth more thought.
-    const bool everything = (start == 0 && size == 0) || size == kAll || start + size < start;
+    const bool everything = (start == 0 && size == 0) || size == kAllOnes || start + size < start;
     RemoteFence fence;
     if (call.function == 0)
         fence.code = true;

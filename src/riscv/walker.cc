@@ -124,7 +124,7 @@ u64 Walker::physical_of(const Leaf& leaf, u64 vaddr) {
 }
 
 // The access itself, which PMP may forbid.
-Translation Walker::finish(const Leaf& leaf, u64 vaddr, Access access, u32 context, u64 bytes) const {
+Translation Walker::finish(const Leaf& leaf, u32 context, u64 vaddr, Access access, u64 bytes) const {
     const Privilege privilege = context_privilege(context);
     const u64 physical = physical_of(leaf, vaddr);
     const Permissions pmp = hart_.pmp().allows(physical, bytes, privilege);
@@ -141,16 +141,16 @@ Translation Walker::finish(const Leaf& leaf, u64 vaddr, Access access, u32 conte
 }
 
 // Bare, and M-mode.
-Translation Walker::untranslated(u64 vaddr, Access access, u32 context, u64 bytes) const {
+Translation Walker::untranslated(u32 context, u64 vaddr, Access access, u64 bytes) const {
     if (vaddr >> kPhysicalBits) return {.fault = access_fault(access)};
     const u64 number = align_down(vaddr, kBarePage) >> 12;
     const Leaf leaf{.pte = number << 10 | kDirty, .page = kBarePage, .permits = {true, true, true}};
-    return finish(leaf, vaddr, access, context, bytes);
+    return finish(leaf, context, vaddr, access, bytes);
 }
 
-Translation Walker::translate(u64 vaddr, Access access, u32 context, u64 bytes) const {
+Translation Walker::translate_in(u32 context, u64 vaddr, Access access, u64 bytes) const {
     const u64 satp = hart_.satp_of(context);
-    if (levels(satp) == 0) return untranslated(vaddr, access, context, bytes);
+    if (levels(satp) == 0) return untranslated(context, vaddr, access, bytes);
     for (;;) {
         Leaf leaf;
         bool again = false;
@@ -158,7 +158,7 @@ Translation Walker::translate(u64 vaddr, Access access, u32 context, u64 bytes) 
         if (fault == kNoFault) fault = check_leaf(leaf, access, context);
         if (fault == kNoFault) fault = mark(leaf, access, again);
         if (fault != kNoFault) return {.fault = fault};
-        if (!again) return finish(leaf, vaddr, access, context, bytes);
+        if (!again) return finish(leaf, context, vaddr, access, bytes);
     }
 }
 

@@ -35,13 +35,13 @@ class Walker {
     Walker(const mem::GuestRam& ram, const Hart& hart) : ram_(ram), hart_(hart) {}
 
     /// Of `bytes` at `vaddr`, which lie in one page of 4 KiB, for an instruction: accessed and dirty bits are
-    /// set. `context` is hart.fetch_context() for fetches, else hart.context().
-    Translation translate(u64 vaddr, Access access, u32 context, u64 bytes = 1) const;
-    /// The same with the hart's own context.
+    /// set.
     Translation translate(u64 vaddr, Access access, u64 bytes = 1) const {
-        return translate(vaddr, access, access == Access::Fetch ? hart_.fetch_context() : hart_.context(),
-                         bytes);
+        return translate_in(access == Access::Fetch ? hart_.fetch_context() : hart_.context(), vaddr, access,
+                            bytes);
     }
+    /// The same in a given context.
+    Translation translate_in(u32 context, u64 vaddr, Access access, u64 bytes = 1) const;
     /// For a debugger in this context: the physical address if a page is there, whatever it permits. Changes
     /// nothing.
     std::optional<u64> look_up(u64 vaddr, u32 context) const;
@@ -53,8 +53,8 @@ class Walker {
     u64 mark(Leaf& leaf, Access access, bool& again) const;
     bool reserved(u64 pte, bool leaf) const;
     static u64 physical_of(const Leaf& leaf, u64 vaddr);
-    Translation untranslated(u64 vaddr, Access access, u32 context, u64 bytes) const;
-    Translation finish(const Leaf& leaf, u64 vaddr, Access access, u32 context, u64 bytes) const;
+    Translation untranslated(u32 context, u64 vaddr, Access access, u64 bytes) const;
+    Translation finish(const Leaf& leaf, u32 context, u64 vaddr, Access access, u64 bytes) const;
 
     const mem::GuestRam& ram_;
     const Hart& hart_;
