@@ -280,7 +280,7 @@ InterpResult Interpreter::run() {
         Val& out = v_[at - insts_];
         const Type t = in.type;
         switch (in.op) {
-            case Op::Const:
+            case Op::Const: out.lo = in.imm; continue;
             case Op::GuestAddr: out.lo = virtual_of(in.imm); continue;
             case Op::GetState: get_state(in, out); continue;
             case Op::SetState: set_state(in); continue;

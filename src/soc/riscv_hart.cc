@@ -180,6 +180,7 @@ void RiscvHart::take_interrupt() {
 }
 
 void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
+    if (getenv("VM_TRAPS")) { static int n; if (n++ < atoi(getenv("VM_TRAPS"))) fprintf(stderr, "trap %lx value %lx pc %lx icount\n", cause, value, pc); }
     vcpu_->set_pc(hart_.take_trap(cause, value, pc));
     update_context();
 }
@@ -222,12 +223,12 @@ void RiscvHart::after(const riscv::Outcome& o) {
 
 void RiscvHart::fetch_fault(const engine::Exit& e) {
     const auto t = walker_.translate(e.value, riscv::Access::Fetch);
-    trap(t.ok() ? riscv::kCauseFetchAccess : t.fault, e.value, e.pc);
+    trap(t.ok() ? u64{riscv::kCauseFetchAccess} : t.fault, e.value, e.pc);
 }
 
 void RiscvHart::memory_fault(const engine::Exit& e) {
     const auto t = walker_.translate(e.value, e.write ? riscv::Access::Store : riscv::Access::Load);
-    const u64 access_fault = e.write ? riscv::kCauseStoreAccess : riscv::kCauseLoadAccess;
+    const u64 access_fault = e.write ? u64{riscv::kCauseStoreAccess} : u64{riscv::kCauseLoadAccess};
     trap(t.ok() ? access_fault : t.fault, e.value, e.pc);
 }
 
@@ -270,7 +271,7 @@ void RiscvHart::update_context() {
         vcpu_->flush_tlb();
     }
     const u32 data = number_of(hart_.context()), code = number_of(hart_.fetch_context());
-    vcpu_->set_context(data, code, hart_.fp_off() ? frontend::riscv64::kModeFpOff : 0);
+    vcpu_->set_context(data, code, hart_.fp_off() ? u32{frontend::riscv64::kModeFpOff} : 0);
 }
 
 void RiscvHart::flush(riscv::Flush what, u64 address) {

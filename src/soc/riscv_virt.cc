@@ -10,6 +10,7 @@
 #include "device/syscon.h"
 #include "device/uart16550.h"
 #include "frontend/riscv64/riscv64.h"
+#include "frontend/riscv64/rv64_decode.h"
 #include "osal/event_loop.h"
 #include "osal/host.h"
 #include "soc/device_tree.h"
