@@ -24,9 +24,12 @@ enum class Stub : u8 {
                  ///< then as IndirectMiss
     CanonF64,    ///< + vector register number: that register becomes the canonical f64 NaN if it is NaN;
                  ///< returns. 16 stubs
-    CanonF32 = CanonF64 + 16,       ///< the same for f32 (boxed in f64). 16 stubs
-    KeepingWideOp = CanonF32 + 16,  ///< calls HelperId::WideOp with its operands in VcpuState (scratch[1] =
-                                    ///< aux, imm = 0), and keeps every register
+    CanonF32 = CanonF64 + 16,  ///< the same for f32 (boxed in f64). 16 stubs
+    JumpFar = CanonF32 + 16,   ///< of a machine: goes on at guest PC rax on another page
+    TlbMiss,        ///< of a machine: calls HelperId::TlbMiss with a = scratch[0], b = scratch[1], result in
+                    ///< scratch[3], and keeps every register
+    KeepingWideOp,  ///< calls HelperId::WideOp with its operands in VcpuState (scratch[1] =
+                    ///< aux, imm = 0), and keeps every register
     Helper0 =
         KeepingWideOp + 1,  ///< + HelperId: saves what C++ may clobber, switches stacks, calls the helper
 };
@@ -87,6 +90,9 @@ struct CompileOptions {
     /// No other thread or process can see guest memory: atomics need no lock prefix, fences nothing. Code
     /// compiled so must be dropped (Engine::invalidate_all) before that changes.
     bool alone = false;
+    /// Of a machine: guest addresses go through VcpuState::tlb, code addresses are relative to
+    /// VcpuState::code_page, and jumps to other pages ask the tables.
+    bool system = false;
 };
 
 /// One compiler per thread; reusable, not thread-safe.

@@ -16,8 +16,12 @@ enum class HelperId : u8 {
     IntOp,           ///< integer op described by scratch[0]; operands zero-extended
     WideOp,  ///< as described by scratch[0] (helper_code, lane type above it), a = aux, b = imm; operands and
              ///< result in `wide`
+    TlbMiss,  ///< of a machine: a = guest address, b = kTlbMissStore or 0 | size in bytes; returns the host
+              ///< address, or 0: the instruction is to be interpreted
     Count_
 };
+
+inline constexpr u64 kTlbMissStore = 256;
 
 /// Every helper. Runs on the host stack under the host's MXCSR; VcpuState::guest_mxcsr holds the guest's and
 /// is loaded again afterwards, so a helper raises sticky flags by or-ing them in there. Must not throw or
@@ -25,8 +29,9 @@ enum class HelperId : u8 {
 using HelperFn = u64 (*)(VcpuState* state, u64 a, u64 b, u64 c);
 using HelperTable = std::array<const void*, static_cast<unsigned>(HelperId::Count_)>;
 
-/// The table for VcpuState::helpers: pure arithmetic from here, the two others from the engine.
-HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time);
+/// The table for VcpuState::helpers: pure arithmetic from here, the others from the engine. `tlb_miss` only
+/// for machines.
+HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time, HelperFn tlb_miss = nullptr);
 
 /// What SoftFp and IntOp find in scratch[0]: op | result type << 8 | operand type << 12 | aux << 16. May be
 /// negative as i32.

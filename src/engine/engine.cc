@@ -80,7 +80,7 @@ Result<void> EngineImpl::start() {
     auto jit = jit::Jit::create(isa_, *this, jit_options(options_));
     if (!jit) return std::unexpected(jit.error());
     jit_ = std::move(*jit);
-    helpers_ = backend::make_helper_table(&VcpuImpl::lookup_indirect, &read_time_helper);
+    helpers_ = backend::make_helper_table(&VcpuImpl::lookup_indirect, &read_time_helper, &VcpuImpl::tlb_miss);
     expose();
     return osal::install_fault_handlers(&fault_hook);
 }

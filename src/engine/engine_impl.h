@@ -110,6 +110,7 @@ class VcpuImpl final : public Vcpu {
     void flush_tlb() override;
     void flush_tlb(u64 address) override;
 
+    static u64 tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64);
     static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);
     /// Signal handler of the thread: true if the fault is in generated code and was dealt with.
     bool host_fault(const osal::Fault& fault, osal::MachineContext& context);
@@ -124,7 +125,8 @@ class VcpuImpl final : public Vcpu {
     bool arrive(u64* pc);
     /// Where the code at virtual address `pc` lies, as the jit knows it. False: it cannot be fetched.
     bool locate(u64 pc, u64* place);
-    u64 virtual_of(u64 place) const { return place + code_delta_; }
+    u64 target_of(const jit::Link& link) const;
+    Next interpret_one(u64 pc, Exit& out);
     Next straddling(u64 pc, Exit& out);
     Next after_interpreting(const ir::InterpResult& r, bool fresh, Exit& out);
     Next requests(Exit& out);

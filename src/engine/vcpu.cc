@@ -269,6 +269,13 @@ u64 VcpuImpl::translate_ahead(std::span<const u64> starts, u64 begin, u64 end) {
     return made;
 }
 
+/// Where an exit that was just left through leads. Of a machine, code may have gone to other pages since it was
+/// entered.
+u64 VcpuImpl::target_of(const jit::Link& link) const {
+    if (hart_ == nullptr) return link.target_pc;
+    return state_->code_page + (link.target_pc - (link.from->pc & ~(backend::kTlbPage - 1)));
+}
+
 VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
     pending_link_ = nullptr;
     stats_.enters++;
@@ -283,7 +290,7 @@ VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
         if (state_->exit_site == 0) return Next::GoOn;
         pending_link_ = jit_.exit_link(state_->exit_site);
         pending_quiesced_ = executor_.quiesced;
-        state_->pc = virtual_of(pending_link_->target_pc);
+        state_->pc = target_of(*pending_link_);
         return Next::GoOn;
     }
     return handle(reason, state_->pc, state_->exit_value, false, out);
@@ -360,6 +367,7 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
                 return Next::GoOn;
             }
             break;
+        case ir::ExitReason::Interpret: return interpret_one(pc, out);
         case ir::ExitReason::MemoryFault: return memory_fault(pc, out);
         case ir::ExitReason::Syscall: {
             const QuickCalls& quick = engine_.quick_calls_;
@@ -371,6 +379,16 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
     }
     out = Exit{reason, pc, value};
     return Next::Return;
+}
+
+/// The instruction at `pc`, which generated code left to the interpreter.
+VcpuImpl::Next VcpuImpl::interpret_one(u64 pc, Exit& out) {
+    u64 place = 0;
+    if (!locate(pc, &place)) {
+        out = Exit{ir::ExitReason::FetchFault, pc, pc};
+        return Next::Return;
+    }
+    return after_interpreting(interpret(worker_.decode(place, mode_, 1)), true, out);
 }
 
 /// `where`: the value of a CodeSync exit.
@@ -437,12 +455,21 @@ Exit VcpuImpl::step() {
     return out;
 }
 
+u64 VcpuImpl::tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64) {
+    VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
+    const u64 bytes = how % backend::kTlbMissStore;
+    if (address % backend::kTlbPage + bytes > backend::kTlbPage) return 0;
+    HartMemory::Page page;
+    if (!v.translated_->find(address, how >= backend::kTlbMissStore, &page) || page.host == nullptr) return 0;
+    return reinterpret_cast<u64>(page.host) + address % backend::kTlbPage;
+}
+
 u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     v.stats_.indirect_lookups++;
     u64 address = pc;
     jit::Translation* t = nullptr;
-    if (v.arrive(&address)) {
+    if (v.arrive(&address) && v.locate(address, &address)) {
         t = v.jit_.lookup(address, v.mode_);
         if (t == nullptr) t = v.jit_.lookup_on_disk(address, v.mode_);
     }

@@ -35,6 +35,8 @@ void Worker::make_compiler() {
     backend::CompileOptions options;
     options.disabled_opts = zext(jit_.options().disabled_opts, kPassOptShift);
     alone_ = options.alone = jit_.alone();
+    options.system = jit_.options().system;
+    if (options.system) options.disabled_opts |= backend::opt_bit(backend::JitOpt::LazyNan);
     compiler_ = jit_.host().make_compiler(options);
 }
 Worker::~Worker() = default;

@@ -180,7 +180,6 @@ void RiscvHart::take_interrupt() {
 }
 
 void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
-    if (getenv("VM_TRAPS")) { static int n; if (n++ < atoi(getenv("VM_TRAPS"))) fprintf(stderr, "trap %lx value %lx pc %lx icount\n", cause, value, pc); }
     vcpu_->set_pc(hart_.take_trap(cause, value, pc));
     update_context();
 }

@@ -242,6 +242,17 @@ void Lowering::load_const(u8 r, u64 v, bool keep_flags) {
 }
 
 void Lowering::load_guest_addr(u8 r, u64 pc) {
+    if (options_.system) {
+        a.mov(r64(r), VM_STATE(code_page, 8));
+        i64 offset = static_cast<i64>(pc - (block_->start_pc & ~(kTlbPage - 1)));
+        while (!fits_signed(offset, 32)) {  // auipc's farthest
+            const i32 step = offset < 0 ? -0x7fff'ffff : 0x7fff'ffff;
+            a.lea(r64(r), x86::ptr(r64(r), step));
+            offset -= step;
+        }
+        if (offset != 0) a.lea(r64(r), x86::ptr(r64(r), static_cast<i32>(offset)));
+        return;
+    }
     if (fits_unsigned(pc, 32)) {
         a.mov(r32(r), static_cast<u32>(pc));
         out_->relocations.push_back({Relocation::Kind::GuestAddr32, a.pos() - 4, 0, pc});

@@ -7,7 +7,7 @@
 
 namespace vm::backend {
 
-HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time) {
+HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time, HelperFn tlb_miss) {
     HelperTable t{};
     const auto set = [&](HelperId id, HelperFn f) {
         t[static_cast<unsigned>(id)] = reinterpret_cast<const void*>(f);
@@ -17,6 +17,7 @@ HelperTable make_helper_table(HelperFn lookup_indirect, HelperFn read_time) {
     set(HelperId::SoftFp, helper_soft_fp);
     set(HelperId::IntOp, helper_int_op);
     set(HelperId::WideOp, helper_wide_op);
+    set(HelperId::TlbMiss, tlb_miss);
     return t;
 }
 

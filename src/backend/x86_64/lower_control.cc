@@ -33,7 +33,16 @@ void Lowering::pad_link(unsigned opcode_bytes, u32 start) {
     std::memcpy(a.data() + start, nops[n], n);
 }
 
+/// Of a machine: the target is on another page, which may be anywhere the next time.
+bool Lowering::far(u64 target) const {
+    return options_.system && ((target ^ block_->start_pc) & ~(kTlbPage - 1)) != 0;
+}
+
 void Lowering::link_jmp(u64 target, bool is_landing) {
+    if (far(target)) {
+        load_guest_addr(kRax, target);
+        return jump_stub(Stub::JumpFar);
+    }
     pad_link(1, a.pos());
     a.byte(0xe9);
     links_.push_back({a.pos(), target, false, is_landing});
@@ -47,6 +56,10 @@ void Lowering::link_jcc(Cc c, u64 target, u32 start) {
     a.dword(0);
 }
 void Lowering::link_call(u64 target) {
+    if (far(target)) {
+        load_guest_addr(kRax, target);
+        return call_stub(Stub::JumpFar);
+    }
     pad_link(1, a.pos());
     a.byte(0xe8);
     links_.push_back({a.pos(), target, true, false});
@@ -96,7 +109,8 @@ void Lowering::exit_if(u32 i) {
     if (!poll || poll_first) {
         if (to.node != ir::kNoNode && !to.store) return jump_inside(to.node, c, false);
         if (to.node != ir::kNoNode) return cold_jcc(c, {.kind = ColdKind::StayInside, .value = to.node});
-        if (swaps_active_ || deferred_ >= 0) return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
+        if (swaps_active_ || deferred_ >= 0 || far(in.imm))
+            return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
         return link_jcc(c, in.imm, start);
     }
     a.byte(0x0f);
@@ -160,7 +174,7 @@ void Lowering::push_pc(Value pc) {
         return;
     }
     const u64 v = const_value(pc);
-    if (fits_unsigned(v, 31)) {
+    if (fits_unsigned(v, 31) && !options_.system) {
         a.byte(0x68);
         out_->relocations.push_back({Relocation::Kind::GuestAddr32, a.pos(), 0, v});
         a.dword(static_cast<u32>(v));
@@ -173,7 +187,14 @@ void Lowering::push_pc(Value pc) {
 
 // Where a guest return arrives: the guest PC is still on the return stack.
 void Lowering::landing(u64 return_pc) {
-    a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+    if (options_.system) {
+        const i64 back = static_cast<i64>((block_->start_pc & ~(kTlbPage - 1)) - return_pc);
+        a.pop(x86::rcx);
+        a.lea(x86::rcx, x86::ptr(x86::rcx, static_cast<i32>(back)));
+        a.mov(VM_STATE(code_page, 8), x86::rcx);
+    } else {
+        a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
+    }
     const ir::Region::Target to = region_ != nullptr ? returns_to(*block_) : ir::Region::Target{};
     if (to.node == ir::kNoNode) return link_jmp(return_pc, true);
     load_swaps();
@@ -233,6 +254,12 @@ void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
     a.cmp(r64(pc), m);
     cold_jcc(Cc::Ne, {.kind = miss, .r = {pc}, .imm = mask});
     m.addOffset(8);
+    if (options_.system) {
+        const u8 page = pc == kRdx ? kRax : kRdx;
+        a.mov(r64(page), r64(pc));
+        a.and_(r64(page), -static_cast<i32>(kTlbPage));
+        a.mov(VM_STATE(code_page, 8), r64(page));
+    }
     is_call ? a.call(m) : a.jmp(m);
     if (is_call) cold_.back().back = a.pos();
 }
@@ -342,6 +369,7 @@ void Lowering::emit_cold_one(const Cold& c) {
             if (c.kind == ColdKind::IndirectMiss) return jump_stub(Stub::IndirectMiss);
             call_stub(Stub::IndirectMiss);
             return jump_back(c);
+        case ColdKind::TlbMiss: return tlb_miss(c);
         default: return cold_fp(c);
     }
 }

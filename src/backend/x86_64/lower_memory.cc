@@ -1,5 +1,6 @@
-// Guest memory. Guest address = host address. Every access stands where its guest instruction's other state
-// is still as before it, so a fault needs nothing but the side table.
+// Guest memory. Guest address = host address, but for machines: there the TLB is asked first. Every access
+// stands where its guest instruction's other state is still as before it, so a fault needs nothing but the
+// side table.
 #include "backend/x86_64/lowering.h"
 
 namespace vm::backend::x86_64 {
@@ -33,7 +34,9 @@ bool Lowering::lower_memory(u32 i) {
         case Op::AtomicCas: in.mtype == Type::I128 ? cas128(i) : cas(i); break;
         case Op::LoadReserve: load_reserve(i); break;
         case Op::StoreCond: store_cond(i); break;
-        case Op::Prefetch: a.prefetcht0(address(arg(in, 0), in.imm)); break;
+        case Op::Prefetch:
+            if (!options_.system) a.prefetcht0(address(arg(in, 0), in.imm));
+            break;
         default: return false;
     }
     if (in.op != Op::Load && in.op != Op::Prefetch) clean_insn_ = false;
@@ -83,6 +86,78 @@ x86::Mem Lowering::address_sum(Value sum, i64 disp) {
     return x86::ptr(r64(t), r64(index), scale);
 }
 
+/// Where the guest's `bytes` at `m` are on the host, if the TLB says that the access is allowed and they lie
+/// on one page; the rest is done out of line. The registers of `m` are free to be reused then.
+x86::Mem Lowering::translated(const x86::Mem& m, unsigned bytes, bool write, u32 avoid) {
+    if (!options_.system) return m;
+    constexpr unsigned kShift = 12 - 5;
+    static_assert(sizeof(TlbEntry) == 1 << 5 && kTlbPage == 1 << 12);
+    const i32 tlb = static_cast<i32>(offsetof(VcpuState, tlb)) - kStateBias;
+    const u8 at = alloc_gpr(avoid);
+    if (m.hasBaseReg() || m.hasIndexReg())
+        a.lea(r64(at), m);
+    else
+        load_const(at, static_cast<u64>(m.offset()));
+    locked_ &= ~((m.hasBaseReg() ? mask_of(static_cast<u8>(m.baseId())) : 0) |
+                 (m.hasIndexReg() ? mask_of(static_cast<u8>(m.indexId())) : 0));
+    const u8 index = alloc_gpr(), tag = alloc_gpr();
+    a.mov(r32(index), r32(at));
+    a.shr(r32(index), kShift);
+    a.and_(r32(index), static_cast<i32>((kTlbEntries - 1) * sizeof(TlbEntry)));
+    bytes == 1 ? a.mov(r64(tag), r64(at)) : a.lea(r64(tag), x86::ptr(r64(at), static_cast<i32>(bytes) - 1));
+    a.and_(r64(tag), -static_cast<i32>(kTlbPage));
+    a.or_(r64(tag), VM_STATE(tlb_context, 8));
+    const size_t field = write ? offsetof(TlbEntry, store) : offsetof(TlbEntry, load);
+    a.cmp(r64(tag), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(field), 8));
+    cold_jcc(
+        Cc::Ne,
+        {.kind = ColdKind::TlbMiss, .r = {at, at}, .imm = pc_, .value = bytes | (write ? kTlbMissStore : 0)});
+    a.add(r64(at), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(offsetof(TlbEntry, addend)), 8));
+    cold_.back().back = a.pos();
+    locked_ &= ~(mask_of(index) | mask_of(tag));
+    return x86::ptr(r64(at));
+}
+
+/// The same for an aligned address in `base`, with rax as the only other register. Returns the one with the
+/// host address.
+u8 Lowering::translated_for_store(u8 base) {
+    constexpr unsigned kShift = 12 - 5;
+    const i32 tlb = static_cast<i32>(offsetof(VcpuState, tlb)) - kStateBias;
+    const u8 at = alloc_gpr();
+    a.mov(r32(at), r32(base));
+    a.shr(r32(at), kShift);
+    a.and_(r32(at), static_cast<i32>((kTlbEntries - 1) * sizeof(TlbEntry)));
+    a.mov(x86::rax, r64(base));
+    a.and_(x86::rax, -static_cast<i32>(kTlbPage));
+    a.or_(x86::rax, VM_STATE(tlb_context, 8));
+    a.cmp(x86::rax, x86::ptr(x86::rbp, r64(at), 0, tlb + static_cast<i32>(offsetof(TlbEntry, store)), 8));
+    cold_jcc(Cc::Ne, {.kind = ColdKind::TlbMiss, .r = {at, base}, .imm = pc_, .value = kTlbMissStore | 1});
+    a.mov(r64(at), x86::ptr(x86::rbp, r64(at), 0, tlb + static_cast<i32>(offsetof(TlbEntry, addend)), 8));
+    a.add(r64(at), r64(base));
+    cold_.back().back = a.pos();
+    return at;
+}
+
+void Lowering::tlb_miss(const Cold& c) {
+    const auto scratch = [](int n) {
+        return state_mem(static_cast<i32>(offsetof(VcpuState, scratch)) + 8 * n, 8);
+    };
+    a.mov(scratch(0), r64(c.r[1]));
+    a.mov(scratch(1), static_cast<i32>(c.value));
+    call_stub(Stub::TlbMiss);
+    a.mov(r64(c.r[0]), scratch(3));
+    a.test(r64(c.r[0]), r64(c.r[0]));
+    const u32 other = a.jcc_short(Cc::E);
+    jump_back(c);
+    a.land(other);
+    store_flags(c.flags);
+    if (c.restore) restore_swaps();
+    a.mov(x86::eax, static_cast<u32>(ir::ExitReason::Interpret));
+    a.xor_(x86::ecx, x86::ecx);
+    load_guest_addr(kRdx, c.imm);
+    jump_stub(Stub::ExitReason);
+}
+
 void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign) {
     const unsigned bytes = mem_bytes(mtype);
     const bool to64 = type == Type::I64;
@@ -98,7 +173,7 @@ void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool 
 
 void Lowering::load(u32 i) {
     const Inst& in = inst(i);
-    const x86::Mem m = address(arg(in, 0), in.imm);
+    const x86::Mem m = translated(address(arg(in, 0), in.imm), mem_bytes(in.mtype), false);
     const u32 regs = (m.hasBaseReg() ? mask_of(static_cast<u8>(m.baseId())) : 0) |
                      (m.hasIndexReg() ? mask_of(static_cast<u8>(m.indexId())) : 0);
     consume();
@@ -136,7 +211,7 @@ void Lowering::store(u32 i) {
     const Value v = arg(in, 1);
     const unsigned bytes = mem_bytes(in.mtype);
     if (is_vec(v)) nan_observed(v);
-    const x86::Mem m = sized(address(arg(in, 0), in.imm), bytes);
+    const x86::Mem m = sized(translated(address(arg(in, 0), in.imm), bytes, true), bytes);
     if (bytes == 16) {
         const u8 t = wide_to_xmm(v);
         consume();
@@ -186,8 +261,10 @@ void Lowering::rmw(u32 i) {
     const auto op = ir::rmw_op(in.aux);
     const bool sign = ir::mem_signed(in.aux);
     const Value v = arg(in, 1);
-    const u8 base = use_gpr(arg(in, 0), mask_of(kRax));
-    const x86::Mem m = sized(x86::ptr(r64(base)), bits / 8);
+    const x86::Mem where =
+        translated(x86::ptr(r64(use_gpr(arg(in, 0), mask_of(kRax)))), bits / 8, true, mask_of(kRax));
+    const u8 base = static_cast<u8>(where.baseId());
+    const x86::Mem m = sized(where, bits / 8);
     if (op == ir::RmwOp::Xchg || op == ir::RmwOp::Add) {
         const u8 t = alloc_gpr();
         load_gpr(t, v);
@@ -320,9 +397,11 @@ void Lowering::load_reserve(u32 i) {
     if (in.mtype == Type::I128) return load_reserve128(i);
     const unsigned bits = ir::width(in.mtype);
     const u8 base = use_gpr(arg(in, 0));
+    if (options_.system) a.mov(reservation(offsetof(ir::Reservation, addr)), r64(base));
+    const x86::Mem m = translated(x86::ptr(r64(base)), bits / 8, false);
     const u8 t = alloc_gpr();
-    load_memory(t, x86::ptr(r64(base)), in.mtype, Type::I64, false);
-    a.mov(reservation(offsetof(ir::Reservation, addr)), r64(base));
+    load_memory(t, m, in.mtype, Type::I64, false);
+    if (!options_.system) a.mov(reservation(offsetof(ir::Reservation, addr)), r64(base));
     a.mov(reservation(offsetof(ir::Reservation, value)), r64(t));
     a.mov(reservation(offsetof(ir::Reservation, size)), bits / 8);
     consume();
@@ -390,8 +469,8 @@ void Lowering::store_cond(u32 i) {
     const u32 none = a.jcc_short(Cc::Ne);
     a.cmp(reservation(offsetof(ir::Reservation, addr)), r64(base));
     const u32 other = a.jcc_short(Cc::Ne);
+    const x86::Mem m = sized(x86::ptr(r64(options_.system ? translated_for_store(base) : base)), bits / 8);
     a.mov(x86::rax, reservation(offsetof(ir::Reservation, value)));
-    const x86::Mem m = sized(x86::ptr(r64(base)), bits / 8);
     u32 changed = 0;
     if (options_.alone) {
         a.cmp(m, gpr(kRax, bits));

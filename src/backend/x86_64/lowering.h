@@ -63,7 +63,9 @@ class Lowering final : public Compiler {
         ArmRound,   ///< r = {result, x, -, single, default NaN}
         ArmToIntMod,
         DefaultNan,  ///< r = {result, -, -, single}
-        VecSoft      ///< imm = index in soft_
+        VecSoft,     ///< imm = index in soft_
+        TlbMiss      ///< r[1] = register with the address, r[0] gets the host address; value = as
+                     ///< HelperId::TlbMiss's b, imm = pc
     };
     struct Cold {
         ColdKind kind;
@@ -305,6 +307,9 @@ class Lowering final : public Compiler {
     bool lower_memory(u32 i);
     x86::Mem address(Value v, u64 disp, u32 avoid = 0);
     x86::Mem address_sum(Value add, i64 disp);
+    x86::Mem translated(const x86::Mem& m, unsigned bytes, bool write, u32 avoid = 0);
+    u8 translated_for_store(u8 base);
+    void tlb_miss(const Cold& c);
     void load(u32 i);
     void load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign);
     void store(u32 i);
@@ -339,6 +344,7 @@ class Lowering final : public Compiler {
     void link_jmp(u64 target, bool is_landing = false);
     void link_jcc(Cc c, u64 target, u32 start);
     void link_call(u64 target);
+    bool far(u64 target) const;
     void cold_jcc(Cc c, Cold cold);
     void emit_links();
     void emit_cold();

@@ -156,21 +156,29 @@ class StubEmitter {
             for (unsigned n = 0; n < 16; n++, at += 16)
                 load ? a_.movaps(x86::xmm(n), state_mem(at, 16)) : a_.movaps(state_mem(at, 16), x86::xmm(n));
         };
-        begin(Stub::KeepingWideOp);
-        all(false);
-        a_.mov(x86::rdi, VM_STATE(self, 8));
-        a_.mov(x86::rsi, state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 8), 8));
-        a_.xor_(x86::edx, x86::edx);
-        a_.stmxcsr(VM_STATE(guest_mxcsr, 4));
-        a_.ldmxcsr(VM_STATE(host_mxcsr, 4));
-        a_.mov(VM_STATE(return_sp, 8), x86::rsp);
-        a_.mov(x86::rsp, VM_STATE(host_sp, 8));
-        a_.mov(x86::rax, VM_STATE(helpers, 8));
-        a_.call(x86::qword_ptr(x86::rax, static_cast<i32>(HelperId::WideOp) * 8));
-        a_.mov(x86::rsp, VM_STATE(return_sp, 8));
-        a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
-        all(true);
-        a_.ret();
+        const auto keeping = [&](Stub stub, HelperId helper, int first, int second, int result) {
+            const auto scratch = [](int n) {
+                return state_mem(static_cast<i32>(offsetof(VcpuState, scratch)) + 8 * n, 8);
+            };
+            begin(stub);
+            all(false);
+            a_.mov(x86::rdi, VM_STATE(self, 8));
+            a_.mov(x86::rsi, scratch(first));
+            second < 0 ? a_.xor_(x86::edx, x86::edx) : a_.mov(x86::rdx, scratch(second));
+            a_.stmxcsr(VM_STATE(guest_mxcsr, 4));
+            a_.ldmxcsr(VM_STATE(host_mxcsr, 4));
+            a_.mov(VM_STATE(return_sp, 8), x86::rsp);
+            a_.mov(x86::rsp, VM_STATE(host_sp, 8));
+            a_.mov(x86::rax, VM_STATE(helpers, 8));
+            a_.call(x86::qword_ptr(x86::rax, static_cast<i32>(helper) * 8));
+            if (result >= 0) a_.mov(scratch(result), x86::rax);
+            a_.mov(x86::rsp, VM_STATE(return_sp, 8));
+            a_.ldmxcsr(VM_STATE(guest_mxcsr, 4));
+            all(true);
+            a_.ret();
+        };
+        keeping(Stub::KeepingWideOp, HelperId::WideOp, 1, -1, -1);
+        keeping(Stub::TlbMiss, HelperId::TlbMiss, 0, 1, 3);
     }
 
     // rax = guest PC: goes on at its entry of the per-thread table, or to IndirectMiss
@@ -185,10 +193,15 @@ class StubEmitter {
         a_.cmp(x86::rax, m);
         a_.jcc(Cc::Ne, to(Stub::IndirectMiss));
         m.addOffset(8);
+        a_.mov(x86::rdx, x86::rax);
+        a_.and_(x86::rdx, -static_cast<i32>(kTlbPage));
+        a_.mov(VM_STATE(code_page, 8), x86::rdx);  // machines only
         a_.jmp(m);
     }
 
     void indirect() {
+        begin(Stub::JumpFar);
+        table_lookup();
         begin(Stub::IndirectMiss);
         a_.mov(state_mem(static_cast<i32>(offsetof(VcpuState, scratch) + 16), 8), x86::rax);
         a_.call_label(
