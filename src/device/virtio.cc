@@ -59,6 +59,11 @@ void VirtioDevice::notify(unsigned queue) {
     if (queue < queues() && running()) on_notify(queue);
 }
 
+std::optional<Chain> VirtioDevice::take_or_listen(unsigned queue) {
+    if (auto chain = take(queue)) return chain;
+    return queues_[queue]->listen() ? take(queue) : std::nullopt;
+}
+
 /// The chain lives until the interrupt is out, so that a reset does not see one behind it.
 void VirtioDevice::complete(unsigned queue, Chain chain, u64 written, u64 bytes) {
     requests_.fetch_add(1, std::memory_order_relaxed);

@@ -81,6 +81,17 @@ class VirtioDevice {
     bool running() const { return (status() & kDriverOk) != 0; }
     /// The next chain of a queue.
     std::optional<Chain> take(unsigned queue) { return queues_[queue]->pop(); }
+    /// The next chain; if there is none, the driver notifies when there is.
+    std::optional<Chain> take_or_listen(unsigned queue);
+    /// serve(Chain) for each chain of a queue, until the driver has been told to notify of the next.
+    template <class F>
+    void drain(unsigned queue, F serve) {
+        Virtqueue& q = *queues_[queue];
+        do {
+            q.hush();
+            while (auto chain = q.pop()) serve(std::move(*chain));
+        } while (q.listen());
+    }
     /// Hands a chain back, and interrupts if the driver wants that.
     void complete(unsigned queue, Chain chain, u64 written, u64 bytes);
     /// What is in a chain breaks the device's protocol: the chain is dropped, the driver must reset.

@@ -85,10 +85,7 @@ u64 VirtioBlk::config(u64 offset, unsigned bytes) const {
 // ---- requests, on the worker's thread
 
 void VirtioBlk::work() {
-    do {
-        queue(0).hush();
-        while (auto chain = take(0)) serve(std::move(*chain));
-    } while (queue(0).listen());
+    drain(0, [&](Chain chain) { serve(std::move(chain)); });
 }
 
 /// The status is the last byte that the device writes (5.2.6); without it, or without a header, there is no
