@@ -53,6 +53,11 @@ void VirtioDevice::needs_reset() {
     if ((old & kNeedsReset) == 0 && (old & kDriverOk) != 0) config_interrupt();
 }
 
+void VirtioDevice::detach() {
+    set_status(0);
+    transport_ = nullptr;
+}
+
 // ---- requests
 
 void VirtioDevice::notify(unsigned queue) {
@@ -68,9 +73,10 @@ std::optional<Chain> VirtioDevice::take_or_listen(unsigned queue) {
 void VirtioDevice::complete(unsigned queue, Chain chain, u64 written, u64 bytes) {
     requests_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
-    if (!queues_[queue]->push(chain, static_cast<u32>(written)) || transport_ == nullptr) return;
+    VirtioTransport* transport = transport_;
+    if (!queues_[queue]->push(chain, static_cast<u32>(written)) || transport == nullptr) return;
     interrupts_.fetch_add(1, std::memory_order_relaxed);
-    transport_->queue_interrupt(queue);
+    transport->queue_interrupt(queue);
 }
 
 void VirtioDevice::reject(unsigned queue, Chain) { queues_[queue]->set_broken(); }
@@ -90,9 +96,10 @@ u64 VirtioDevice::read_config(u64 offset, unsigned bytes) const {
 void VirtioDevice::write_config(u64 offset, unsigned bytes, u64 value) { set_config(offset, bytes, value); }
 
 void VirtioDevice::config_interrupt() {
-    if (transport_ == nullptr) return;
+    VirtioTransport* transport = transport_;
+    if (transport == nullptr) return;
     interrupts_.fetch_add(1, std::memory_order_relaxed);
-    transport_->config_interrupt();
+    transport->config_interrupt();
 }
 
 }  // namespace vm::device

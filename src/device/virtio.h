@@ -50,8 +50,10 @@ class VirtioDevice {
     VirtioDevice& operator=(const VirtioDevice&) = delete;
 
     // -- for the transport
-    /// Before the guest runs. `transport` outlives the device's use of it.
+    /// Before the guest runs.
     void attach(VirtioTransport& transport) { transport_ = &transport; }
+    /// After it ran: resets, and calls the transport no more.
+    void detach();
     u32 id() const { return id_; }  ///< section 5
     u64 offered() const { return device_features() | kVirtioVersion1 | kRingIndirectDesc | kRingEventIdx; }
     /// 32 bits of the features that the driver accepts. Nothing once FEATURES_OK is set.
@@ -126,7 +128,7 @@ class VirtioDevice {
 
     const u32 id_;
     std::vector<std::unique_ptr<Virtqueue>> queues_;
-    VirtioTransport* transport_ = nullptr;
+    std::atomic<VirtioTransport*> transport_ = nullptr;
     std::mutex lifecycle_;  ///< one change of status at a time
     std::atomic<u8> status_ = 0;
     std::atomic<u64> driver_features_ = 0;

@@ -203,7 +203,6 @@ TEST_F(VirtioBlkTest, NoHeaderOrNoStatus) {
 TEST_F(VirtioBlkTest, ManyRequestsWithEventIndexAndIndirect) {
     guest->start(kBlkFlush | kRingEventIdx | kRingIndirectDesc);
     auto& q = guest->queues[0];
-    const u64 used_event = q.driver() + 4 + 2 * q.size();
     u16 offered = 0;
     for (int round = 0; round < 200; ++round) {
         for (u16 n = 0; n < q.size(); ++n) {
@@ -219,7 +218,7 @@ TEST_F(VirtioBlkTest, ManyRequestsWithEventIndexAndIndirect) {
             ++offered;
             if (n % 5 == 0) guest->notify(0);
         }
-        q.put<u16>(used_event, static_cast<u16>(offered - 1));
+        q.set_used_event(static_cast<u16>(offered - 1));
         guest->notify(0);
         q.wait_used(offered);
     }

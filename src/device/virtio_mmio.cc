@@ -25,6 +25,8 @@ VirtioMmio::VirtioMmio(VirtioDevice& device, IrqLine& line) : device_(device), l
     device_.attach(*this);
 }
 
+VirtioMmio::~VirtioMmio() { device_.detach(); }
+
 VirtioMmio::State VirtioMmio::state() const {
     const std::lock_guard lock(mutex_);
     return s_;

@@ -16,8 +16,11 @@ class VirtioMmio final : public Mmio, private VirtioTransport {
         u32 interrupt = 0;                                                  ///< InterruptStatus
     };
 
-    /// Both outlive it.
+    /// Both outlive it. Its end resets the device.
     VirtioMmio(VirtioDevice& device, IrqLine& line);
+    ~VirtioMmio() override;
+    VirtioMmio(const VirtioMmio&) = delete;
+    VirtioMmio& operator=(const VirtioMmio&) = delete;
 
     u64 read(u64 offset, unsigned bytes) override;
     void write(u64 offset, unsigned bytes, u64 value) override;

@@ -58,6 +58,8 @@ class GuestQueue {
         available_ = index;
         ref(driver() + 2).store(index, std::memory_order_seq_cst);
     }
+    /// With the event index: interrupt behind used entry n.
+    void set_used_event(u16 n) { ref(driver() + 4 + 2 * size_).store(n, std::memory_order_seq_cst); }
     u16 used() { return ref(device() + 2).load(std::memory_order_acquire); }
     u32 used_head(u16 n) { return get<u32>(device() + 4 + 8 * (n % size_)); }
     u32 used_bytes(u16 n) { return get<u32>(device() + 8 + 8 * (n % size_)); }

@@ -105,8 +105,8 @@ TEST_F(Virtqueues, InterruptsAsTheDriverWants) {
 
 TEST_F(Virtqueues, EventIndex) {
     start(kRingEventIdx);
-    const u64 used_event = guest.driver() + 4 + 2 * 8, avail_event = guest.device() + 4 + 8 * 8;
-    guest.put<u16>(used_event, 1);
+    const u64 avail_event = guest.device() + 4 + 8 * 8;
+    guest.set_used_event(1);
     for (u16 n = 0; n < 3; ++n) {
         guest.offer(n, {{kData, 1, true}});
         auto chain = queue.pop();
