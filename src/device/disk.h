@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "device/iovec.h"
@@ -12,9 +13,14 @@ namespace vm::device {
 
 inline constexpr u64 kSector = 512;
 
+enum class DiskFormat { Raw, Qcow2 };
+/// "raw" or "qcow2".
+Result<DiskFormat> disk_format(std::string_view name);
+
 struct DiskOptions {
     bool read_only = false;
     bool backing_files = false;  ///< an image may name another file that it builds on (qcow2)
+    std::string snapshot = {};   ///< id or name of a snapshot in the image (qcow2); needs read_only
 };
 
 /// Thread-safe. Offsets and lengths are in bytes; a range that is not inside the disk fails
@@ -48,6 +54,11 @@ class Disk {
     Result<void> check(u64 offset, u64 bytes, bool change) const;
 };
 
+/// Locks the file: one may write it, or many may read it. What is no sound image of this format fails with
+/// one error that says why.
+Result<std::unique_ptr<Disk>> open_disk(DiskFormat format, const std::string& path,
+                                        const DiskOptions& options);
 Result<std::unique_ptr<Disk>> open_raw_disk(const std::string& path, const DiskOptions& options);
+Result<std::unique_ptr<Disk>> open_qcow2_disk(const std::string& path, const DiskOptions& options);
 
 }  // namespace vm::device

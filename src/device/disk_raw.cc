@@ -5,14 +5,6 @@
 
 namespace vm::device {
 
-Result<void> Disk::check(u64 offset, u64 bytes, bool change) const {
-    if (change && read_only()) return fail(ErrorKind::InvalidArgument, "the disk is read-only");
-    if (offset > size() || bytes > size() - offset)
-        return fail(ErrorKind::InvalidArgument,
-                    fmt::format("{} bytes at {:#x} are not inside the disk", bytes, offset));
-    return {};
-}
-
 namespace {
 
 class RawDisk final : public Disk {
@@ -48,6 +40,8 @@ class RawDisk final : public Disk {
 }  // namespace
 
 Result<std::unique_ptr<Disk>> open_raw_disk(const std::string& path, const DiskOptions& options) {
+    if (!options.snapshot.empty())
+        return fail(ErrorKind::InvalidArgument, path + ": a raw disk has no snapshots");
     auto file = ImageFile::open(path, options.read_only);
     if (!file) return std::unexpected(file.error());
     if ((*file)->size() % kSector != 0 || (*file)->size() == 0)
