@@ -78,9 +78,13 @@ class Qcow2Checker {
                 c = c / per_block * per_block + per_block - 1;
                 continue;
             }
-            counts_[c] = block == 0 ? 0 : count(block, c % per_block, order);
-            if (counts_[c] > uses_[c]) ++result_.leaks;
-            if (counts_[c] < uses_[c]) ++result_.errors;
+            const u64 counted = block == 0 ? 0 : count(block, c % per_block, order);
+            const auto used = uses_.find(c);
+            if (counted == 0 && used == uses_.end()) continue;
+            counts_[c] = counted;
+            const u64 n = used == uses_.end() ? 0 : used->second;
+            if (counted > n) ++result_.leaks;
+            if (counted < n) ++result_.errors;
         }
         for (const auto& [host, copied] : copied_)
             if ((counts_[host / cluster_] == 1) != copied) ++result_.errors;
