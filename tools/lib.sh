@@ -25,7 +25,7 @@ take_guests() { # argument… : array `guests` of those that --guest NAME names 
 }
 
 # ---- packages
-PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev libsodium-dev libfdt-dev
+PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev libsodium-dev libfdt-dev zlib1g-dev libzstd-dev
  libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev libvixl-dev
  qemu-user gdb-multiarch $(for g in $ALL_GUESTS; do (guest "$g" && echo "$guest_packages"); done)"
 PACKAGES_CLANG="clang-19 libclang-rt-19-dev"
