@@ -200,6 +200,8 @@ void Virtqueue::release(Chain& chain) {
 bool Virtqueue::push(Chain& chain, u32 written) {
     const std::lock_guard lock(mutex_);
     if (!s_.ready) return false;
+    for (const iovec& part : chain.writable())
+        ram_.wrote(static_cast<const u8*>(part.iov_base), part.iov_len);
     u8* entry = used_ + kEntries + kUsedEntryBytes * (s_.next_used & (s_.size - 1));
     store_raw<u32>(entry, chain.head_);
     store_raw<u32>(entry + 4, written);

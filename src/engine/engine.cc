@@ -111,7 +111,23 @@ Result<std::unique_ptr<Vcpu>> EngineImpl::make_vcpu(HartMemory* hart) {
 
 void EngineImpl::note_code(u64 begin, u64 end) {
     code_pages_.note(begin, end);
-    memory_.note_code(begin, end);
+    if (!memory_.note_code(begin, end)) return;
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // TranslatedMemory::find() has the other half
+    const std::lock_guard lock(mutex_);
+    for (VcpuImpl* v : vcpus_) v->forbid_stores(begin, end);
+    if (vcpus_.size() > 1) fresh_code_.push_back({begin & ~(backend::kTlbPage - 1), jit_->begin_grace()});
+}
+
+/// The pages to compare at a FENCE.I: those that were written, and those that another vCPU may just be
+/// writing to because it looked before they were watched.
+bool EngineImpl::pages_to_compare(std::vector<u64>& pages) {
+    if (!memory_.written_code(pages)) return false;
+    const std::lock_guard lock(mutex_);
+    std::erase_if(fresh_code_, [&](const FreshCode& f) {
+        pages.push_back(f.page);
+        return jit_->grace_over(f.epoch);
+    });
+    return true;
 }
 
 /// It starts anew in the interpreter: another translation pays only if it runs more than once or twice.
@@ -140,7 +156,12 @@ void EngineImpl::invalidate_all() {
 
 void EngineImpl::code_changed() {
     interp_generation_.fetch_add(1);
-    if (options_.tier != Tier::Interp) jit_->sync_code();
+    if (options_.tier == Tier::Interp) return;
+    std::vector<u64> pages;
+    if (pages_to_compare(pages))
+        jit_->sync_pages(pages);
+    else
+        jit_->sync_code();
 }
 
 void EngineImpl::memory_is_shared() {

@@ -60,6 +60,7 @@ class EngineImpl final : public Engine, private jit::CodeSource {
   private:
     friend class VcpuImpl;
     Result<std::unique_ptr<Vcpu>> make_vcpu(HartMemory* hart);
+    bool pages_to_compare(std::vector<u64>& pages);
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
@@ -81,9 +82,13 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     static constexpr u64 kCounters = 1 << 15;
     std::array<std::atomic<u8>, kCounters> counters_{};
     std::atomic<bool> created_{false};  ///< a vCPU was
-    mutable std::mutex mutex_;          ///< guards the two below; taken before the jit's lock
+    mutable std::mutex mutex_;          ///< guards the three below; taken before the jit's lock
     std::vector<VcpuImpl*> vcpus_;
-    Stats retired_stats_;  ///< of vCPUs that are gone
+    struct FreshCode {
+        u64 page, epoch;
+    };
+    std::vector<FreshCode> fresh_code_;  ///< of a machine with several vCPUs
+    Stats retired_stats_;                ///< of vCPUs that are gone
     u64 retired_icount_ = 0;
     bool fork_failed_ = false;
     Exposure exposure_;
@@ -109,6 +114,10 @@ class VcpuImpl final : public Vcpu {
     void set_context(u32 data, u32 code, u32 mode) override;
     void flush_tlb() override;
     void flush_tlb(u64 address) override;
+    /// From any thread: stores to these host addresses are not in the TLB any more.
+    void forbid_stores(u64 begin, u64 end) {
+        if (translated_) translated_->forbid_stores(begin, end);
+    }
 
     static u64 tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64);
     static u64 lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64);

@@ -143,7 +143,7 @@ class TestMemory : public GuestMemory {
             if (!osal::guarded_copy_in(out, pc, n)) return n;
         return 0;
     }
-    void note_code(u64, u64) override {}
+    bool note_code(u64, u64) override { return false; }
     bool handle_host_fault(u64 addr, bool write) override { return on_fault && on_fault(addr, write); }
     static void put(u64 at, const std::vector<u32>& words) {
         std::memcpy(reinterpret_cast<void*>(at), words.data(), 4 * words.size());

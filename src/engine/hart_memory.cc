@@ -60,7 +60,19 @@ bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
     e.load = page->load || !write ? tag : backend::kNoTlbTag;
     e.store = page->store || write ? tag : backend::kNoTlbTag;
     e.addend = reinterpret_cast<u64>(page->host) - (addr & ~(kPage - 1));
+    std::atomic_thread_fence(
+        std::memory_order_seq_cst);  // either we see that it is code, or forbid_stores() this
+    if (e.store == tag && hart_.is_code(page->host)) e.store = backend::kNoTlbTag;
     return true;
+}
+
+void TranslatedMemory::forbid_stores(u64 begin, u64 end) {
+    for (backend::TlbEntry& e : state_.tlb) {
+        const u64 tag = std::atomic_ref(e.store).load(std::memory_order_relaxed);
+        const u64 host = (tag & ~(kPage - 1)) + e.addend;
+        if (tag != backend::kNoTlbTag && host < end && begin < host + kPage)
+            std::atomic_ref(e.store).store(backend::kNoTlbTag);
+    }
 }
 
 /// Where `addr` is, nullptr if it is no RAM: then `page` says what it is, unless that faults (host and

@@ -23,6 +23,8 @@ class HartMemory {
     /// As the page tables say now; counts as an access of that kind (A and D bits). False: it faults, and
     /// run() ends with FetchFault or MemoryFault.
     virtual bool page(u64 address, Access access, Page* out) = 0;
+    /// The page at `host` holds code: stores to it are to come to page() one by one.
+    virtual bool is_code(const u8* host) = 0;
     /// An access to a page that is no RAM; `bytes` is 1, 2, 4 or 8. False: nobody is there, as above.
     virtual bool device_load(u64 physical, unsigned bytes, u64* out) = 0;
     virtual bool device_store(u64 physical, unsigned bytes, u64 value) = 0;
@@ -44,6 +46,8 @@ class TranslatedMemory final : public ir::Memory {
     bool find(u64 addr, bool write, HartMemory::Page* page);
     void flush();
     void flush(u64 addr);
+    /// From any thread.
+    void forbid_stores(u64 begin, u64 end);
 
   private:
     u8* ram(u64 addr, bool write, HartMemory::Page* page);

@@ -269,8 +269,8 @@ u64 VcpuImpl::translate_ahead(std::span<const u64> starts, u64 begin, u64 end) {
     return made;
 }
 
-/// Where an exit that was just left through leads. Of a machine, code may have gone to other pages since it was
-/// entered.
+/// Where an exit that was just left through leads. Of a machine, code may have gone to other pages since it
+/// was entered.
 u64 VcpuImpl::target_of(const jit::Link& link) const {
     if (hart_ == nullptr) return link.target_pc;
     return state_->code_page + (link.target_pc - (link.from->pc & ~(backend::kTlbPage - 1)));
@@ -394,6 +394,7 @@ VcpuImpl::Next VcpuImpl::interpret_one(u64 pc, Exit& out) {
 /// `where`: the value of a CodeSync exit.
 void VcpuImpl::code_changed(u64 where) {
     const u64 begin = where & ~u64{63};
+    if (hart_ != nullptr) return engine_.code_changed();
     if (engine_.options_.tier == Tier::Interp)
         blocks_.clear();
     else if (where == 0)

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "backend/vcpu_state.h"
 #include "base/result.h"
@@ -53,7 +54,11 @@ class GuestMemory {
     virtual bool guarded(u64) { return false; }
     /// Translations of [begin, end) are about to be made: from now on a change of these bytes must lead to
     /// Engine::invalidate(). Called before the bytes are read.
-    virtual void note_code(u64 begin, u64 end) = 0;
+    /// True, of a machine: stores to some of it went unnoticed until now.
+    virtual bool note_code(u64 begin, u64 end) = 0;
+    /// Of a machine: which pages with code may have been written since the last call. False: not known, so
+    /// all are compared.
+    virtual bool written_code(std::vector<u64>&) { return false; }
     /// A host fault at `addr` while guest code ran. True: the owner changed something (e.g. unprotected a
     /// code page) and the access is to be repeated. False: it is the guest's fault.
     virtual bool handle_host_fault(u64 addr, bool write) = 0;

@@ -151,6 +151,11 @@ class Jit : private gc::Heap {
     void invalidate_all();
     /// See engine::Engine::memory_is_shared.
     void memory_is_shared();
+    /// The same where only translations with bytes on these pages may have changed.
+    void sync_pages(std::span<const u64> pages);
+    /// What executors do now is over when grace_over() says so of the result.
+    u64 begin_grace();
+    bool grace_over(u64 epoch) const;
     bool alone() const { return alone_.load(std::memory_order_acquire); }
     /// The guest announced changed code: drops every translation whose bytes differ from memory now.
     void sync_code();

@@ -153,6 +153,31 @@ void Jit::sync_code() {
     drop_all(changed);
 }
 
+void Jit::sync_pages(std::span<const u64> pages) {
+    const std::lock_guard lock(mutex_);
+    sync_generation_.fetch_add(1, std::memory_order_release);
+    stats_.syncs++;
+    std::vector<Translation*> changed;
+    for (const u64 page : pages) {
+        const auto on_page = pages_.find(page / kPage);
+        if (on_page == pages_.end()) continue;
+        for (Translation* t : on_page->second)
+            if (usable(*t) && !unchanged(*t)) changed.push_back(t);
+    }
+    drop_all(changed);
+}
+
+u64 Jit::begin_grace() {
+    const std::lock_guard lock(mutex_);
+    announce(false);
+    return epochs_.now();
+}
+
+bool Jit::grace_over(u64 epoch) const {
+    const std::lock_guard lock(mutex_);
+    return epochs_.safe() >= epoch;
+}
+
 void Jit::sync_code(u64 begin, u64 end) {
     const std::lock_guard lock(mutex_);
     stats_.syncs++;

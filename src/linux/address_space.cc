@@ -743,12 +743,13 @@ bool AddressSpace::guarded(u64 pc) {
     return v != nullptr && (v->prot & kProtBti);
 }
 
-void AddressSpace::note_code(u64 begin, u64 end) {
+bool AddressSpace::note_code(u64 begin, u64 end) {
     std::lock_guard guard(impl_->lock);
     for (auto it = impl_->tree.first_after(begin); it != impl_->tree.end() && it->second.begin < end; ++it) {
         it->second.has_code = true;
         if (it->second.prot & PROT_WRITE) impl_->writable_code.store(true, std::memory_order_relaxed);
     }
+    return false;
 }
 
 /// Guests announce changed code (fence.i, IC IVAU), so nothing is ever write-protected behind the guest's

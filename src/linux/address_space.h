@@ -108,7 +108,7 @@ class AddressSpace : public engine::GuestMemory {
     // engine::GuestMemory
     u64 fetch(u64 pc, void* out, u64 size) override;
     bool guarded(u64 pc) override;
-    void note_code(u64 begin, u64 end) override;
+    bool note_code(u64 begin, u64 end) override;
     bool handle_host_fault(u64 addr, bool write) override;
     bool code_file(u64 pc, frontend::CodeFile& file) override;
 

@@ -31,8 +31,41 @@ bool GuestRam::read(u64 address, void* out, u64 bytes) const {
 
 bool GuestRam::write(u64 address, const void* in, u64 bytes) {
     u8* p = at(address, bytes);
-    if (p != nullptr) std::memcpy(p, in, bytes);
-    return p != nullptr;
+    if (p == nullptr) return false;
+    wrote(p, bytes);
+    std::memcpy(p, in, bytes);
+    return true;
+}
+
+bool GuestRam::watch(const u8* host) { return (page_of(host).fetch_or(kWatched) & kWatched) == 0; }
+
+void GuestRam::wrote(const u8* host, u64 bytes) {
+    if (bytes == 0) return;
+    const u64 last = static_cast<u64>(host - host_ + static_cast<i64>(bytes) - 1) / kPage;
+    for (u64 n = static_cast<u64>(host - host_) / kPage; n <= last; n++) {
+        if ((pages_[n].load() & (kWatched | kWritten)) != kWatched) continue;
+        if (pages_[n].fetch_or(kWritten) & kWritten) continue;
+        const std::lock_guard lock(mutex_);
+        written_.push_back(reinterpret_cast<u64>(host_) + n * kPage);
+    }
+}
+
+bool GuestRam::stored(const u8* host) {
+    wrote(host, 1);
+    std::atomic<u8>& page = page_of(host);
+    const u8 was = page.load();
+    if ((was & kStores) == kStores) return true;
+    page.fetch_add(1);  // others may, too: one more or less
+    return false;
+}
+
+std::vector<u64> GuestRam::take_written() {
+    std::vector<u64> all;
+    const std::lock_guard lock(mutex_);
+    all.swap(written_);
+    for (const u64 page : all)
+        page_of(reinterpret_cast<const u8*>(page)).fetch_and(static_cast<u8>(~kWritten));
+    return all;
 }
 
 }  // namespace vm::mem

@@ -300,7 +300,16 @@ bool RiscvHart::page(u64 address, Access access, Page* out) {
     out->load = t.keeps(riscv::Access::Load);
     out->store = t.keeps(riscv::Access::Store);
     out->keep = t.page >= kPage;
+    if (access == Access::Store && out->host != nullptr && is_code(out->host)) store_to_code(out->host);
     return true;
+}
+
+/// Translations of the page are compared at the next FENCE.I; or go now, if it seems to be used for data.
+void RiscvHart::store_to_code(const u8* page) {
+    if (!board_.ram->stored(page)) return;
+    board_.ram->forget(page);
+    const u64 begin = reinterpret_cast<u64>(page);
+    board_.engine->invalidate(begin, begin + kPage);
 }
 
 bool RiscvHart::device_load(u64 physical, unsigned bytes, u64* out) {

@@ -57,6 +57,7 @@ class RiscvHart final : private engine::HartMemory {
 
   private:
     bool page(u64 address, Access access, Page* out) override;
+    bool is_code(const u8* host) override { return board_.ram->watched(host); }
     bool device_load(u64 physical, unsigned bytes, u64* out) override;
     bool device_store(u64 physical, unsigned bytes, u64 value) override;
 
@@ -76,6 +77,7 @@ class RiscvHart final : private engine::HartMemory {
     void flush(riscv::Flush what, u64 address);
     void flush_range(const riscv::RemoteFence& fence);
     void arm_timer();
+    void store_to_code(const u8* page);
 
     Board board_;
     riscv::Hart hart_;

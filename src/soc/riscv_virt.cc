@@ -44,7 +44,7 @@ class HartLine final : public device::IrqLine {
 /// The engine's questions about code: its pcs are host addresses inside the RAM.
 class CodeMemory final : public engine::GuestMemory {
   public:
-    explicit CodeMemory(const mem::GuestRam& ram) : ram_(ram) {}
+    explicit CodeMemory(mem::GuestRam& ram) : ram_(ram) {}
     u64 fetch(u64 pc, void* out, u64 size) override {
         const u64 offset = pc - reinterpret_cast<u64>(ram_.host());
         if (offset >= ram_.size()) return 0;
@@ -52,11 +52,20 @@ class CodeMemory final : public engine::GuestMemory {
         std::memcpy(out, ram_.host() + offset, n);
         return n;
     }
-    void note_code(u64, u64) override {}  // RISC-V announces changes of code
+    bool note_code(u64 begin, u64 end) override {
+        bool fresh = false;
+        for (u64 page = begin; page < end; page += mem::kPage)
+            fresh |= ram_.watch(reinterpret_cast<const u8*>(page));
+        return fresh;
+    }
+    bool written_code(std::vector<u64>& pages) override {
+        pages = ram_.take_written();
+        return true;
+    }
     bool handle_host_fault(u64, bool) override { return false; }
 
   private:
-    const mem::GuestRam& ram_;
+    mem::GuestRam& ram_;
 };
 
 /// What /proc/cpuinfo and kernels are told of extensions ("riscv,isa-extensions").
