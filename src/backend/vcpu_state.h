@@ -19,7 +19,7 @@ inline constexpr unsigned kVecConsts = 160;
 /// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod
 /// entries.
 struct FastLookup {
-    u64 pc;  ///< kNoPc = empty
+    u64 pc;  ///< xor VcpuState::code_tag; kNoPc = empty
     const void* entry;
 };
 inline constexpr u64 kNoPc =
@@ -66,6 +66,7 @@ struct alignas(64) VcpuState {
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];
     u64 code_page;    ///< of a machine: virtual address of the page that the running block lies on
+    u64 code_tag;     ///< of a machine: what code is seen through, in bits that all addresses have alike; else 0
     u64 tlb_context;  ///< of a machine: what loads and stores see now, a small number
     alignas(64) TlbEntry tlb[kTlbEntries];
 };

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <mutex>
 #include <unordered_set>
 #include <vector>
@@ -111,7 +112,7 @@ class VcpuImpl final : public Vcpu {
     u64 icount() const override { return state_->icount; }
     void clear_reservation() override { state_->reservation = {}; }
     u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) override;
-    void set_context(u32 data, u32 code, u32 mode) override;
+    void set_context(const Context& context) override;
     void flush_tlb() override;
     void flush_tlb(u64 address) override;
     /// From any thread: stores to these host addresses are not in the TLB any more.
@@ -134,6 +135,11 @@ class VcpuImpl final : public Vcpu {
     bool arrive(u64* pc);
     /// Where the code at virtual address `pc` lies, as the jit knows it. False: it cannot be fetched.
     bool locate(u64 pc, u64* place);
+    void forget_code();
+    static u64 code_hash(u64 address) {
+        const u64 page = address / backend::kTlbPage;
+        return (page ^ page >> 13) % 8192;
+    }
     u64 target_of(const jit::Link& link) const;
     Next interpret_one(u64 pc, Exit& out);
     Next straddling(u64 pc, Exit& out);
@@ -168,8 +174,10 @@ class VcpuImpl final : public Vcpu {
     static constexpr u64 kCodePages = 256;
     std::array<CodePage, kCodePages> code_pages_{};
     u64 code_context_ = 0;
-    bool at_safepoint_ = false;  ///< the last thing that generated code did was to leave at a safepoint
-    bool distrust_ = false;      ///< decode afresh and interpret once (a fetch fault may be out of date)
+    u64 code_addresses_ = 0;
+    std::bitset<8192> code_filter_;  ///< pages that the fast lookup may have entries of, hashed
+    bool at_safepoint_ = false;      ///< the last thing that generated code did was to leave at a safepoint
+    bool distrust_ = false;          ///< decode afresh and interpret once (a fetch fault may be out of date)
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
     osal::MemFault fault_;               ///< the fault that ended generated code or interpretation

@@ -146,6 +146,7 @@ bool VcpuImpl::locate(u64 pc, u64* place) {
     if (c.tag != (page | code_context_)) {
         HartMemory::Page found;
         if (!hart_->page(pc, HartMemory::Access::Fetch, &found) || found.host == nullptr) return false;
+        code_filter_.set(code_hash(pc));
         c = {found.keep ? page | code_context_ : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
     }
     state_->code_page = page;
@@ -171,27 +172,34 @@ VcpuImpl::Next VcpuImpl::straddling(u64 pc, Exit& out) {
     return after_interpreting(r, true, out);
 }
 
-void VcpuImpl::set_context(u32 data, u32 code, u32 mode) {
-    state_->tlb_context = data;
-    if (code != code_context_) {
-        code_context_ = code;
-        jit_.reset_predictions(executor_);
+void VcpuImpl::set_context(const Context& c) {
+    state_->tlb_context = c.data;
+    if (c.code != code_context_) {
+        code_context_ = c.code;
+        // Addresses of all page table formats have their seven highest bits alike.
+        state_->code_tag = u64{c.code} << 57;
     }
-    system_mode_ = mode;
+    // Who returns would believe what was pushed before.
+    if (c.addresses != code_addresses_ || c.mode != system_mode_) state_->return_sp = state_->return_top;
+    code_addresses_ = c.addresses;
+    mode_ = (mode_ & ~system_mode_) | c.mode;
+    system_mode_ = c.mode;
     state_changed();
 }
 
 void VcpuImpl::flush_tlb() {
     translated_->flush();
-    code_pages_.fill({});
-    jit_.reset_predictions(executor_);
+    forget_code();
 }
 
 void VcpuImpl::flush_tlb(u64 address) {
     translated_->flush(address);
-    CodePage& c = code_pages_[address / backend::kTlbPage % kCodePages];
-    if (c.tag == backend::kNoTlbTag) return;  // of pages that share it none has code
-    c = {};
+    if (code_filter_[code_hash(address)]) forget_code();
+}
+
+void VcpuImpl::forget_code() {
+    code_pages_.fill({});
+    code_filter_.reset();
     jit_.reset_predictions(executor_);
 }
 

@@ -105,10 +105,15 @@ class Vcpu {
     virtual void state_changed() = 0;
     virtual u64 icount() const = 0;
     virtual void clear_reservation() = 0;
-    /// Of a machine: numbers of what loads and stores, and of what code is seen through (page tables,
-    /// privilege), each below 4095; what was found under a number stays true until flush_tlb(). `mode`: bits
-    /// of the block key that the machine knows (frontends' Mode).
-    virtual void set_context(u32 data, u32 code, u32 mode) = 0;
+    /// Of a machine: what memory is seen through. What was found under a number stays true until flush_tlb().
+    struct Context {
+        u32 data = 0;       ///< a number of page tables and privilege for loads and stores, below 4095
+        u32 code = 0;       ///< of page tables, privilege and mode for fetches, at most kMostCodeContexts
+        u32 mode = 0;       ///< bits of the block key that the machine knows (the front end's Mode)
+        u64 addresses = 0;  ///< fetches with the same value see every address at the same place
+    };
+    static constexpr u32 kMostCodeContexts = 126;
+    virtual void set_context(const Context& context) = 0;
     /// Of a machine: forgets all virtual addresses, or those on the page of `address`.
     virtual void flush_tlb() = 0;
     virtual void flush_tlb(u64 address) = 0;

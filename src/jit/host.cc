@@ -114,7 +114,7 @@ void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(st
 void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_lookup(state); }
 
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
-    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc, entry};
+    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ state.code_tag, entry};
 }
 
 void Host::code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const {

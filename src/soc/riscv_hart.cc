@@ -259,18 +259,32 @@ void RiscvHart::arm_timer() {
 
 // ---------------------------------------------------------------------------------------------- translation
 
-u32 RiscvHart::number_of(u32 context) {
-    return numbers_.try_emplace({hart_.satp_of(context), context}, static_cast<u32>(numbers_.size() + 1))
+u32 RiscvHart::data_number() {
+    const u32 context = hart_.context();
+    return data_numbers_
+        .try_emplace({hart_.satp_of(context), context}, static_cast<u32>(data_numbers_.size() + 1))
+        .first->second;
+}
+
+u32 RiscvHart::code_number(u32 mode) {
+    const u32 context = hart_.fetch_context();
+    return code_numbers_
+        .try_emplace({hart_.satp_of(context), context | mode << 8},
+                     static_cast<u32>(code_numbers_.size() + 1))
         .first->second;
 }
 
 void RiscvHart::update_context() {
-    if (numbers_.size() >= kMostNumbers) {
-        numbers_.clear();
+    if (data_numbers_.size() >= kMostNumbers || code_numbers_.size() >= engine::Vcpu::kMostCodeContexts) {
+        data_numbers_.clear();
+        code_numbers_.clear();
         vcpu_->flush_tlb();
     }
-    const u32 data = number_of(hart_.context()), code = number_of(hart_.fetch_context());
-    vcpu_->set_context(data, code, hart_.fp_off() ? u32{frontend::riscv64::kModeFpOff} : 0);
+    const u32 mode = hart_.fp_off() ? u32{frontend::riscv64::kModeFpOff} : 0;
+    vcpu_->set_context({.data = data_number(),
+                        .code = code_number(mode),
+                        .mode = mode,
+                        .addresses = hart_.satp_of(hart_.fetch_context())});
 }
 
 void RiscvHart::flush(riscv::Flush what, u64 address) {

@@ -73,7 +73,8 @@ class RiscvHart final : private engine::HartMemory {
     void sleep();
     void kick();
     void update_context();
-    u32 number_of(u32 context);
+    u32 data_number();
+    u32 code_number(u32 mode);
     void flush(riscv::Flush what, u64 address);
     void flush_range(const riscv::RemoteFence& fence);
     void arm_timer();
@@ -83,9 +84,9 @@ class RiscvHart final : private engine::HartMemory {
     riscv::Hart hart_;
     riscv::Walker walker_;
     std::unique_ptr<engine::Vcpu> vcpu_;
-    std::unique_ptr<osal::Timer> timer_;          ///< stimecmp
-    std::unique_ptr<osal::Timer> sbi_timer_;      ///< set_timer()
-    std::map<std::pair<u64, u32>, u32> numbers_;  ///< of (satp, context), for the TLB
+    std::unique_ptr<osal::Timer> timer_;                              ///< stimecmp
+    std::unique_ptr<osal::Timer> sbi_timer_;                          ///< set_timer()
+    std::map<std::pair<u64, u32>, u32> data_numbers_, code_numbers_;  ///< of (satp, context and mode)
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -251,7 +251,14 @@ void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
     a.and_(r32(t), static_cast<i32>((kFastLookupEntries - 1) * align));
     if (align == 1) a.add(r32(t), r32(t));
     x86::Mem m = x86::ptr(x86::rbp, r64(t), align == 4 ? 2 : 3, base - kStateBias, 8);
-    a.cmp(r64(pc), m);
+    if (options_.system) {
+        const u8 key = pc == kRdx ? kRax : kRdx;
+        a.mov(r64(key), r64(pc));
+        a.xor_(r64(key), VM_STATE(code_tag, 8));
+        a.cmp(r64(key), m);
+    } else {
+        a.cmp(r64(pc), m);
+    }
     cold_jcc(Cc::Ne, {.kind = miss, .r = {pc}, .imm = mask});
     m.addOffset(8);
     if (options_.system) {
