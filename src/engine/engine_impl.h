@@ -141,6 +141,7 @@ class VcpuImpl final : public Vcpu {
         return (page ^ page >> 13) % 8192;
     }
     u64 target_of(const jit::Link& link) const;
+    bool execute(u64 pc);
     Next interpret_one(u64 pc, Exit& out);
     Next straddling(u64 pc, Exit& out);
     Next after_interpreting(const ir::InterpResult& r, bool fresh, Exit& out);

@@ -28,6 +28,9 @@ class HartMemory {
     /// An access to a page that is no RAM; `bytes` is 1, 2, 4 or 8. False: nobody is there, as above.
     virtual bool device_load(u64 physical, unsigned bytes, u64* out) = 0;
     virtual bool device_store(u64 physical, unsigned bytes, u64 value) = 0;
+    /// The instruction `bits` (of `bytes` bytes) at `pc` is none of user level. True: done, the vCPU goes on
+    /// at its pc. False: run() ends with Illegal there; nothing was done.
+    virtual bool execute(u64 pc, u32 bits, unsigned bytes) = 0;
 };
 
 /// The interpreter's memory in a machine.

@@ -375,6 +375,9 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
                 return Next::GoOn;
             }
             break;
+        case ir::ExitReason::Illegal:
+            if (hart_ != nullptr && execute(pc)) return Next::GoOn;
+            break;
         case ir::ExitReason::Interpret: return interpret_one(pc, out);
         case ir::ExitReason::MemoryFault: return memory_fault(pc, out);
         case ir::ExitReason::Syscall: {
@@ -387,6 +390,16 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
     }
     out = Exit{reason, pc, value};
     return Next::Return;
+}
+
+/// Lets the machine execute the instruction at `pc`. False: it must do so outside run().
+bool VcpuImpl::execute(u64 pc) {
+    u64 place = 0;
+    if (!locate(pc, &place)) return false;
+    u32 bits = load_raw<u16>(reinterpret_cast<const u8*>(place));
+    if ((bits & 3) != 3) return hart_->execute(pc, bits, 2);
+    if (pc % backend::kTlbPage == backend::kTlbPage - 2) return false;
+    return hart_->execute(pc, load_raw<u32>(reinterpret_cast<const u8*>(place)), 4);
 }
 
 /// The instruction at `pc`, which generated code left to the interpreter.

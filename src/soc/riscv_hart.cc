@@ -57,6 +57,7 @@ bool RiscvHart::start(u64 entry, u64 argument, bool firmware) {
 void RiscvHart::stop() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    attention_ = true;
     if (vcpu_) vcpu_->request_safepoint();
     changed_.notify_all();
 }
@@ -64,6 +65,7 @@ void RiscvHart::stop() {
 void RiscvHart::kick() {
     const std::lock_guard lock(mutex_);
     kicked_ = true;
+    attention_ = true;
     if (vcpu_) vcpu_->request_safepoint();
     changed_.notify_all();
 }
@@ -122,6 +124,7 @@ void RiscvHart::serve() {
 void RiscvHart::halt() {
     const std::lock_guard lock(mutex_);
     status_ = HartStatus::Stopped;
+    attention_ = true;
 }
 
 bool RiscvHart::wait_for_start() {
@@ -149,13 +152,15 @@ Result<void> RiscvHart::run() {
     current_hart = this;
     while (wait_for_start()) {
         for (;;) {
-            {
-                const std::lock_guard lock(mutex_);
-                if (stop_ || status_ != HartStatus::Started) break;
-                kicked_ = false;
+            if (attention_.exchange(false)) {
+                {
+                    const std::lock_guard lock(mutex_);
+                    if (stop_ || status_ != HartStatus::Started) break;
+                    kicked_ = false;
+                }
+                serve();
+                take_interrupt();
             }
-            serve();
-            take_interrupt();
             const engine::Exit e = vcpu_->run();
             switch (e.reason) {
                 case ir::ExitReason::Illegal: execute(e.pc); break;
@@ -197,16 +202,30 @@ bool RiscvHart::fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault) {
     return true;
 }
 
+/// ECALL that the built-in firmware serves.
+bool RiscvHart::is_call(u32 insn) const {
+    return insn == kEcall && board_.sbi != nullptr && hart_.privilege() == riscv::Privilege::Supervisor;
+}
+
+/// Inside run(): what need not wait for anybody.
+bool RiscvHart::execute(u64 pc, u32 bits, unsigned bytes) {
+    constexpr u32 kWfi = 0x10500073;
+    if (is_call(bits) || bits == kWfi) return false;
+    after(hart_.execute(bits, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
+    return true;
+}
+
 /// An instruction that only the privileged architecture knows, or nobody.
 void RiscvHart::execute(u64 pc) {
     u32 insn = 0;
     unsigned bytes = 0;
     u64 fault = 0;
     if (!fetch(pc, &insn, &bytes, &fault)) return fetch_fault({.pc = pc, .value = fault});
-    if (insn == kEcall && board_.sbi != nullptr && hart_.privilege() == riscv::Privilege::Supervisor) {
+    if (is_call(insn)) {
         vcpu_->set_pc(pc + 4);
         const riscv::SbiAction action = board_.sbi->handle(hart_, vcpu_->guest());
         if (action == riscv::SbiAction::Wait) sleep();
+        attention_ = true;
         return;
     }
     after(hart_.execute(insn, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
@@ -218,6 +237,7 @@ void RiscvHart::after(const riscv::Outcome& o) {
     if (o.context_changed || o.fp_changed || o.trap) update_context();
     if (o.trap) vcpu_->clear_reservation();
     if (o.wait) sleep();
+    if (o.check_interrupts || o.wait) take_interrupt();
 }
 
 void RiscvHart::fetch_fault(const engine::Exit& e) {
@@ -245,6 +265,7 @@ void RiscvHart::misaligned(const engine::Exit& e) {
 void RiscvHart::sleep() {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
+    attention_ = true;
 }
 
 void RiscvHart::arm_timer() {

@@ -1,6 +1,7 @@
 // One hart of a machine: its privileged architecture, its vCPU and its thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -62,7 +63,9 @@ class RiscvHart final : private engine::HartMemory {
     bool device_store(u64 physical, unsigned bytes, u64 value) override;
 
     bool wait_for_start();
+    bool execute(u64 pc, u32 bits, unsigned bytes) override;
     void execute(u64 pc);
+    bool is_call(u32 insn) const;
     void after(const riscv::Outcome& o);
     bool fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault);
     void trap(u64 cause, u64 value, u64 pc);
@@ -90,6 +93,7 @@ class RiscvHart final : private engine::HartMemory {
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
+    std::atomic<bool> attention_{true};  ///< one of what follows changed, or an interrupt
     bool kicked_ = false, stop_ = false;
     riscv::HartStatus status_ = riscv::HartStatus::Stopped;
     struct Start {
