@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kBash = R"sh(_vm() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
     if [ "$COMP_CWORD" = 1 ]; then
-        COMPREPLY=($(compgen -W "run top cache binfmt info version completion" -- "$cur")); return
+        COMPREPLY=($(compgen -W "run boot top cache binfmt info version completion" -- "$cur")); return
     fi
     case ${COMP_WORDS[1]} in
         run) case $prev in
@@ -24,6 +24,12 @@ constexpr const char* kBash = R"sh(_vm() {
                  -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --dump --perf --cpu --stack --memory-limit --code-cache --cache-policy --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
+        boot) case $prev in
+            --arch) COMPREPLY=($(compgen -W "riscv64" -- "$cur")) ;;
+            --tier) COMPREPLY=($(compgen -W "auto interp 1" -- "$cur")) ;;
+            --kernel|--initrd|--stats) COMPREPLY=($(compgen -f -- "$cur")) ;;
+            *) COMPREPLY=($(compgen -W "--arch --kernel --initrd --append --memory --smp --cpu --tier --stats --help" -- "$cur")) ;;
+            esac; return ;;
         top) case $prev in
                  -o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
              esac
@@ -63,13 +69,14 @@ complete -o filenames -F _vm vm
 
 constexpr const char* kZsh = R"sh(#compdef vm
 _vm() {
-    local -a commands=(run top cache binfmt info version completion)
+    local -a commands=(run boot top cache binfmt info version completion)
     if (( CURRENT == 2 )); then _describe command commands; return; fi
     case $words[2] in
         run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1 2)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' \
                  '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache-policy[policy]:policy:(generations fifo flush)' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
+        boot) _arguments '--arch[processor]:arch:(riscv64)' '--kernel[kernel image]:file:_files' '--initrd[RAM disk]:file:_files' '--append[command line]:text' '(-m --memory)'{-m,--memory}'[RAM]:size' '--smp[processors]:number' '--cpu[model]:model' '--tier[how code runs]:tier:(auto interp 1)' '--stats[counters]:file:_files' ;;
         top) _arguments '--interval[time between samples]:seconds' '(--once)--count[samples]:number' '(--count)--once[one sample]' '-o[format]:format:(text json)' '1:process:_pids' ;;
         cache) _arguments '2:verb:(ls verify prune warm export import keygen)' '--cache[directory]:dir:_directories' '--size[may stay]:size' '--key[sign with]:file:_files' '--trust[signed with]:file:_files' '-o[format]:format:(text json)' '*:file:_files' ;;
         binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
@@ -81,12 +88,16 @@ _vm "$@"
 )sh";
 
 constexpr const char* kFish =
-    R"sh(complete -c vm -n __fish_use_subcommand -a 'run top cache binfmt info version completion' -f
+    R"sh(complete -c vm -n __fish_use_subcommand -a 'run boot top cache binfmt info version completion' -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -a 'install remove status @ISAS@' -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l interpreter -r
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -l setuid -f
 complete -c vm -n '__fish_seen_subcommand_from binfmt' -s o -x -a json
 complete -c vm -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish' -f
+complete -c vm -n '__fish_seen_subcommand_from boot' -l arch -x -a riscv64
+complete -c vm -n '__fish_seen_subcommand_from boot' -l kernel -l initrd -l stats -r
+complete -c vm -n '__fish_seen_subcommand_from boot' -l append -l memory -l smp -l cpu -x
+complete -c vm -n '__fish_seen_subcommand_from boot' -l tier -x -a 'auto interp 1'
 complete -c vm -n '__fish_seen_subcommand_from top' -a '(pgrep -x "vm|vm-user")' -f
 complete -c vm -n '__fish_seen_subcommand_from top' -l interval -l count -x
 complete -c vm -n '__fish_seen_subcommand_from top' -l once -f

@@ -14,6 +14,7 @@ constexpr const char* kHelp =
     "usage: vm COMMAND [ARG...]\n"
     "\n"
     "  run         run a program built for another processor (vm run --help)\n"
+    "  boot        a whole machine (vm boot --help)\n"
     "  top         the counters of a program that runs (vm top --help)\n"
     "  cache       translations kept between runs: ls, verify, prune, warm, export, import, keygen\n"
     "  info        what this build and host can do, or what a program file is\n"
@@ -22,7 +23,7 @@ constexpr const char* kHelp =
     "  completion  print shell completions for bash, zsh or fish\n";
 
 std::string help() {
-    return fmt::format("{}\nGuests: {} (Linux programs). Host: Linux x86-64.\n", kHelp, guest_names(", "));
+    return fmt::format("{}\nGuests: {} (Linux programs), riscv64 (machines). Host: Linux x86-64.\n", kHelp, guest_names(", "));
 }
 
 }  // namespace

@@ -1,0 +1,74 @@
+#!/usr/bin/env python3
+"""`vm boot` with a kernel that tests the machine it runs on (kernel.c), on each tier, with one hart and two; and what it refuses.
+
+run.py [VM]      prints a line a check; exit status 1 if one failed
+"""
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests/machine"
+OUT = ROOT / "build/guests/machine"
+FLAGS = ("-O2 -Wall -Werror -march=rv64gc -mabi=lp64 -mcmodel=medany -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-stack-protector "
+         "-Wl,--build-id=none").split()
+failed = 0
+
+
+def check(what, good, more=""):
+    global failed
+    failed += not good
+    print(f"{'ok  ' if good else 'FAIL'} {what}{' ' + more if more and not good else ''}", flush=True)
+
+
+def kernel(name, *flags):
+    OUT.mkdir(parents=True, exist_ok=True)
+    elf = OUT / f"{name}.elf"
+    subprocess.run(["riscv64-linux-gnu-gcc", *FLAGS, *flags, "-T", HERE / "link.ld", "-o", elf, HERE / "start.S", HERE / f"{name}.c"], check=True)
+    subprocess.run(["riscv64-linux-gnu-objcopy", "-O", "binary", elf, OUT / f"{name}.bin"], check=True)
+    return OUT / f"{name}.bin"
+
+
+def boot(*args, limit=60):
+    try:
+        r = subprocess.run([VM, "boot", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired as e:
+        return -1, (e.stdout or b"").decode(), "no end"
+    return r.returncode, r.stdout, r.stderr
+
+
+VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
+image = kernel("kernel")
+machine = ("--arch", "riscv64", "-m", "64M")
+expected = None
+for tier in ("interp", "1"):
+    for harts in (1, 2):
+        status, out, err = boot(*machine, "--tier", tier, "--smp", harts, "--kernel", image)
+        lines = out.splitlines()
+        bad = [line for line in lines if line.startswith("FAIL")]
+        expected = expected or out
+        check(f"the kernel of the test, tier {tier}, {harts} harts: {sum(line.startswith('ok') for line in lines)} checks",
+              status == 0 and not bad and out == expected and lines[-1:] == ["passed"], f"status {status}: {bad or out[-200:]} {err}")
+status, out, err = boot(*machine, "--kernel", kernel("kernel", "-DFAILS"))
+check("a kernel that fails says so by the exit status", status == 3, f"({status})")
+text = OUT / "no-kernel"
+text.write_text("this is no kernel\n" * 10)
+small = OUT / "empty"
+small.write_bytes(b"")
+for what, args, status, words in (
+        ("no file", ("--kernel", "/nonexistent"), 127, "/nonexistent"),
+        ("no kernel", ("--kernel", text), 125, "no flat RISC-V Linux image"),
+        ("an empty file", ("--kernel", small), 125, "no flat RISC-V Linux image"),
+        ("too little memory", ("--kernel", image, "-m", "4M"), 125, "memory"),
+        ("memory of no size", ("--kernel", image, "-m", "much"), 125, "'much' is not a size"),
+        ("no processors", ("--kernel", image, "--smp", "0"), 125, "1 to 64 processors"),
+        ("too many processors", ("--kernel", image, "--smp", "65"), 125, "1 to 64 processors"),
+        ("an unknown CPU", ("--kernel", image, "--cpu", "fast"), 125, "fast"),
+        ("no kernel named", (), 125, "--kernel"),
+        ("an unknown option", ("--kernel", image, "--fast"), 125, "--fast")):
+    r = boot("--arch", "riscv64", *args)
+    check(f"refused: {what}", r[0] == status and words in r[2] and r[2].count("\n") == 1 and r[2].startswith("vm: "), f"{r}")
+r = boot("--arch", "pdp11", "--kernel", image)
+check("refused: an unknown architecture", r[0] == 125 and "pdp11" in r[2], f"{r}")
+print(f"{'failed' if failed else 'passed'}")
+sys.exit(failed != 0)
