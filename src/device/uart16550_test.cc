@@ -13,7 +13,7 @@
 namespace vm::device {
 namespace {
 
-std::span<const u8> bytes_of(std::string_view s) { return {reinterpret_cast<const u8*>(s.data()), s.size()}; }
+std::span<const u8> uart_bytes(std::string_view s) { return {reinterpret_cast<const u8*>(s.data()), s.size()}; }
 
 /// Registers by the names of Linux's serial_reg.h.
 class Uart16550Test : public ::testing::Test {
@@ -25,7 +25,7 @@ class Uart16550Test : public ::testing::Test {
     OneDevice bus{uart, 0x100};
     u64 in(u64 reg) { return bus.read(reg, 1); }
     void out(u64 reg, u64 value) { bus.write(reg, 1, value); }
-    size_t type(std::string_view s) { return uart.receive(bytes_of(s)); }
+    size_t type(std::string_view s) { return uart.receive(uart_bytes(s)); }
     std::string read_all() {
         std::string s;
         while (in(LSR)&1) s += static_cast<char>(in(RX));
@@ -172,7 +172,7 @@ TEST_F(Uart16550Test, BackPressure) {
 
 TEST_F(Uart16550Test, RoomIsToldOutsideTheLock) {
     std::string_view left = "and more";
-    uart.set_on_room([&] { left.remove_prefix(uart.receive(bytes_of(left))); });
+    uart.set_on_room([&] { left.remove_prefix(uart.receive(uart_bytes(left))); });
     type(std::string(5000, 'm'));
     EXPECT_TRUE(read_all().ends_with("mand more"));
 }

@@ -33,7 +33,7 @@ class Arena : public engine::GuestMemory {
     u8* data() const { return reinterpret_cast<u8*>(map_.data); }
 
     u64 fetch(u64 pc, void* out, u64 size) override;
-    void note_code(u64, u64) override {}
+    bool note_code(u64, u64) override { return false; }
     bool handle_host_fault(u64, bool) override { return false; }
 
   private:
