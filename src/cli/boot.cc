@@ -23,8 +23,31 @@ namespace {
 
 struct BootOptions {
     std::string arch, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
+    std::vector<std::string> disks;
     int harts = 1;
 };
+
+/// "PATH,format=raw[,readonly]". A path may have commas: the words are looked for at the end.
+Result<soc::DiskImage> parse_disk(const std::string& text) {
+    soc::DiskImage image{.path = text, .format = {}};
+    for (;;) {
+        const size_t comma = image.path.rfind(',');
+        if (comma == std::string::npos) break;
+        const std::string word = image.path.substr(comma + 1);
+        if (word == "readonly")
+            image.read_only = true;
+        else if (word.starts_with("format=") && image.format.empty())
+            image.format = word.substr(7);
+        else
+            break;
+        image.path.resize(comma);
+    }
+    if (image.format.empty())
+        return fail(
+            ErrorKind::InvalidArgument,
+            fmt::format("--disk {}: its format is not guessed; add ,format=raw or ,format=qcow2", text));
+    return image;
+}
 
 /// All of a file.
 Result<std::vector<u8>> contents(const std::string& path) {
@@ -137,6 +160,11 @@ Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
         return fail(ErrorKind::InvalidArgument, fmt::format("memory of '{}' is not whole MiB", o.memory));
     m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
     m.append = o.append;
+    for (const std::string& text : o.disks) {
+        auto disk = parse_disk(text);
+        if (!disk) return std::unexpected(disk.error());
+        m.disks.push_back(std::move(*disk));
+    }
     m.engine.tier = o.tier == "interp" ? engine::Tier::Interp : engine::Tier::One;
     std::string error;
     if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
@@ -194,6 +222,9 @@ int boot_command(const std::vector<std::string>& args) {
     p.text("--kernel", o.kernel, "a flat Linux kernel image").value("FILE").required();
     p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
     p.text("--append", o.append, "the kernel's command line").value("TEXT");
+    p.list("--disk", o.disks,
+           "FILE,format=raw or qcow2[,readonly]: a virtio block device, /dev/vda for the first")
+        .value("DISK");
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");

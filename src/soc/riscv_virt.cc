@@ -9,6 +9,9 @@
 #include "device/plic.h"
 #include "device/syscon.h"
 #include "device/uart16550.h"
+#include "device/virtio_blk.h"
+#include "device/virtio_mmio.h"
+#include "device/virtio_rng.h"
 #include "frontend/riscv64/riscv64.h"
 #include "frontend/riscv64/rv64_decode.h"
 #include "osal/event_loop.h"
@@ -23,10 +26,12 @@ using device::Bus;
 
 constexpr u64 kSyscon = 0x10'0000, kRtc = 0x10'1000, kClint = 0x200'0000, kPlic = 0xc00'0000,
               kUart = 0x1000'0000;
+constexpr u64 kVirtio = 0x1000'1000, kVirtioStep = 0x1000;  ///< slot n has irq 1 + n
 constexpr u32 kUartIrq = 10, kRtcIrq = 11;
 constexpr u64 kTimebaseHz = 10'000'000, kNsPerTick = 100;
 constexpr unsigned kMostHarts = 64;
 constexpr u64 kMiB = u64{1} << 20;
+constexpr u64 kLeastMemory = 8 * kMiB, kMostMemory = 256 * 1024 * kMiB;
 constexpr u64 kKernelOffset = 2 * kMiB;  ///< where kernels expect to be
 constexpr u64 kTreeRoom = kMiB;
 
@@ -90,7 +95,10 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Board(const RiscvVirtOptions& options, std::unique_ptr<mem::GuestRam> ram,
           std::unique_ptr<osal::EventLoop> loop)
         : options_(options), ram_(std::move(ram)), loop_(std::move(loop)), code_(*ram_), sbi_(*ram_, *this) {}
-    ~Board() override { loop_->stop(); }
+    ~Board() override {
+        slots_.clear();  // no request is under way afterwards
+        loop_->stop();
+    }
     Result<void> start();
 
     Result<void> load(std::span<const u8> kernel, std::span<const u8> initrd) override;
@@ -108,7 +116,9 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     /// As software has set it.
     u64 time() const { return ticks() + (aclint_ ? aclint_->time_offset() : 0); }
     void end(Outcome o);
-    void add_devices();
+    Result<void> add_devices();
+    Result<void> add_disks();
+    void add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name);
     Result<void> make_tree(u64 initrd_begin, u64 initrd_end);
     void cpus(DeviceTree& t) const;
     void devices(DeviceTree& t) const;
@@ -146,6 +156,8 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::Uart16550> uart_;
     std::unique_ptr<device::GoldfishRtc> rtc_;
     std::unique_ptr<device::Syscon> syscon_;
+    std::vector<std::unique_ptr<device::VirtioDevice>> virtio_;
+    std::map<unsigned, std::unique_ptr<device::VirtioMmio>> slots_;
     std::vector<u8> tree_;
     u64 entry_ = 0, tree_at_ = 0;
     std::mutex mutex_;
@@ -177,11 +189,32 @@ Result<void> Board::start() {
         harts_.push_back(std::make_unique<RiscvHart>(board, h));
         ids_.push_back(n);
     }
-    add_devices();
+    return add_devices();
+}
+
+void Board::add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name) {
+    virtio_.push_back(std::move(device));
+    auto& transport = slots_[slot] =
+        std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(1 + slot));
+    (void)bus_.add(kVirtio + slot * kVirtioStep, device::VirtioMmio::kSize, *transport, name);
+}
+
+Result<void> Board::add_disks() {
+    unsigned slot = 0;
+    for (const DiskImage& image : options_.disks) {
+        const auto format = device::disk_format(image.format);
+        if (!format) return std::unexpected(format.error());
+        auto disk = device::open_disk(*format, image.path, {.read_only = image.read_only});
+        if (!disk) return std::unexpected(disk.error());
+        add_virtio(std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", slot)),
+                   slot, fmt::format("disk {}", slot));
+        slot++;
+    }
+    add_virtio(std::make_unique<device::VirtioRng>(*ram_), RiscvVirt::kMostDisks, "random numbers");
     return {};
 }
 
-void Board::add_devices() {
+Result<void> Board::add_devices() {
     const auto line = [&](RiscvHart& hart, unsigned irq) -> device::IrqLine* {
         return lines_.emplace_back(std::make_unique<HartLine>(hart, irq)).get();
     };
@@ -209,6 +242,7 @@ void Board::add_devices() {
     (void)bus_.add(kClint, device::Aclint::kSize, *aclint_, "ACLINT");
     (void)bus_.add(kPlic, plic_->size(), *plic_, "PLIC");
     (void)bus_.add(kUart, 0x100, *uart_, "UART");
+    return add_disks();
 }
 
 // ---------------------------------------------------------------------------------------------- device tree
@@ -279,6 +313,15 @@ void Board::devices(DeviceTree& t) const {
     t.cells("interrupt-parent", {kPlicHandle});
     t.cells("interrupts", {kUartIrq});
     t.close();
+    for (const auto& [slot, transport] : slots_) {
+        const u64 base = kVirtio + slot * kVirtioStep;
+        t.open(fmt::format("virtio_mmio@{:x}", base));
+        t.text("compatible", "virtio,mmio");
+        t.reg(base, device::VirtioMmio::kSize);
+        t.cells("interrupt-parent", {kPlicHandle});
+        t.cells("interrupts", {1 + slot});
+        t.close();
+    }
     t.open(fmt::format("rtc@{:x}", kRtc));
     t.text("compatible", "google,goldfish-rtc");
     t.reg(kRtc, 0x1000);
@@ -421,6 +464,12 @@ Result<std::unique_ptr<RiscvVirt>> RiscvVirt::create(const RiscvVirtOptions& opt
     if (options.harts == 0 || options.harts > kMostHarts)
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("this board has 1 to {} processors, not {}", kMostHarts, options.harts));
+    if (options.memory < kLeastMemory || options.memory > kMostMemory)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("this board has 8 MiB to 256 GiB of memory, not {} bytes", options.memory));
+    if (options.disks.size() > kMostDisks)
+        return fail(ErrorKind::InvalidArgument, fmt::format("this board has room for {} disks, not {}",
+                                                            kMostDisks, options.disks.size()));
     auto ram = mem::GuestRam::create(kRamBase, options.memory);
     if (!ram) return std::unexpected(ram.error());
     auto loop = osal::EventLoop::start("vm-events");

@@ -16,11 +16,19 @@
 
 namespace vm::soc {
 
+/// A virtio block device.
+struct DiskImage {
+    std::string path;
+    std::string format;  ///< "raw" or "qcow2": never guessed
+    bool read_only = false;
+};
+
 struct RiscvVirtOptions {
     unsigned harts = 1;           ///< 1 to 64
     u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
     engine::EngineOptions engine{};
-    std::string append;  ///< the kernel's command line
+    std::string append;            ///< the kernel's command line
+    std::vector<DiskImage> disks;  ///< at most kMostDisks, /dev/vda first
     /// What the guest writes to its console. Called from harts' threads, one at a time.
     std::function<void(std::span<const u8>)> console;
 };
@@ -33,6 +41,7 @@ class RiscvVirt {
         int status = 0;  ///< what the guest said, with Failed
     };
     static constexpr u64 kRamBase = 0x8000'0000;
+    static constexpr size_t kMostDisks = 7;  ///< of eight virtio-mmio slots; the last has the random numbers
 
     static Result<std::unique_ptr<RiscvVirt>> create(const RiscvVirtOptions& options);
     virtual ~RiscvVirt() = default;
