@@ -25,13 +25,13 @@ GuestRam::~GuestRam() { ::munmap(host_, size_); }
 
 bool GuestRam::read(u64 address, void* out, u64 bytes) const {
     const u8* p = at(address, bytes);
-    if (p != nullptr) std::memcpy(out, p, bytes);
+    if (p != nullptr && bytes != 0) std::memcpy(out, p, bytes);
     return p != nullptr;
 }
 
 bool GuestRam::write(u64 address, const void* in, u64 bytes) {
     u8* p = at(address, bytes);
-    if (p == nullptr) return false;
+    if (p == nullptr || bytes == 0) return p != nullptr;
     wrote(p, bytes);
     std::memcpy(p, in, bytes);
     return true;

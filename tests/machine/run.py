@@ -63,6 +63,12 @@ for what, args, status, words in (
         ("memory of no size", ("--kernel", image, "-m", "much"), 125, "'much' is not a size"),
         ("no processors", ("--kernel", image, "--smp", "0"), 125, "1 to 64 processors"),
         ("too many processors", ("--kernel", image, "--smp", "65"), 125, "1 to 64 processors"),
+        ("a disk without format", ("--kernel", image, "--disk", "disk.img"), 125, "not guessed"),
+        ("a disk of an unknown format", ("--kernel", image, "--disk", f"{text},format=vdi"), 125, "vdi"),
+        ("no such disk", ("--kernel", image, "--disk", "/nonexistent,format=raw"), 127, "/nonexistent"),
+        ("a qcow2 disk that is none", ("--kernel", image, "--disk", f"{text},format=qcow2"), 125, "no-kernel"),
+        ("too many disks", ("--kernel", image, *["--disk", f"{text},format=raw,readonly"] * 8), 125, "7 disks"),
+        ("too much memory", ("--kernel", image, "-m", "1T"), 125, "256 GiB"),
         ("an unknown CPU", ("--kernel", image, "--cpu", "fast"), 125, "fast"),
         ("no kernel named", (), 125, "--kernel"),
         ("an unknown option", ("--kernel", image, "--fast"), 125, "--fast")):
