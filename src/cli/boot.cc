@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdio>
 #include <mutex>
@@ -65,6 +66,52 @@ void write_all(int fd, std::span<const u8> bytes) {
         if (n > 0) bytes = bytes.subspan(static_cast<size_t>(n));
     }
 }
+
+/// What the guest prints, written by a thread of its own: a serial port prints byte by byte, and the guest
+/// does not wait for a slow terminal until much is pending.
+class Screen {
+  public:
+    Screen() : thread_([this] { write(); }) {}
+    ~Screen() {
+        {
+            const std::lock_guard lock(mutex_);
+            ends_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+    void print(std::span<const u8> bytes) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return pending_.size() < kMostPending; });
+        const bool was_empty = pending_.empty();
+        pending_.insert(pending_.end(), bytes.begin(), bytes.end());
+        if (was_empty) changed_.notify_all();
+    }
+
+  private:
+    static constexpr size_t kMostPending = 64 << 10;
+    void write() {
+        std::vector<u8> out;
+        std::unique_lock lock(mutex_);
+        for (;;) {
+            changed_.wait(lock, [&] { return ends_ || !pending_.empty(); });
+            if (pending_.empty()) return;
+            // More is to come, mostly.
+            changed_.wait_for(lock, std::chrono::microseconds(500), [&] { return ends_; });
+            out.clear();
+            out.swap(pending_);
+            lock.unlock();
+            changed_.notify_all();
+            write_all(STDOUT_FILENO, out);
+            lock.lock();
+        }
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<u8> pending_;
+    bool ends_ = false;
+    std::thread thread_;
+};
 
 /// The terminal, or whatever standard input is, as the guest's keyboard. On a terminal Ctrl-A x ends the
 /// machine and Ctrl-A Ctrl-A is Ctrl-A.
@@ -151,7 +198,7 @@ class Keyboard {
     std::thread thread_;
 };
 
-Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
+Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o, Screen& screen) {
     soc::RiscvVirtOptions m;
     auto memory = parse_size(o.memory);
     if (!memory) return std::unexpected(memory.error());
@@ -169,14 +216,15 @@ Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
     std::string error;
     if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
         return fail(ErrorKind::InvalidArgument, error);
-    m.console = [](std::span<const u8> bytes) { write_all(STDOUT_FILENO, bytes); };
+    m.console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
     return m;
 }
 
 /// One life of the machine, from power-on to power-off or reset.
 Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector<u8>& kernel,
                                          const std::vector<u8>& initrd) {
-    auto options = machine_options(o);
+    Screen screen;  // outlives the machine
+    auto options = machine_options(o, screen);
     if (!options) return std::unexpected(options.error());
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());

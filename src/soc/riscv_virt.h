@@ -29,7 +29,7 @@ struct RiscvVirtOptions {
     engine::EngineOptions engine{};
     std::string append;            ///< the kernel's command line
     std::vector<DiskImage> disks;  ///< at most kMostDisks, /dev/vda first
-    /// What the guest writes to its console. Called from harts' threads, one at a time.
+    /// What the guest writes to its console. Called from harts' threads.
     std::function<void(std::span<const u8>)> console;
 };
 
