@@ -16,7 +16,7 @@ constexpr unsigned kMaxInsns = 192;
 /// would slow down.
 constexpr unsigned kStopAfter = 4, kStopSpan = 20;
 /// Instructions of a block that is folded though it is no loop.
-constexpr unsigned kFoldFrom = 40;
+constexpr unsigned kFoldFrom = 96;
 
 bool is_loop(const ir::Block& block, u64 pc) {
     return std::ranges::any_of(block.insts, [pc](const ir::Inst& in) {
