@@ -50,10 +50,13 @@ Result<soc::DiskImage> parse_disk(const std::string& text) {
     return image;
 }
 
-/// All of a file.
-Result<std::vector<u8>> contents(const std::string& path) {
+/// All of a file that goes into the machine's memory.
+Result<std::vector<u8>> contents(const std::string& path, u64 memory) {
     auto file = osal::InputFile::open(path);
     if (!file) return std::unexpected(file.error());
+    if (file->size() > memory)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("{}: its {} bytes do not fit into the machine's memory", path, file->size()));
     std::vector<u8> bytes(file->size());
     if (auto r = file->read(0, bytes.data(), bytes.size()); !r) return std::unexpected(r.error());
     return bytes;
@@ -212,7 +215,9 @@ Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o, Screen& scre
         if (!disk) return std::unexpected(disk.error());
         m.disks.push_back(std::move(*disk));
     }
-    m.engine.tier = o.tier == "interp" ? engine::Tier::Interp : engine::Tier::One;
+    m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
+                    : o.tier == "1"    ? engine::Tier::One
+                                       : engine::Tier::Auto;
     std::string error;
     if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
         return fail(ErrorKind::InvalidArgument, error);
@@ -245,11 +250,13 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector
 }
 
 Result<int> boot(const BootOptions& o) {
-    auto kernel = contents(o.kernel);
+    auto memory = parse_size(o.memory);
+    if (!memory) return std::unexpected(memory.error());
+    auto kernel = contents(o.kernel, *memory);
     if (!kernel) return std::unexpected(kernel.error());
     std::vector<u8> initrd;
     if (!o.initrd.empty()) {
-        auto bytes = contents(o.initrd);
+        auto bytes = contents(o.initrd, *memory);
         if (!bytes) return std::unexpected(bytes.error());
         initrd = std::move(*bytes);
     }

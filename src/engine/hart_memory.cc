@@ -57,19 +57,23 @@ bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
     if (page->host == nullptr || !page->keep) return true;
     const u64 tag = (addr & ~(kPage - 1)) | state_.tlb_context;
     backend::TlbEntry& e = entry_of(state_, addr);
+    // forbid_stores() of another thread may look at it meanwhile.
+    const std::atomic_ref store(e.store), addend(e.addend);
+    store.store(backend::kNoTlbTag, std::memory_order_relaxed);
     e.load = page->load || !write ? tag : backend::kNoTlbTag;
-    e.store = page->store || write ? tag : backend::kNoTlbTag;
-    e.addend = reinterpret_cast<u64>(page->host) - (addr & ~(kPage - 1));
-    std::atomic_thread_fence(
-        std::memory_order_seq_cst);  // either we see that it is code, or forbid_stores() this
-    if (e.store == tag && hart_.is_code(page->host)) e.store = backend::kNoTlbTag;
+    addend.store(reinterpret_cast<u64>(page->host) - (addr & ~(kPage - 1)), std::memory_order_relaxed);
+    if (!page->store && !write) return true;
+    store.store(tag);
+    // Either we see that it is code, or forbid_stores() sees this entry.
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (hart_.is_code(page->host)) store.store(backend::kNoTlbTag, std::memory_order_relaxed);
     return true;
 }
 
 void TranslatedMemory::forbid_stores(u64 begin, u64 end) {
     for (backend::TlbEntry& e : state_.tlb) {
         const u64 tag = std::atomic_ref(e.store).load(std::memory_order_relaxed);
-        const u64 host = (tag & ~(kPage - 1)) + e.addend;
+        const u64 host = (tag & ~(kPage - 1)) + std::atomic_ref(e.addend).load(std::memory_order_relaxed);
         if (tag != backend::kNoTlbTag && host < end && begin < host + kPage)
             std::atomic_ref(e.store).store(backend::kNoTlbTag);
     }

@@ -74,7 +74,7 @@ Result<void> VcpuImpl::start() {
     if (auto r = need_signal_stack(); !r) return r;
     if (auto r = executor_.return_stack.create(); !r) return r;
     jit_.host().init_state(*state_);
-    backend::clear_tlb(*state_);
+    if (hart_ != nullptr) backend::clear_tlb(*state_);
     state_->helpers = engine_.helpers_.data();
     state_->owner = this;
     state_->return_top = executor_.return_stack.top();

@@ -1,4 +1,4 @@
-// Guest physical memory of a machine: one memory object of the host, mapped once for all who use it.
+// Guest physical memory of a machine: one range of the host's memory, the same for all who use it.
 #pragma once
 
 #include <atomic>

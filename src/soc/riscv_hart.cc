@@ -1,6 +1,7 @@
 #include "soc/riscv_hart.h"
 
 #include "base/format.h"
+#include "osal/host.h"
 
 namespace vm::soc {
 
@@ -26,8 +27,9 @@ riscv::Access access_of(engine::HartMemory::Access a) {
 RiscvHart::RiscvHart(const Board& board, const riscv::HartOptions& options)
     : board_(board),
       hart_(options, riscv::HartClocks{.time = board.ticks,
-                                       .cycle = board.ticks,
-                                       .instret = [this] { return instructions(); },
+                                       // No clock of the host counts the guest's cycles or instructions.
+                                       .cycle = &osal::monotonic_ns,
+                                       .instret = &osal::monotonic_ns,
                                        .timer_changed = [this] { arm_timer(); }}),
       walker_(*board.ram, hart_),
       timer_(board.timers->timer([this] { kick(); })),

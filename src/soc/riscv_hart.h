@@ -54,7 +54,6 @@ class RiscvHart final : private engine::HartMemory {
     void serve();
     /// sbi_hart_stop of this hart, on its own thread.
     void halt();
-    u64 instructions() const { return vcpu_ ? vcpu_->icount() : 0; }
 
   private:
     bool page(u64 address, Access access, Page* out) override;

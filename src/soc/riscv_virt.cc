@@ -32,7 +32,6 @@ constexpr u64 kTimebaseHz = 10'000'000, kNsPerTick = 100;
 constexpr unsigned kMostHarts = 64;
 constexpr u64 kMiB = u64{1} << 20;
 constexpr u64 kLeastMemory = 8 * kMiB, kMostMemory = 256 * 1024 * kMiB;
-constexpr u64 kKernelOffset = 2 * kMiB;  ///< where kernels expect to be
 constexpr u64 kTreeRoom = kMiB;
 
 /// An interrupt of a hart as devices see it.
@@ -394,15 +393,18 @@ Result<void> Board::load(std::span<const u8> kernel, std::span<const u8> initrd)
     if (std::string_view(h.magic2, 4) != std::string_view("RSC\x05", 4))
         return fail(ErrorKind::InvalidArgument, "the kernel is no flat RISC-V Linux image");
     const u64 size = std::max<u64>(kernel.size(), h.image_size);
-    const u64 top = kRamBase + ram_->size();
-    entry_ = kRamBase + kKernelOffset;
-    tree_at_ = align_down(top - kTreeRoom, kMiB);
-    const u64 initrd_at = align_down(tree_at_ - initrd.size(), u64{4096});
-    if (ram_->size() < 2 * kKernelOffset + size + initrd.size() + kTreeRoom || entry_ + size > initrd_at)
+    const u64 room = ram_->size();
+    const auto fits = [&](u64 bytes) { return bytes <= room; };
+    if (!fits(size) || !fits(initrd.size()) || !fits(h.text_offset) ||
+        h.text_offset + size + align_up(initrd.size(), mem::kPage) + kTreeRoom + kMiB > room)
         return fail(
             ErrorKind::InvalidArgument,
-            fmt::format("{} MiB of memory do not hold a kernel of {} MiB and an initial RAM disk of {} MiB",
-                        ram_->size() / kMiB, size / kMiB, initrd.size() / kMiB));
+            fmt::format(
+                "{} MiB of memory do not hold a kernel of {} MiB at {:#x} and an initial RAM disk of {} MiB",
+                room / kMiB, size / kMiB, h.text_offset, initrd.size() / kMiB));
+    entry_ = kRamBase + h.text_offset;
+    tree_at_ = align_down(kRamBase + room - kTreeRoom, kMiB);
+    const u64 initrd_at = align_down(tree_at_ - initrd.size(), mem::kPage);
     ram_->write(entry_, kernel.data(), kernel.size());
     ram_->write(initrd_at, initrd.data(), initrd.size());
     if (auto r = make_tree(initrd_at, initrd_at + initrd.size()); !r) return r;

@@ -24,7 +24,7 @@ def check(what, good, more=""):
 def kernel(name, *flags):
     OUT.mkdir(parents=True, exist_ok=True)
     elf = OUT / f"{name}.elf"
-    subprocess.run(["riscv64-linux-gnu-gcc", *FLAGS, *flags, "-T", HERE / "link.ld", "-o", elf, HERE / "start.S", HERE / f"{name}.c"], check=True)
+    subprocess.run(["riscv64-linux-gnu-gcc", *FLAGS, *flags, "-T", HERE / "link.ld", "-o", elf, HERE / "start.S", HERE / "kernel.c"], check=True)
     subprocess.run(["riscv64-linux-gnu-objcopy", "-O", "binary", elf, OUT / f"{name}.bin"], check=True)
     return OUT / f"{name}.bin"
 
@@ -41,7 +41,7 @@ VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
 image = kernel("kernel")
 machine = ("--arch", "riscv64", "-m", "64M")
 expected = None
-for tier in ("interp", "1"):
+for tier in ("interp", "1", "auto"):
     for harts in (1, 2):
         status, out, err = boot(*machine, "--tier", tier, "--smp", harts, "--kernel", image)
         lines = out.splitlines()
@@ -49,13 +49,29 @@ for tier in ("interp", "1"):
         expected = expected or out
         check(f"the kernel of the test, tier {tier}, {harts} harts: {sum(line.startswith('ok') for line in lines)} checks",
               status == 0 and not bad and out == expected and lines[-1:] == ["passed"], f"status {status}: {bad or out[-200:]} {err}")
-status, out, err = boot(*machine, "--kernel", kernel("kernel", "-DFAILS"))
+status, out, err = boot(*machine, "--kernel", kernel("fails", "-DFAILS"))
 check("a kernel that fails says so by the exit status", status == 3, f"({status})")
 text = OUT / "no-kernel"
 text.write_text("this is no kernel\n" * 10)
 small = OUT / "empty"
 small.write_bytes(b"")
+def header(name, at, value):
+    """The kernel with another number in its header."""
+    data = bytearray(image.read_bytes())
+    data[at:at + 8] = value.to_bytes(8, "little")
+    (OUT / name).write_bytes(data)
+    return OUT / name
+
+
+TEXT_OFFSET, IMAGE_SIZE = 8, 16
+huge = OUT / "huge"
+with open(huge, "wb") as f:
+    f.truncate(1 << 36)
 for what, args, status, words in (
+        ("a kernel that says it is huge", ("--kernel", header("says-huge", IMAGE_SIZE, (1 << 64) - 1)), 125, "do not hold a kernel"),
+        ("a kernel that wants to be far away", ("--kernel", header("far", TEXT_OFFSET, (1 << 64) - 4096)), 125, "do not hold a kernel"),
+        ("a kernel larger than memory", ("--kernel", huge), 125, "do not fit"),
+        ("a RAM disk larger than memory", ("--kernel", image, "--initrd", huge), 125, "do not fit"),
         ("no file", ("--kernel", "/nonexistent"), 127, "/nonexistent"),
         ("no kernel", ("--kernel", text), 125, "no flat RISC-V Linux image"),
         ("an empty file", ("--kernel", small), 125, "no flat RISC-V Linux image"),
@@ -74,6 +90,7 @@ for what, args, status, words in (
         ("an unknown option", ("--kernel", image, "--fast"), 125, "--fast")):
     r = boot("--arch", "riscv64", *args)
     check(f"refused: {what}", r[0] == status and words in r[2] and r[2].count("\n") == 1 and r[2].startswith("vm: "), f"{r}")
+huge.unlink()
 r = boot("--arch", "pdp11", "--kernel", image)
 check("refused: an unknown architecture", r[0] == 125 and "pdp11" in r[2], f"{r}")
 print(f"{'failed' if failed else 'passed'}")
