@@ -13,42 +13,13 @@
 #include <thread>
 
 #include "base/format.h"
+#include "cli/boot_options.h"
 #include "cli/cli.h"
-#include "cli/options.h"
-#include "frontend/riscv64/riscv64.h"
 #include "osal/file.h"
 #include "soc/riscv_virt.h"
 
 namespace vm::cli {
 namespace {
-
-struct BootOptions {
-    std::string arch, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
-    std::vector<std::string> disks;
-    int harts = 1;
-};
-
-/// "PATH,format=raw[,readonly]". A path may have commas: the words are looked for at the end.
-Result<soc::DiskImage> parse_disk(const std::string& text) {
-    soc::DiskImage image{.path = text, .format = {}};
-    for (;;) {
-        const size_t comma = image.path.rfind(',');
-        if (comma == std::string::npos) break;
-        const std::string word = image.path.substr(comma + 1);
-        if (word == "readonly")
-            image.read_only = true;
-        else if (word.starts_with("format=") && image.format.empty())
-            image.format = word.substr(7);
-        else
-            break;
-        image.path.resize(comma);
-    }
-    if (image.format.empty())
-        return fail(
-            ErrorKind::InvalidArgument,
-            fmt::format("--disk {}: its format is not guessed; add ,format=raw or ,format=qcow2", text));
-    return image;
-}
 
 /// All of a file that goes into the machine's memory.
 Result<std::vector<u8>> contents(const std::string& path, u64 memory) {
@@ -201,36 +172,13 @@ class Keyboard {
     std::thread thread_;
 };
 
-Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o, Screen& screen) {
-    soc::RiscvVirtOptions m;
-    auto memory = parse_size(o.memory);
-    if (!memory) return std::unexpected(memory.error());
-    m.memory = *memory;
-    if (m.memory % (u64{1} << 20) != 0)
-        return fail(ErrorKind::InvalidArgument, fmt::format("memory of '{}' is not whole MiB", o.memory));
-    m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
-    m.append = o.append;
-    for (const std::string& text : o.disks) {
-        auto disk = parse_disk(text);
-        if (!disk) return std::unexpected(disk.error());
-        m.disks.push_back(std::move(*disk));
-    }
-    m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
-                    : o.tier == "1"    ? engine::Tier::One
-                                       : engine::Tier::Auto;
-    std::string error;
-    if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
-        return fail(ErrorKind::InvalidArgument, error);
-    m.console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
-    return m;
-}
-
 /// One life of the machine, from power-on to power-off or reset.
 Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector<u8>& kernel,
                                          const std::vector<u8>& initrd) {
     Screen screen;  // outlives the machine
-    auto options = machine_options(o, screen);
+    auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());
+    options->console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());
     if (auto r = (*machine)->load(kernel, initrd); !r) return std::unexpected(r.error());
@@ -273,18 +221,7 @@ Result<int> boot(const BootOptions& o) {
 int boot_command(const std::vector<std::string>& args) {
     OptionParser p("a whole machine; on a terminal Ctrl-A x ends it", "vm boot");
     BootOptions o;
-    p.text("--arch", o.arch, "the machine's processor").value("ARCH").one_of({"riscv64"}).required();
-    p.text("--kernel", o.kernel, "a flat Linux kernel image").value("FILE").required();
-    p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
-    p.text("--append", o.append, "the kernel's command line").value("TEXT");
-    p.list("--disk", o.disks,
-           "FILE,format=raw or qcow2[,readonly]: a virtio block device, /dev/vda for the first")
-        .value("DISK");
-    p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
-    p.number("--smp", o.harts, "processors").value("N").show_default();
-    p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
-    p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();
-    p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
+    declare_boot_options(p, o);
     const auto parsed = p.parse(args);
     if (!parsed) {
         complain(fmt::format("boot: {}", parsed.error().message));

@@ -1,0 +1,86 @@
+#include "cli/boot_options.h"
+
+#include "base/format.h"
+#include "cli/cli.h"
+#include "frontend/riscv64/riscv64.h"
+
+namespace vm::cli {
+namespace {
+
+/// "PATH,format=raw[,readonly]". A path may have commas: the words are looked for at the end.
+Result<soc::DiskImage> parse_disk(const std::string& text) {
+    soc::DiskImage image{.path = text, .format = {}};
+    for (;;) {
+        const size_t comma = image.path.rfind(',');
+        if (comma == std::string::npos) break;
+        const std::string word = image.path.substr(comma + 1);
+        if (word == "readonly")
+            image.read_only = true;
+        else if (word.starts_with("format=") && image.format.empty())
+            image.format = word.substr(7);
+        else
+            break;
+        image.path.resize(comma);
+    }
+    if (image.format.empty())
+        return fail(
+            ErrorKind::InvalidArgument,
+            fmt::format("--disk {}: its format is not guessed; add ,format=raw or ,format=qcow2", text));
+    return image;
+}
+
+Result<void> memory_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    auto memory = parse_size(o.memory);
+    if (!memory) return std::unexpected(memory.error());
+    m.memory = *memory;
+    if (m.memory % (u64{1} << 20) != 0)
+        return fail(ErrorKind::InvalidArgument, fmt::format("memory of '{}' is not whole MiB", o.memory));
+    return {};
+}
+
+Result<void> processor_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
+    m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
+                    : o.tier == "1"    ? engine::Tier::One
+                                       : engine::Tier::Auto;
+    std::string error;
+    if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
+        return fail(ErrorKind::InvalidArgument, error);
+    return {};
+}
+
+Result<void> disk_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    for (const std::string& text : o.disks) {
+        auto disk = parse_disk(text);
+        if (!disk) return std::unexpected(disk.error());
+        m.disks.push_back(std::move(*disk));
+    }
+    return {};
+}
+
+}  // namespace
+
+void declare_boot_options(OptionParser& p, BootOptions& o) {
+    p.text("--arch", o.arch, "the machine's processor").value("ARCH").one_of({"riscv64"}).required();
+    p.text("--kernel", o.kernel, "a flat Linux kernel image").value("FILE").required();
+    p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
+    p.text("--append", o.append, "the kernel's command line").value("TEXT");
+    p.list("--disk", o.disks,
+           "FILE,format=raw or qcow2[,readonly]: a virtio block device, /dev/vda for the first")
+        .value("DISK");
+    p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
+    p.number("--smp", o.harts, "processors").value("N").show_default();
+    p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
+    p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();
+    p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
+}
+
+Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
+    soc::RiscvVirtOptions m;
+    m.append = o.append;
+    for (const auto group : {memory_options, processor_options, disk_options})
+        if (auto r = group(o, m); !r) return std::unexpected(r.error());
+    return m;
+}
+
+}  // namespace vm::cli

@@ -1,0 +1,22 @@
+// What may be said to `vm boot`, and the machine that it means.
+#pragma once
+
+#include "cli/options.h"
+#include "soc/riscv_virt.h"
+
+namespace vm::cli {
+
+/// As typed; each is checked where it is used.
+struct BootOptions {
+    std::string arch, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
+    std::vector<std::string> disks;
+    int harts = 1;
+};
+
+/// `p` fills `o`, which outlives it.
+void declare_boot_options(OptionParser& p, BootOptions& o);
+
+/// All but the console. The first option that is wrong is the error.
+Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o);
+
+}  // namespace vm::cli
