@@ -16,20 +16,15 @@
 #include "frontend/riscv64/rv64_decode.h"
 #include "osal/event_loop.h"
 #include "osal/host.h"
-#include "soc/device_tree.h"
 #include "soc/riscv_hart.h"
+#include "soc/riscv_virt_map.h"
+#include "soc/riscv_virt_tree.h"
 
 namespace vm::soc {
 namespace {
 
-using device::Bus;
+using namespace virt;
 
-constexpr u64 kSyscon = 0x10'0000, kRtc = 0x10'1000, kClint = 0x200'0000, kPlic = 0xc00'0000,
-              kUart = 0x1000'0000;
-constexpr u64 kVirtio = 0x1000'1000, kVirtioStep = 0x1000;  ///< slot n has irq 1 + n
-constexpr u32 kUartIrq = 10, kRtcIrq = 11;
-constexpr u64 kTimebaseHz = 10'000'000, kNsPerTick = 100;
-constexpr unsigned kMostHarts = 64;
 constexpr u64 kMiB = u64{1} << 20;
 constexpr u64 kLeastMemory = 8 * kMiB, kMostMemory = 256 * 1024 * kMiB;
 constexpr u64 kTreeRoom = kMiB;
@@ -72,23 +67,6 @@ class CodeMemory final : public engine::GuestMemory {
     mem::GuestRam& ram_;
 };
 
-/// What /proc/cpuinfo and kernels are told of extensions ("riscv,isa-extensions").
-std::vector<std::string> extensions(u64 features) {
-    namespace rv = frontend::riscv64;
-    std::vector<std::string> names{"i", "m", "a"};
-    const std::pair<rv::Ext, const char*> known[] = {
-        {rv::F, "f"},          {rv::D, "d"},     {rv::C, "c"},           {rv::Zawrs, "zawrs"},
-        {rv::Zfa, "zfa"},      {rv::Zfh, "zfh"}, {rv::Zfhmin, "zfhmin"}, {rv::Zba, "zba"},
-        {rv::Zbb, "zbb"},      {rv::Zbc, "zbc"}, {rv::Zbs, "zbs"},       {rv::Zicond, "zicond"},
-        {rv::Zicntr, "zicntr"}};
-    for (const auto& [ext, name] : known)
-        if (bit(features, ext)) names.emplace_back(name);
-    for (const char* name :
-         {"zicsr", "zifencei", "zihintpause", "sstc", "svadu", "svinval", "svnapot", "svpbmt"})
-        names.emplace_back(name);
-    return names;
-}
-
 class Board final : public RiscvVirt, private riscv::SbiMachine {
   public:
     Board(const RiscvVirtOptions& options, std::unique_ptr<mem::GuestRam> ram,
@@ -119,8 +97,6 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_disks();
     void add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name);
     Result<void> make_tree(u64 initrd_begin, u64 initrd_end);
-    void cpus(DeviceTree& t) const;
-    void devices(DeviceTree& t) const;
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -194,7 +170,7 @@ Result<void> Board::start() {
 void Board::add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name) {
     virtio_.push_back(std::move(device));
     auto& transport = slots_[slot] =
-        std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(1 + slot));
+        std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(kVirtioIrq + slot));
     (void)bus_.add(kVirtio + slot * kVirtioStep, device::VirtioMmio::kSize, *transport, name);
 }
 
@@ -236,138 +212,25 @@ Result<void> Board::add_devices() {
                                     : End::Failed,
              static_cast<int>(code)});
     });
-    (void)bus_.add(kSyscon, 0x1000, *syscon_, "power switch");
-    (void)bus_.add(kRtc, 0x1000, *rtc_, "clock of day");
+    (void)bus_.add(kSyscon, kSysconSize, *syscon_, "power switch");
+    (void)bus_.add(kRtc, kRtcSize, *rtc_, "clock of day");
     (void)bus_.add(kClint, device::Aclint::kSize, *aclint_, "ACLINT");
     (void)bus_.add(kPlic, plic_->size(), *plic_, "PLIC");
-    (void)bus_.add(kUart, 0x100, *uart_, "UART");
+    (void)bus_.add(kUart, kUartSize, *uart_, "UART");
     return add_disks();
 }
 
-// ---------------------------------------------------------------------------------------------- device tree
-
-void Board::cpus(DeviceTree& t) const {
-    t.open("cpus");
-    t.cells("#address-cells", {1});
-    t.cells("#size-cells", {0});
-    t.cells("timebase-frequency", {static_cast<u32>(kTimebaseHz)});
-    const std::vector<std::string> names = extensions(options_.engine.cpu_features);
-    std::string isa = "rv64";
-    for (const std::string& n : names) isa += n.size() == 1 ? n : "_" + n;
-    for (const u64 id : ids_) {
-        t.open(fmt::format("cpu@{:x}", id));
-        t.text("device_type", "cpu");
-        t.text("compatible", "riscv");
-        t.text("status", "okay");
-        t.cells("reg", {static_cast<u32>(id)});
-        t.text("riscv,isa", isa);
-        t.text("riscv,isa-base", "rv64i");
-        t.texts("riscv,isa-extensions", names);
-        t.text("mmu-type", "riscv,sv57");
-        t.cells("phandle", {static_cast<u32>(id) + 1});
-        t.open("interrupt-controller");
-        t.text("compatible", "riscv,cpu-intc");
-        t.flag("interrupt-controller");
-        t.cells("#interrupt-cells", {1});
-        t.cells("phandle", {kMostHarts + static_cast<u32>(id) + 1});
-        t.close();
-        t.close();
-    }
-    t.close();
-}
-
-constexpr u32 kPlicHandle = 2 * kMostHarts + 1, kSysconHandle = kPlicHandle + 1;
-
-void Board::devices(DeviceTree& t) const {
-    std::vector<u32> plic, clint;
-    for (const u64 id : ids_) {
-        const u32 intc = kMostHarts + static_cast<u32>(id) + 1;
-        plic.insert(plic.end(), {intc, riscv::kIrqMei, intc, riscv::kIrqSei});
-        clint.insert(clint.end(), {intc, riscv::kIrqMsi, intc, riscv::kIrqMti});
-    }
-    t.open("soc");
-    t.text("compatible", "simple-bus");
-    t.cells("#address-cells", {2});
-    t.cells("#size-cells", {2});
-    t.flag("ranges");
-    t.open(fmt::format("clint@{:x}", kClint));
-    t.texts("compatible", std::vector<std::string>{"sifive,clint0", "riscv,clint0"});
-    t.reg(kClint, device::Aclint::kSize);
-    t.cells("interrupts-extended", clint);
-    t.close();
-    t.open(fmt::format("plic@{:x}", kPlic));
-    t.texts("compatible", std::vector<std::string>{"sifive,plic-1.0.0", "riscv,plic0"});
-    t.reg(kPlic, plic_->size());
-    t.flag("interrupt-controller");
-    t.cells("#interrupt-cells", {1});
-    t.cells("#address-cells", {0});
-    t.cells("riscv,ndev", {95});
-    t.cells("interrupts-extended", plic);
-    t.cells("phandle", {kPlicHandle});
-    t.close();
-    t.open(fmt::format("serial@{:x}", kUart));
-    t.text("compatible", "ns16550a");
-    t.reg(kUart, 0x100);
-    t.cells("clock-frequency", {3'686'400});
-    t.cells("interrupt-parent", {kPlicHandle});
-    t.cells("interrupts", {kUartIrq});
-    t.close();
-    for (const auto& [slot, transport] : slots_) {
-        const u64 base = kVirtio + slot * kVirtioStep;
-        t.open(fmt::format("virtio_mmio@{:x}", base));
-        t.text("compatible", "virtio,mmio");
-        t.reg(base, device::VirtioMmio::kSize);
-        t.cells("interrupt-parent", {kPlicHandle});
-        t.cells("interrupts", {1 + slot});
-        t.close();
-    }
-    t.open(fmt::format("rtc@{:x}", kRtc));
-    t.text("compatible", "google,goldfish-rtc");
-    t.reg(kRtc, 0x1000);
-    t.cells("interrupt-parent", {kPlicHandle});
-    t.cells("interrupts", {kRtcIrq});
-    t.close();
-    t.open(fmt::format("test@{:x}", kSyscon));
-    t.texts("compatible", std::vector<std::string>{"sifive,test1", "sifive,test0", "syscon"});
-    t.reg(kSyscon, 0x1000);
-    t.cells("phandle", {kSysconHandle});
-    t.close();
-    t.close();
-    const std::pair<const char*, u32> switches[] = {{"poweroff", 0x5555}, {"reboot", 0x7777}};
-    for (const auto& [name, value] : switches) {
-        t.open(name);
-        t.text("compatible", std::string("syscon-") + name);
-        t.cells("regmap", {kSysconHandle});
-        t.cells("offset", {0});
-        t.cells("value", {value});
-        t.close();
-    }
-}
-
 Result<void> Board::make_tree(u64 initrd_begin, u64 initrd_end) {
-    DeviceTree t;
-    t.cells("#address-cells", {2});
-    t.cells("#size-cells", {2});
-    t.text("compatible", "riscv-virtio");
-    t.text("model", "riscv-virtio,vm");
-    t.open("chosen");
-    t.text("bootargs", options_.append);
-    t.text("stdout-path", fmt::format("/soc/serial@{:x}", kUart));
-    u8 seed[32];
-    osal::random_bytes(seed, sizeof seed);
-    t.bytes("rng-seed", seed);
-    if (initrd_end != initrd_begin) {
-        t.cells("linux,initrd-start", {DeviceTree::high(initrd_begin), DeviceTree::low(initrd_begin)});
-        t.cells("linux,initrd-end", {DeviceTree::high(initrd_end), DeviceTree::low(initrd_end)});
-    }
-    t.close();
-    t.open(fmt::format("memory@{:x}", kRamBase));
-    t.text("device_type", "memory");
-    t.reg(kRamBase, ram_->size());
-    t.close();
-    cpus(t);
-    devices(t);
-    auto blob = t.finish();
+    BoardTree t{.append = options_.append,
+                .memory = ram_->size(),
+                .initrd_begin = initrd_begin,
+                .initrd_end = initrd_end,
+                .harts = ids_,
+                .cpu_features = options_.engine.cpu_features,
+                .plic_size = plic_->size(),
+                .virtio_slots = {}};
+    for (const auto& [slot, transport] : slots_) t.virtio_slots.push_back(slot);
+    auto blob = write_tree(t);
     if (!blob) return std::unexpected(blob.error());
     tree_ = std::move(*blob);
     return {};

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/vcpu.h"
+#include "soc/riscv_virt_map.h"
 
 namespace vm::soc {
 
@@ -40,7 +41,7 @@ class RiscvVirt {
         End end = End::PowerOff;
         int status = 0;  ///< what the guest said, with Failed
     };
-    static constexpr u64 kRamBase = 0x8000'0000;
+    static constexpr u64 kRamBase = virt::kRam;
     static constexpr size_t kMostDisks = 7;  ///< of eight virtio-mmio slots; the last has the random numbers
 
     static Result<std::unique_ptr<RiscvVirt>> create(const RiscvVirtOptions& options);

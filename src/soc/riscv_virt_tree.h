@@ -1,0 +1,27 @@
+// The device tree of the board `virt`.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bits.h"
+#include "base/result.h"
+
+namespace vm::soc {
+
+/// What differs from one machine to the next.
+struct BoardTree {
+    std::string append;                    ///< the kernel's command line
+    u64 memory = 0;                        ///< bytes of RAM
+    u64 initrd_begin = 0, initrd_end = 0;  ///< the same: there is none
+    std::span<const u64> harts;            ///< their ids
+    u64 cpu_features = 0;
+    u64 plic_size = 0;
+    std::vector<unsigned> virtio_slots;  ///< virtio-mmio slots that have a device
+};
+
+/// The blob, with a fresh seed for the kernel's random numbers.
+Result<std::vector<u8>> write_tree(const BoardTree& board);
+
+}  // namespace vm::soc
