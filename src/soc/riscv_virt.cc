@@ -95,7 +95,8 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     void end(Outcome o);
     Result<void> add_devices();
     Result<void> add_disks();
-    void add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name);
+    /// Puts a virtio device where the guest finds it: in the next virtio-mmio slot.
+    Result<void> add_virtio(std::unique_ptr<device::VirtioDevice> device, const std::string& name);
     Result<void> make_tree(u64 initrd_begin, u64 initrd_end);
 
     // SbiMachine
@@ -132,7 +133,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::GoldfishRtc> rtc_;
     std::unique_ptr<device::Syscon> syscon_;
     std::vector<std::unique_ptr<device::VirtioDevice>> virtio_;
-    std::map<unsigned, std::unique_ptr<device::VirtioMmio>> slots_;
+    std::vector<std::unique_ptr<device::VirtioMmio>> slots_;  ///< virtio-mmio, by number
     std::vector<u8> tree_;
     u64 entry_ = 0, tree_at_ = 0;
     std::mutex mutex_;
@@ -167,25 +168,29 @@ Result<void> Board::start() {
     return add_devices();
 }
 
-void Board::add_virtio(std::unique_ptr<device::VirtioDevice> device, unsigned slot, const std::string& name) {
+Result<void> Board::add_virtio(std::unique_ptr<device::VirtioDevice> device, const std::string& name) {
+    const unsigned slot = static_cast<unsigned>(slots_.size());
+    if (slot == kVirtioSlots)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("no place for {}: all {} virtio-mmio slots of this board have a device", name,
+                                kVirtioSlots));
     virtio_.push_back(std::move(device));
-    auto& transport = slots_[slot] =
-        std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(kVirtioIrq + slot));
-    (void)bus_.add(kVirtio + slot * kVirtioStep, device::VirtioMmio::kSize, *transport, name);
+    slots_.push_back(std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(kVirtioIrq + slot)));
+    return bus_.add(kVirtio + slot * kVirtioStep, device::VirtioMmio::kSize, *slots_.back(), name);
 }
 
 Result<void> Board::add_disks() {
-    unsigned slot = 0;
-    for (const DiskImage& image : options_.disks) {
+    for (size_t n = 0; n < options_.disks.size(); n++) {
+        const DiskImage& image = options_.disks[n];
         const auto format = device::disk_format(image.format);
         if (!format) return std::unexpected(format.error());
         auto disk = device::open_disk(*format, image.path, {.read_only = image.read_only});
         if (!disk) return std::unexpected(disk.error());
-        add_virtio(std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", slot)),
-                   slot, fmt::format("disk {}", slot));
-        slot++;
+        auto r =
+            add_virtio(std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", n)),
+                       fmt::format("disk {}", n));
+        if (!r) return r;
     }
-    add_virtio(std::make_unique<device::VirtioRng>(*ram_), RiscvVirt::kMostDisks, "random numbers");
     return {};
 }
 
@@ -217,19 +222,19 @@ Result<void> Board::add_devices() {
     (void)bus_.add(kClint, device::Aclint::kSize, *aclint_, "ACLINT");
     (void)bus_.add(kPlic, plic_->size(), *plic_, "PLIC");
     (void)bus_.add(kUart, kUartSize, *uart_, "UART");
+    if (auto r = add_virtio(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
     return add_disks();
 }
 
 Result<void> Board::make_tree(u64 initrd_begin, u64 initrd_end) {
-    BoardTree t{.append = options_.append,
-                .memory = ram_->size(),
-                .initrd_begin = initrd_begin,
-                .initrd_end = initrd_end,
-                .harts = ids_,
-                .cpu_features = options_.engine.cpu_features,
-                .plic_size = plic_->size(),
-                .virtio_slots = {}};
-    for (const auto& [slot, transport] : slots_) t.virtio_slots.push_back(slot);
+    const BoardTree t{.append = options_.append,
+                      .memory = ram_->size(),
+                      .initrd_begin = initrd_begin,
+                      .initrd_end = initrd_end,
+                      .harts = ids_,
+                      .cpu_features = options_.engine.cpu_features,
+                      .plic_size = plic_->size(),
+                      .virtio_slots = static_cast<unsigned>(slots_.size())};
     auto blob = write_tree(t);
     if (!blob) return std::unexpected(blob.error());
     tree_ = std::move(*blob);
@@ -332,9 +337,6 @@ Result<std::unique_ptr<RiscvVirt>> RiscvVirt::create(const RiscvVirtOptions& opt
     if (options.memory < kLeastMemory || options.memory > kMostMemory)
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("this board has 8 MiB to 256 GiB of memory, not {} bytes", options.memory));
-    if (options.disks.size() > kMostDisks)
-        return fail(ErrorKind::InvalidArgument, fmt::format("this board has room for {} disks, not {}",
-                                                            kMostDisks, options.disks.size()));
     auto ram = mem::GuestRam::create(kRamBase, options.memory);
     if (!ram) return std::unexpected(ram.error());
     auto loop = osal::EventLoop::start("vm-events");

@@ -2,7 +2,8 @@
 //
 //   0x0010_0000  power switch (sifive,test0)       0x0c00_0000  PLIC
 //   0x0010_1000  clock of day (goldfish), irq 11   0x1000_0000  UART 16550, irq 10
-//   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8
+//   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8:
+//                                                  random numbers, then disks
 //   0x8000_0000  RAM
 #pragma once
 
@@ -29,7 +30,7 @@ struct RiscvVirtOptions {
     u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
     engine::EngineOptions engine{};
     std::string append;            ///< the kernel's command line
-    std::vector<DiskImage> disks;  ///< at most kMostDisks, /dev/vda first
+    std::vector<DiskImage> disks;  ///< /dev/vda first
     /// What the guest writes to its console. Called from harts' threads.
     std::function<void(std::span<const u8>)> console;
 };
@@ -42,7 +43,6 @@ class RiscvVirt {
         int status = 0;  ///< what the guest said, with Failed
     };
     static constexpr u64 kRamBase = virt::kRam;
-    static constexpr size_t kMostDisks = 7;  ///< of eight virtio-mmio slots; the last has the random numbers
 
     static Result<std::unique_ptr<RiscvVirt>> create(const RiscvVirtOptions& options);
     virtual ~RiscvVirt() = default;

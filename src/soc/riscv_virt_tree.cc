@@ -97,7 +97,7 @@ void devices(DeviceTree& t, const BoardTree& board) {
     t.cells("interrupt-parent", {kPlicHandle});
     t.cells("interrupts", {kUartIrq});
     t.close();
-    for (const unsigned slot : board.virtio_slots) {
+    for (unsigned slot = 0; slot < board.virtio_slots; slot++) {
         const u64 base = kVirtio + slot * kVirtioStep;
         t.open(fmt::format("virtio_mmio@{:x}", base));
         t.text("compatible", "virtio,mmio");

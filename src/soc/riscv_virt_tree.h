@@ -18,7 +18,7 @@ struct BoardTree {
     std::span<const u64> harts;            ///< their ids
     u64 cpu_features = 0;
     u64 plic_size = 0;
-    std::vector<unsigned> virtio_slots;  ///< virtio-mmio slots that have a device
+    unsigned virtio_slots = 0;  ///< virtio-mmio: the first so many have a device
 };
 
 /// The blob, with a fresh seed for the kernel's random numbers.

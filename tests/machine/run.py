@@ -53,6 +53,8 @@ status, out, err = boot(*machine, "--kernel", kernel("fails", "-DFAILS"))
 check("a kernel that fails says so by the exit status", status == 3, f"({status})")
 text = OUT / "no-kernel"
 text.write_text("this is no kernel\n" * 10)
+disk = OUT / "disk"
+disk.write_bytes(bytes(4096))
 small = OUT / "empty"
 small.write_bytes(b"")
 def header(name, at, value):
@@ -83,7 +85,7 @@ for what, args, status, words in (
         ("a disk of an unknown format", ("--kernel", image, "--disk", f"{text},format=vdi"), 125, "vdi"),
         ("no such disk", ("--kernel", image, "--disk", "/nonexistent,format=raw"), 127, "/nonexistent"),
         ("a qcow2 disk that is none", ("--kernel", image, "--disk", f"{text},format=qcow2"), 125, "no-kernel"),
-        ("too many disks", ("--kernel", image, *["--disk", f"{text},format=raw,readonly"] * 8), 125, "7 disks"),
+        ("too many disks", ("--kernel", image, *["--disk", f"{disk},format=raw,readonly"] * 8), 125, "no place for disk 7"),
         ("too much memory", ("--kernel", image, "-m", "1T"), 125, "256 GiB"),
         ("an unknown CPU", ("--kernel", image, "--cpu", "fast"), 125, "fast"),
         ("no kernel named", (), 125, "--kernel"),
