@@ -25,9 +25,10 @@ take_guests() { # argument… : array `guests` of those that --guest NAME names 
 }
 
 # ---- packages
+# kmod cpio xz-utils e2fsprogs: what tools/machine-guests.sh makes machines' guests with; qemu-utils checks their qcow2 disks
 PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev libsodium-dev libfdt-dev zlib1g-dev libzstd-dev
  libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev libvixl-dev
- qemu-user gdb-multiarch $(for g in $ALL_GUESTS; do (guest "$g" && echo "$guest_packages"); done)"
+ qemu-user gdb-multiarch kmod cpio xz-utils e2fsprogs qemu-utils debian-archive-keyring $(for g in $ALL_GUESTS; do (guest "$g" && echo "$guest_packages"); done)"
 PACKAGES_CLANG="clang-19 libclang-rt-19-dev"
 
 missing() { # package… : those that are not installed
@@ -61,3 +62,27 @@ build() { # preset
     cmake --build "build/$1"
 }
 cache_root() { echo "${VM_CACHE_ROOT:-$PWD/.cache}"; }
+
+# ---- packages of Debian for another architecture: unpacked, never installed
+debian_apt() { # NAME ARCH SUITE : array `apt`, the options of an apt of its own in the cache, which trusts the mirror that this system's apt has
+    local keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg} mirror work
+    [ -f "$keyring" ] || install_packages debian-archive-keyring
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)/$(LABEL)/$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+        awk '$2 == "Debian/Debian/main" && !n++ { print $1 }')
+    [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian/*$' || true)
+    [ -n "$mirror" ] || { echo "no Debian mirror in apt's configuration" >&2; exit 1; }
+    work=$(cache_root)/apt-$1
+    mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+    : > "$work/status"
+    echo "deb [signed-by=$keyring arch=$2] ${mirror%/} $3 main" > "$work/sources.list"
+    apt=(-o "APT::Architecture=$2" -o "APT::Architectures=$2" -o "Dir::State::Lists=$work/lists" -o "Dir::State::status=$work/status"
+        -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::Cache=$work/cache"
+        -o APT::Sandbox::User=root -o APT::Install-Recommends=false -qq)
+    apt-get "${apt[@]}" update >&2
+}
+unpack() { # DIRECTORY DEB… : the files of packages; Debian merges /usr, packages ship bin, lib and sbin as directories or not at all
+    local d deb
+    mkdir -p "$1"/usr/{bin,lib,sbin,lib64}
+    for d in bin lib sbin lib64; do [ -e "$1/$d" ] || ln -s "usr/$d" "$1/$d"; done
+    for deb in "${@:2}"; do dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$1" --keep-directory-symlink; done
+}

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Unpacks a Debian sysroot of another architecture from Debian's packages; runs none of their code.
-#   tools/sysroot.sh ARCH [PACKAGE...]      ARCH: a guest of tools/guests/, or amd64; default packages: what tests/programs needs
+#   tools/sysroot.sh ARCH [PACKAGE...]      ARCH: a guest of tools/guests/, or amd64; default packages: what tests/programs needs, in a directory of their own for other packages
 #   tools/sysroot.sh ARCH --long            what the long suites need (about 2.5 GB), beside the other; amd64 is their native reference
 # Prints the directory. The mirror is the one apt here is configured with; packages are checked by apt's signatures.
 set -euo pipefail
@@ -20,11 +20,10 @@ if [ "${1:-}" = --long ]; then
     [ "$arch" != amd64 ] || for g in $ALL_GUESTS; do packages+=("gcc-14-$(guest "$g" && echo "$guest_triple")"); done
 elif [ $# -gt 0 ]; then
     packages=("$@")
+    name=$name-$(printf '%s\n' "$@" | sha256sum | cut -c1-8)
 else
     packages=("${base[@]}")
 fi
-keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
-[ -f "$keyring" ] || install_packages debian-archive-keyring
 root=$(cache_root)/sysroot-$name
 key=$(printf '%s\n' "$suite" "${packages[@]}" | sha256sum | cut -c1-16)
 if [ "$(cat "$root/.complete" 2>/dev/null)" = "$key" ]; then
@@ -32,28 +31,10 @@ if [ "$(cat "$root/.complete" 2>/dev/null)" = "$key" ]; then
     exit 0
 fi
 
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN)/$(LABEL)/$(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-    awk '$2 == "Debian/Debian/main" && !n++ { print $1 }')
-[ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | grep -m1 '/debian/*$' || true)
-[ -n "$mirror" ] || { echo "sysroot: no Debian mirror in apt's configuration" >&2; exit 1; }
-
-work=$(cache_root)/apt-$name
-mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
-: > "$work/status"
-echo "deb [signed-by=$keyring arch=$arch] ${mirror%/} $suite main" > "$work/sources.list"
-apt=(-o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::State::Lists=$work/lists" -o "Dir::State::status=$work/status"
-    -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::Cache=$work/cache"
-    -o APT::Sandbox::User=root -o APT::Install-Recommends=false -qq)
-apt-get "${apt[@]}" update >&2
+debian_apt "$name" "$arch" "$suite"
 apt-get "${apt[@]}" install -y --download-only "${packages[@]}" >&2
 rm -rf "$root" "$root.new"
-mkdir -p "$root.new"
-# Debian merges /usr: packages ship bin, lib and sbin as directories or not at all
-mkdir -p "$root.new"/usr/{bin,lib,sbin,lib64}
-for d in bin lib sbin lib64; do ln -s "usr/$d" "$root.new/$d"; done
-for deb in "$work"/cache/archives/*.deb; do
-    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root.new" --keep-directory-symlink
-done
+unpack "$root.new" "$(cache_root)/apt-$name"/cache/archives/*.deb
 mkdir -p "$root.new"/{tmp,proc,dev,sys,etc,root}
 [ -e "$root.new/bin/sh" ] || ln -s dash "$root.new/usr/bin/sh"
 [ -e "$root.new/usr/bin/awk" ] || ln -s mawk "$root.new/usr/bin/awk"
