@@ -7,7 +7,7 @@ seconds=${1:-30}
 bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
-mkdir -p "$seeds"/fuzz_{bundle,load,translate,qcow2}
+mkdir -p "$seeds"/fuzz_{boot,bundle,load,translate,qcow2}
 for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
 { printf '\037'; head -c 1000 /dev/zero; } >"$seeds/fuzz_bundle/zeros"  # all is made right
@@ -17,6 +17,16 @@ header = struct.pack(">4sIQIIQIIQQIIQQQQII", b"QFI\xfb", 3, 0, 0, 9, 65536, 0, 2
 parts = [header, struct.pack(">Q", 2 << 9), struct.pack(">6H", *[1] * 6), struct.pack(">Q", 1 << 63 | 4 << 9),
          struct.pack(">QQ", 1 << 63 | 5 << 9, 1), b"data"]
 open(sys.argv[1], "wb").write(b"".join(p.ljust(512, b"\0") for p in parts))
+EOF
+python3 - "$seeds/fuzz_boot" build/guests/hello.riscv64 <<'EOF'
+import gzip, lzma, struct, sys  # a byte that says how it is used, then a file
+image = struct.pack("<8xQQQ24x4s4x", 0x200000, 0x1000, 0, b"RSC\5") + b"\x13\0\0\0" * 64
+zboot = lambda data, packing: struct.pack("<4s4sIIII32s", b"MZ", b"zimg", 56, len(data), 0, 0, packing) + data
+elf = open(sys.argv[2], "rb").read()
+files = {"image": image, "gzip": gzip.compress(image), "xz": lzma.compress(image), "zboot": zboot(gzip.compress(image), b"gzip"),
+         "zboot-xz": zboot(lzma.compress(image), b"xzkern"), "elf": elf[:60000]}
+for n, (name, data) in enumerate(files.items()):
+    open(f"{sys.argv[1]}/{name}", "wb").write(bytes([n]) + data)
 EOF
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue

@@ -41,6 +41,7 @@ step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
 step images env KILLS=12 python3 tests/images/run.py
 step top python3 tests/top/run.py
 step machine python3 tests/machine/run.py
+step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh

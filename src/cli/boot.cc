@@ -13,25 +13,13 @@
 #include <thread>
 
 #include "base/format.h"
-#include "cli/boot_options.h"
+#include "cli/boot_load.h"
 #include "cli/cli.h"
 #include "osal/file.h"
 #include "soc/riscv_virt.h"
 
 namespace vm::cli {
 namespace {
-
-/// All of a file that goes into the machine's memory.
-Result<std::vector<u8>> contents(const std::string& path, u64 memory) {
-    auto file = osal::InputFile::open(path);
-    if (!file) return std::unexpected(file.error());
-    if (file->size() > memory)
-        return fail(ErrorKind::InvalidArgument,
-                    fmt::format("{}: its {} bytes do not fit into the machine's memory", path, file->size()));
-    std::vector<u8> bytes(file->size());
-    if (auto r = file->read(0, bytes.data(), bytes.size()); !r) return std::unexpected(r.error());
-    return bytes;
-}
 
 void write_all(int fd, std::span<const u8> bytes) {
     while (!bytes.empty()) {
@@ -172,16 +160,31 @@ class Keyboard {
     std::thread thread_;
 };
 
+/// Puts what it begins with into the machine's memory. The files are read anew for each life of the machine,
+/// so that they take no memory while it runs.
+Result<void> load(const BootOptions& o, soc::RiscvVirt& machine) {
+    auto files = read_boot_files(o, machine.ram().size());
+    if (!files) return std::unexpected(files.error());
+    const boot::Plan& plan = files->plan;
+    boot::put(plan, machine.ram());
+    return machine.prepare({.entry = plan.entry,
+                            .tree = plan.tree,
+                            .tree_room = boot::kTreeRoom,
+                            .third_argument = plan.dynamic_info,
+                            .initrd_begin = plan.initrd,
+                            .initrd_end = plan.initrd + files->initrd.size()});
+}
+
 /// One life of the machine, from power-on to power-off or reset.
-Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector<u8>& kernel,
-                                         const std::vector<u8>& initrd) {
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
     Screen screen;  // outlives the machine
     auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());
+    options->machine_mode = firmware_of(o) != boot::Firmware::BuiltIn;
     options->console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());
-    if (auto r = (*machine)->load(kernel, initrd); !r) return std::unexpected(r.error());
+    if (auto r = load(o, **machine); !r) return std::unexpected(r.error());
     Result<soc::RiscvVirt::Outcome> outcome;
     {
         const Keyboard keyboard(**machine);
@@ -198,18 +201,8 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, const std::vector
 }
 
 Result<int> boot(const BootOptions& o) {
-    auto memory = parse_size(o.memory);
-    if (!memory) return std::unexpected(memory.error());
-    auto kernel = contents(o.kernel, *memory);
-    if (!kernel) return std::unexpected(kernel.error());
-    std::vector<u8> initrd;
-    if (!o.initrd.empty()) {
-        auto bytes = contents(o.initrd, *memory);
-        if (!bytes) return std::unexpected(bytes.error());
-        initrd = std::move(*bytes);
-    }
     for (;;) {
-        const auto outcome = run_once(o, *kernel, initrd);
+        const auto outcome = run_once(o);
         if (!outcome) return std::unexpected(outcome.error());
         if (outcome->end == soc::RiscvVirt::End::Reset) continue;
         return outcome->end == soc::RiscvVirt::End::PowerOff ? 0 : std::max(1, outcome->status & 0xff);

@@ -62,7 +62,15 @@ Result<void> disk_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
 
 void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.text("--arch", o.arch, "the machine's processor").value("ARCH").one_of({"riscv64"}).required();
-    p.text("--kernel", o.kernel, "a flat Linux kernel image").value("FILE").required();
+    p.text("--firmware", o.firmware,
+           "what serves the kernel in M-mode, OpenSBI for example; none: nothing does, and an ELF program "
+           "starts there; default: vm itself")
+        .value("FILE|none")
+        .not_empty();
+    p.text("--kernel", o.kernel,
+           "a Linux kernel, flat, packed or EFI zboot; an ELF program; with a firmware also flat code")
+        .value("FILE")
+        .not_empty();
     p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
     p.text("--append", o.append, "the kernel's command line").value("TEXT");
     p.list("--disk", o.disks,

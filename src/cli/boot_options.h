@@ -8,7 +8,7 @@ namespace vm::cli {
 
 /// As typed; each is checked where it is used.
 struct BootOptions {
-    std::string arch, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
+    std::string arch, firmware, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
     std::vector<std::string> disks;
     int harts = 1;
 };

@@ -75,8 +75,13 @@ void Hart::reset(u64 argument, u8* guest_regs, ir::FpEnv& fp) {
     store_raw(guest_regs + x_offset(11), argument);
 }
 
-u64 Hart::reset_for_firmware(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& fp) {
-    reset(argument, guest_regs, fp);
+u64 Hart::reset_for_firmware(u64 entry, const std::array<u64, 2>& arguments, u8* guest_regs, ir::FpEnv& fp) {
+    reset(arguments[0], guest_regs, fp);
+    store_raw(guest_regs + x_offset(12), arguments[1]);
+    // The manual leaves these open. Firmware that does not know them must not take away what the device tree
+    // promises to the kernel: "svadu" without "svade" there means that hardware sets A and D.
+    if (options_.svadu) state_.menvcfg |= kEnvAdue;
+    if (options_.svpbmt) state_.menvcfg |= kEnvPbmte;
     resume();
     return entry;
 }

@@ -96,14 +96,15 @@ TEST(HartReset, ForAKernel) {
 TEST(HartReset, ForFirmware) {
     TestHart t({.hart_id = 2});
     t.hart.reset_for_kernel(0, 0, t.regs, t.fp);
-    EXPECT_EQ(t.hart.reset_for_firmware(0x8000'0000, 0x8700'0000, t.regs, t.fp), 0x8000'0000u);
+    EXPECT_EQ(t.hart.reset_for_firmware(0x8000'0000, {0x8700'0000, 0x8710'0000}, t.regs, t.fp), 0x8000'0000u);
     EXPECT_EQ(t.hart.privilege(), Privilege::Machine);
     EXPECT_EQ(t.x(10), 2u);
     EXPECT_EQ(t.x(11), 0x8700'0000u);
+    EXPECT_EQ(t.x(12), 0x8710'0000u);
     EXPECT_EQ(t.get(kCsrMstatus), 0xa'0000'0000u);
     EXPECT_EQ(t.get(kCsrMedeleg), 0u);
     EXPECT_EQ(t.get(kCsrPmpcfg0), 0u);
-    EXPECT_EQ(t.get(kCsrMenvcfg), 0u);
+    EXPECT_EQ(t.get(kCsrMenvcfg), kEnvAdue | kEnvPbmte);
     EXPECT_EQ(t.hart.pmp().allows(0, 8, Privilege::Supervisor), Permissions{});
 }
 

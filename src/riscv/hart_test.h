@@ -28,7 +28,7 @@ struct TestHart {
                          .cycle = [this] { return cycles; },
                          .instret = [this] { return retired; },
                          .timer_changed = [this] { ++timer_changes; }}) {
-        hart.reset_for_firmware(kPc, 0, regs, fp);
+        hart.reset_for_firmware(kPc, {}, regs, fp);
     }
 
     u64 x(unsigned n) const { return load_raw<u64>(regs + frontend::riscv64::x_offset(n)); }

@@ -154,7 +154,7 @@ TEST(PmpCsrs, Locks) {
     EXPECT_EQ(t.put(kCsrPmpaddr0 + 2, 9), 9u);
     EXPECT_EQ(t.put(kCsrPmpcfg0 + 2, u64{0x9f} << 56), u64{0x9f} << 56);  // the last entry has none above
     EXPECT_EQ(t.put(kCsrPmpaddr0 + 15, 9), 0u);
-    t.hart.reset_for_firmware(0, 0, t.regs, t.fp);
+    t.hart.reset_for_firmware(0, {}, t.regs, t.fp);
     EXPECT_EQ(t.put(kCsrPmpaddr0, 9), 9u);
 }
 

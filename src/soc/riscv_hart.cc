@@ -47,11 +47,11 @@ HartStatus RiscvHart::status() const {
     return status_;
 }
 
-bool RiscvHart::start(u64 entry, u64 argument, bool firmware) {
+bool RiscvHart::start(const Start& start) {
     const std::lock_guard lock(mutex_);
     if (status_ != HartStatus::Stopped) return false;
     status_ = HartStatus::StartPending;
-    start_ = {entry, argument, firmware};
+    start_ = start;
     changed_.notify_all();
     return true;
 }
@@ -137,8 +137,8 @@ bool RiscvHart::wait_for_start() {
     const Start s = start_;
     lock.unlock();
     u8* const regs = vcpu_->guest();
-    vcpu_->set_pc(s.firmware ? hart_.reset_for_firmware(s.entry, s.argument, regs, vcpu_->fp())
-                             : hart_.reset_for_kernel(s.entry, s.argument, regs, vcpu_->fp()));
+    vcpu_->set_pc(s.machine_mode ? hart_.reset_for_firmware(s.entry, s.arguments, regs, vcpu_->fp())
+                                 : hart_.reset_for_kernel(s.entry, s.arguments[0], regs, vcpu_->fp()));
     vcpu_->flush_tlb();
     update_context();
     return true;

@@ -39,8 +39,13 @@ class RiscvHart final : private engine::HartMemory {
 
     // --- from any thread
     riscv::HartStatus status() const;
+    struct Start {
+        u64 entry = 0;
+        std::array<u64, 2> arguments{};  ///< a1 and, in M-mode, a2; a0 is the hart's id
+        bool machine_mode = false;       ///< else S-mode, as firmware starts a kernel
+    };
     /// Starts a hart that does not run yet. False: it does.
-    bool start(u64 entry, u64 argument, bool firmware);
+    bool start(const Start& start);
     /// Ends run().
     void stop();
     /// The level of an interrupt.
@@ -95,10 +100,7 @@ class RiscvHart final : private engine::HartMemory {
     std::atomic<bool> attention_{true};  ///< one of what follows changed, or an interrupt
     bool kicked_ = false, stop_ = false;
     riscv::HartStatus status_ = riscv::HartStatus::Stopped;
-    struct Start {
-        u64 entry = 0, argument = 0;
-        bool firmware = false;
-    } start_;
+    Start start_;
     std::vector<riscv::RemoteFence> fences_;
     u64 posted_ = 0, served_ = 0;
 };

@@ -27,7 +27,6 @@ using namespace virt;
 
 constexpr u64 kMiB = u64{1} << 20;
 constexpr u64 kLeastMemory = 8 * kMiB, kMostMemory = 256 * 1024 * kMiB;
-constexpr u64 kTreeRoom = kMiB;
 
 /// An interrupt of a hart as devices see it.
 class HartLine final : public device::IrqLine {
@@ -78,7 +77,8 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     }
     Result<void> start();
 
-    Result<void> load(std::span<const u8> kernel, std::span<const u8> initrd) override;
+    mem::GuestRam& ram() override { return *ram_; }
+    Result<void> prepare(const Start& start) override;
     std::span<const u8> device_tree() const override { return tree_; }
     Result<Outcome> run() override;
     void stop() override { end({End::PowerOff, 0}); }
@@ -97,7 +97,6 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_disks();
     /// Puts a virtio device where the guest finds it: in the next virtio-mmio slot.
     Result<void> add_virtio(std::unique_ptr<device::VirtioDevice> device, const std::string& name);
-    Result<void> make_tree(u64 initrd_begin, u64 initrd_end);
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -108,7 +107,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::span<const u64> harts() const override { return ids_; }
     riscv::HartStatus hart_status(u64 id) const override { return harts_[id]->status(); }
     bool start_hart(u64 id, u64 entry, u64 argument) override {
-        return harts_[id]->start(entry, argument, false);
+        return harts_[id]->start({.entry = entry, .arguments = {argument, 0}});
     }
     void stop_hart(u64 id) override { harts_[id]->halt(); }
     void send_ipi(u64 id) override { harts_[id]->line(riscv::kIrqSsi, true); }
@@ -135,7 +134,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::vector<std::unique_ptr<device::VirtioDevice>> virtio_;
     std::vector<std::unique_ptr<device::VirtioMmio>> slots_;  ///< virtio-mmio, by number
     std::vector<u8> tree_;
-    u64 entry_ = 0, tree_at_ = 0;
+    Start start_;
     std::mutex mutex_;
     bool ended_ = false;
     Outcome outcome_;
@@ -155,7 +154,7 @@ Result<void> Board::start() {
                            .ram = ram_.get(),
                            .bus = &bus_,
                            .timers = loop_.get(),
-                           .sbi = &sbi_,
+                           .sbi = options_.machine_mode ? nullptr : &sbi_,
                            .ticks = [this] { return time(); },
                            .ns_per_tick = kNsPerTick};
     for (unsigned n = 0; n < options_.harts; n++) {
@@ -226,11 +225,11 @@ Result<void> Board::add_devices() {
     return add_disks();
 }
 
-Result<void> Board::make_tree(u64 initrd_begin, u64 initrd_end) {
+Result<void> Board::prepare(const Start& start) {
     const BoardTree t{.append = options_.append,
                       .memory = ram_->size(),
-                      .initrd_begin = initrd_begin,
-                      .initrd_end = initrd_end,
+                      .initrd_begin = start.initrd_begin,
+                      .initrd_end = start.initrd_end,
                       .harts = ids_,
                       .cpu_features = options_.engine.cpu_features,
                       .plic_size = plic_->size(),
@@ -238,53 +237,22 @@ Result<void> Board::make_tree(u64 initrd_begin, u64 initrd_end) {
     auto blob = write_tree(t);
     if (!blob) return std::unexpected(blob.error());
     tree_ = std::move(*blob);
-    return {};
-}
-
-// ---------------------------------------------------------------------------------------------- memory
-
-/// The header that a flat kernel begins with (Linux, Documentation/arch/riscv/boot-image-header.rst).
-struct ImageHeader {
-    u32 code[2];
-    u64 text_offset, image_size, flags;
-    u32 version, reserved1;
-    u64 reserved2;
-    char magic[8];
-    char magic2[4];
-    u32 reserved3;
-};
-static_assert(sizeof(ImageHeader) == 64);
-
-Result<void> Board::load(std::span<const u8> kernel, std::span<const u8> initrd) {
-    ImageHeader h{};
-    if (kernel.size() >= sizeof h) std::memcpy(&h, kernel.data(), sizeof h);
-    if (std::string_view(h.magic2, 4) != std::string_view("RSC\x05", 4))
-        return fail(ErrorKind::InvalidArgument, "the kernel is no flat RISC-V Linux image");
-    const u64 size = std::max<u64>(kernel.size(), h.image_size);
-    const u64 room = ram_->size();
-    const auto fits = [&](u64 bytes) { return bytes <= room; };
-    if (!fits(size) || !fits(initrd.size()) || !fits(h.text_offset) ||
-        h.text_offset + size + align_up(initrd.size(), mem::kPage) + kTreeRoom + kMiB > room)
-        return fail(
-            ErrorKind::InvalidArgument,
-            fmt::format(
-                "{} MiB of memory do not hold a kernel of {} MiB at {:#x} and an initial RAM disk of {} MiB",
-                room / kMiB, size / kMiB, h.text_offset, initrd.size() / kMiB));
-    entry_ = kRamBase + h.text_offset;
-    tree_at_ = align_down(kRamBase + room - kTreeRoom, kMiB);
-    const u64 initrd_at = align_down(tree_at_ - initrd.size(), mem::kPage);
-    ram_->write(entry_, kernel.data(), kernel.size());
-    ram_->write(initrd_at, initrd.data(), initrd.size());
-    if (auto r = make_tree(initrd_at, initrd_at + initrd.size()); !r) return r;
-    if (tree_.size() > kTreeRoom) return fail(ErrorKind::Internal, "the device tree is too large");
-    ram_->write(tree_at_, tree_.data(), tree_.size());
+    if (tree_.size() > start.tree_room)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("a device tree of {} bytes is too large", tree_.size()));
+    ram_->write(start.tree, tree_.data(), tree_.size());
+    start_ = start;
     return {};
 }
 
 // ---------------------------------------------------------------------------------------------- running
 
 Result<RiscvVirt::Outcome> Board::run() {
-    harts_[0]->start(entry_, tree_at_, false);
+    const size_t begin = options_.machine_mode ? harts_.size() : 1;
+    for (size_t n = 0; n < begin; n++)
+        harts_[n]->start({.entry = start_.entry,
+                          .arguments = {start_.tree, start_.third_argument},
+                          .machine_mode = options_.machine_mode});
     std::vector<std::thread> threads;
     std::vector<Result<void>> results(harts_.size());
     for (size_t n = 0; n < harts_.size(); n++)

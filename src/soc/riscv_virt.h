@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/vcpu.h"
+#include "mem/guest_ram.h"
 #include "soc/riscv_virt_map.h"
 
 namespace vm::soc {
@@ -29,10 +30,20 @@ struct RiscvVirtOptions {
     unsigned harts = 1;           ///< 1 to 64
     u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
     engine::EngineOptions engine{};
+    /// Software in M-mode serves the kernel: all harts begin there. Else the built-in SBI does.
+    bool machine_mode = false;
     std::string append;            ///< the kernel's command line
     std::vector<DiskImage> disks;  ///< /dev/vda first
     /// What the guest writes to its console. Called from harts' threads.
     std::function<void(std::span<const u8>)> console;
+};
+
+/// How the harts begin, with what is in memory already.
+struct Start {
+    u64 entry = 0;
+    u64 tree = 0, tree_room = 0;           ///< where the device tree goes, and a1
+    u64 third_argument = 0;                ///< a2; in M-mode only
+    u64 initrd_begin = 0, initrd_end = 0;  ///< the same: there is none
 };
 
 class RiscvVirt {
@@ -47,9 +58,10 @@ class RiscvVirt {
     static Result<std::unique_ptr<RiscvVirt>> create(const RiscvVirtOptions& options);
     virtual ~RiscvVirt() = default;
 
-    /// Puts a kernel (the flat image that Documentation/arch/riscv/boot-image-header.rst describes) and, if
-    /// not empty, an initial RAM disk into memory. Before run().
-    virtual Result<void> load(std::span<const u8> kernel, std::span<const u8> initrd) = 0;
+    /// For whoever puts programs there, before run().
+    virtual mem::GuestRam& ram() = 0;
+    /// Writes the device tree. Once, before run().
+    virtual Result<void> prepare(const Start& start) = 0;
     /// The device tree that the kernel gets.
     virtual std::span<const u8> device_tree() const = 0;
     /// Runs until the guest ends or stop() is called (End::PowerOff).
