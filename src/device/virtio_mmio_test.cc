@@ -9,38 +9,10 @@
 namespace vm::device {
 namespace {
 
+using testing::EchoDevice;
 using testing::kRamBase;
 using testing::kRamBytes;
 using testing::MmioGuest;
-
-/// Gives each chain back as it is, on the hart's thread.
-class EchoDevice final : public VirtioDevice {
-  public:
-    static constexpr u64 kOwn = 0x11;
-    explicit EchoDevice(mem::GuestRam& ram) : VirtioDevice(ram, 77, {16, 64}) {}
-    int starts = 0, resets = 0;
-    u32 setting = 0x04030201;
-    void change(u32 to) {
-        change_config([&] { setting = to; });
-    }
-
-  private:
-    u64 device_features() const override { return kOwn; }
-    u64 config(u64 offset, unsigned bytes) const override { return bytes_at(setting, offset, bytes); }
-    void set_config(u64 offset, unsigned, u64 value) override {
-        if (offset == 0) setting = static_cast<u32>(value);
-    }
-    void on_start() override { ++starts; }
-    void on_notify(unsigned n) override {
-        while (auto chain = take(n)) {
-            if (bytes_of(chain->readable()) == 13)
-                reject(n, std::move(*chain));
-            else
-                complete(n, std::move(*chain), 0, 1);
-        }
-    }
-    void on_reset() override { ++resets; }
-};
 
 class VirtioMmioTest : public ::testing::Test {
   protected:
