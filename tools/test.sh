@@ -43,6 +43,7 @@ step top python3 tests/top/run.py
 step machine python3 tests/machine/run.py
 step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
+step machine-pci python3 tests/machine/pci.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then

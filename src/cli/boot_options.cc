@@ -7,7 +7,7 @@
 namespace vm::cli {
 namespace {
 
-/// "PATH,format=raw[,readonly]". A path may have commas: the words are looked for at the end.
+/// "PATH,format=raw[,readonly][,bus=pci]". A path may have commas: the words are looked for at the end.
 Result<soc::DiskImage> parse_disk(const std::string& text) {
     soc::DiskImage image{.path = text, .format = {}};
     for (;;) {
@@ -18,7 +18,11 @@ Result<soc::DiskImage> parse_disk(const std::string& text) {
             image.read_only = true;
         else if (word.starts_with("format=") && image.format.empty())
             image.format = word.substr(7);
-        else
+        else if (word.starts_with("bus=") && image.bus == soc::VirtioBus::Auto) {
+            const auto bus = soc::virtio_bus(word.substr(4));
+            if (!bus) return fail(bus.error().kind, fmt::format("--disk {}: {}", text, bus.error().message));
+            image.bus = *bus;
+        } else
             break;
         image.path.resize(comma);
     }
@@ -73,8 +77,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
         .not_empty();
     p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
     p.text("--append", o.append, "the kernel's command line").value("TEXT");
-    p.list("--disk", o.disks,
-           "FILE,format=raw or qcow2[,readonly]: a virtio block device, /dev/vda for the first")
+    p.list("--disk", o.disks, "FILE,format=raw or qcow2[,readonly][,bus=mmio or pci]: a virtio block device")
         .value("DISK");
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
     p.number("--smp", o.harts, "processors").value("N").show_default();

@@ -10,7 +10,6 @@
 #include "device/syscon.h"
 #include "device/uart16550.h"
 #include "device/virtio_blk.h"
-#include "device/virtio_mmio.h"
 #include "device/virtio_rng.h"
 #include "frontend/riscv64/riscv64.h"
 #include "frontend/riscv64/rv64_decode.h"
@@ -72,7 +71,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
           std::unique_ptr<osal::EventLoop> loop)
         : options_(options), ram_(std::move(ram)), loop_(std::move(loop)), code_(*ram_), sbi_(*ram_, *this) {}
     ~Board() override {
-        slots_.clear();  // no request is under way afterwards
+        if (slots_) slots_->clear();  // no request is under way afterwards
         loop_->stop();
     }
     Result<void> start();
@@ -95,8 +94,6 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     void end(Outcome o);
     Result<void> add_devices();
     Result<void> add_disks();
-    /// Puts a virtio device where the guest finds it: in the next virtio-mmio slot.
-    Result<void> add_virtio(std::unique_ptr<device::VirtioDevice> device, const std::string& name);
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -131,8 +128,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::Uart16550> uart_;
     std::unique_ptr<device::GoldfishRtc> rtc_;
     std::unique_ptr<device::Syscon> syscon_;
-    std::vector<std::unique_ptr<device::VirtioDevice>> virtio_;
-    std::vector<std::unique_ptr<device::VirtioMmio>> slots_;  ///< virtio-mmio, by number
+    std::unique_ptr<RiscvVirtSlots> slots_;
     std::vector<u8> tree_;
     Start start_;
     std::mutex mutex_;
@@ -167,17 +163,6 @@ Result<void> Board::start() {
     return add_devices();
 }
 
-Result<void> Board::add_virtio(std::unique_ptr<device::VirtioDevice> device, const std::string& name) {
-    const unsigned slot = static_cast<unsigned>(slots_.size());
-    if (slot == kVirtioSlots)
-        return fail(ErrorKind::InvalidArgument,
-                    fmt::format("no place for {}: all {} virtio-mmio slots of this board have a device", name,
-                                kVirtioSlots));
-    virtio_.push_back(std::move(device));
-    slots_.push_back(std::make_unique<device::VirtioMmio>(*virtio_.back(), plic_->source(kVirtioIrq + slot)));
-    return bus_.add(kVirtio + slot * kVirtioStep, device::VirtioMmio::kSize, *slots_.back(), name);
-}
-
 Result<void> Board::add_disks() {
     for (size_t n = 0; n < options_.disks.size(); n++) {
         const DiskImage& image = options_.disks[n];
@@ -185,9 +170,9 @@ Result<void> Board::add_disks() {
         if (!format) return std::unexpected(format.error());
         auto disk = device::open_disk(*format, image.path, {.read_only = image.read_only});
         if (!disk) return std::unexpected(disk.error());
-        auto r =
-            add_virtio(std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", n)),
-                       fmt::format("disk {}", n));
+        auto r = slots_->add(
+            std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", n)),
+            fmt::format("disk {}", n), image.bus);
         if (!r) return r;
     }
     return {};
@@ -216,12 +201,13 @@ Result<void> Board::add_devices() {
                                     : End::Failed,
              static_cast<int>(code)});
     });
+    slots_ = std::make_unique<RiscvVirtSlots>(bus_, *plic_, ram_->size());
     (void)bus_.add(kSyscon, kSysconSize, *syscon_, "power switch");
     (void)bus_.add(kRtc, kRtcSize, *rtc_, "clock of day");
     (void)bus_.add(kClint, device::Aclint::kSize, *aclint_, "ACLINT");
     (void)bus_.add(kPlic, plic_->size(), *plic_, "PLIC");
     (void)bus_.add(kUart, kUartSize, *uart_, "UART");
-    if (auto r = add_virtio(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
+    if (auto r = slots_->add(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
     return add_disks();
 }
 
@@ -233,7 +219,8 @@ Result<void> Board::prepare(const Start& start) {
                       .harts = ids_,
                       .cpu_features = options_.engine.cpu_features,
                       .plic_size = plic_->size(),
-                      .virtio_slots = static_cast<unsigned>(slots_.size())};
+                      .virtio_slots = slots_->mmio(),
+                      .pci = slots_->pci()};
     auto blob = write_tree(t);
     if (!blob) return std::unexpected(blob.error());
     tree_ = std::move(*blob);

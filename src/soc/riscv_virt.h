@@ -4,7 +4,13 @@
 //   0x0010_1000  clock of day (goldfish), irq 11   0x1000_0000  UART 16550, irq 10
 //   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8:
 //                                                  random numbers, then disks
-//   0x8000_0000  RAM
+//   0x0300_0000  PCI: I/O ports                    0x3000_0000  PCI: configuration space (ECAM), bus 0 only;
+//                                                               INTA to INTD of slot 0 are irq 32 to 35
+//   0x8000_0000  RAM                               0x4000_0000  PCI: memory, up to RAM
+//   then, from the next multiple of 16 GiB on, 16 GiB for 64-bit BARs of PCI: 0x4_0000_0000 with up to 14 GiB
+//   of RAM
+//
+// The PCI bus is there if a device is on it.
 #pragma once
 
 #include <functional>
@@ -16,6 +22,7 @@
 #include "engine/vcpu.h"
 #include "mem/guest_ram.h"
 #include "soc/riscv_virt_map.h"
+#include "soc/riscv_virt_slots.h"
 
 namespace vm::soc {
 
@@ -24,6 +31,7 @@ struct DiskImage {
     std::string path;
     std::string format;  ///< "raw" or "qcow2": never guessed
     bool read_only = false;
+    VirtioBus bus = VirtioBus::Auto;
 };
 
 struct RiscvVirtOptions {

@@ -2,6 +2,7 @@
 
 #include "base/format.h"
 #include "device/aclint.h"
+#include "device/pci_host.h"
 #include "device/virtio_mmio.h"
 #include "frontend/riscv64/rv64_decode.h"
 #include "osal/host.h"
@@ -63,6 +64,40 @@ void cpus(DeviceTree& t, const BoardTree& board) {
 
 constexpr u32 kPlicHandle = 2 * kMostHarts + 1, kSysconHandle = kPlicHandle + 1;
 
+/// PCI Bus Binding to IEEE 1275, and Documentation/devicetree/bindings/pci/host-generic-pci.yaml.
+void pci(DeviceTree& t, const BoardTree& board) {
+    using device::PciHost;
+    constexpr auto high = &DeviceTree::high, low = &DeviceTree::low;
+    constexpr u32 kIo = 0x0100'0000, kMemory32 = 0x0200'0000, kMemory64 = 0x0300'0000;
+    const u64 upper = pci_upper_window(board.memory);
+    std::vector<u32> ranges, map;
+    const auto range = [&](u32 space, u64 pci_base, u64 base, u64 size) {
+        ranges.insert(ranges.end(),
+                      {space, high(pci_base), low(pci_base), high(base), low(base), high(size), low(size)});
+    };
+    range(kIo, 0, kPciIo, kPciIoSize);
+    range(kMemory32, kPciMemory, kPciMemory, kPciMemorySize);
+    range(kMemory64, upper, upper, kPciUpperSize);
+    for (u32 slot = 0; slot < PciHost::kPins; slot++)  // it repeats
+        for (u32 pin = 1; pin <= PciHost::kPins; pin++)
+            map.insert(map.end(),
+                       {slot << 11, 0, 0, pin, kPlicHandle, kPciIrq + PciHost::line_of(slot, pin)});
+    t.open(fmt::format("pci@{:x}", kPciEcam));
+    t.text("compatible", "pci-host-ecam-generic");
+    t.text("device_type", "pci");
+    t.cells("#address-cells", {3});
+    t.cells("#size-cells", {2});
+    t.cells("#interrupt-cells", {1});
+    t.cells("linux,pci-domain", {0});
+    t.cells("bus-range", {0, (kPciEcamSize / PciHost::kBusBytes) - 1});
+    t.flag("dma-coherent");
+    t.reg(kPciEcam, kPciEcamSize);
+    t.cells("ranges", ranges);
+    t.cells("interrupt-map-mask", {(PciHost::kPins - 1) << 11, 0, 0, 7});
+    t.cells("interrupt-map", map);
+    t.close();
+}
+
 void devices(DeviceTree& t, const BoardTree& board) {
     std::vector<u32> plic, clint;
     for (const u64 id : board.harts) {
@@ -106,6 +141,7 @@ void devices(DeviceTree& t, const BoardTree& board) {
         t.cells("interrupts", {kVirtioIrq + slot});
         t.close();
     }
+    if (board.pci) pci(t, board);
     t.open(fmt::format("rtc@{:x}", kRtc));
     t.text("compatible", "google,goldfish-rtc");
     t.reg(kRtc, kRtcSize);

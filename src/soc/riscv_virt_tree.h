@@ -19,6 +19,7 @@ struct BoardTree {
     u64 cpu_features = 0;
     u64 plic_size = 0;
     unsigned virtio_slots = 0;  ///< virtio-mmio: the first so many have a device
+    bool pci = false;           ///< there is a PCI bus
 };
 
 /// The blob, with a fresh seed for the kernel's random numbers.
