@@ -26,7 +26,7 @@ inline constexpr u64 kNoPc =
     ~u64{0};  ///< odd, so never a guest PC of a 2- or 4-byte aligned ISA nor a canonical one
 
 /// Entry of a machine's TLB; index = (virtual address / kTlbPage) mod entries. A tag is the page's virtual
-/// address with VcpuState::tlb_context in its lower bits where the access is allowed.
+/// address with tlb_context() in its lower bits where the access is allowed.
 struct TlbEntry {
     u64 load, store;  ///< tags
     u64 addend;       ///< host address less virtual address
@@ -67,10 +67,12 @@ struct alignas(64) VcpuState {
     alignas(64) FastLookup lookup[kFastLookupEntries];
     u64 code_page;    ///< of a machine: virtual address of the page that the running block lies on
     u64 code_tag;     ///< of a machine: what code is seen through, in bits that all addresses have alike; else 0
-    u64 tlb_context;  ///< of a machine: what loads and stores see now, a small number
     alignas(64) TlbEntry tlb[kTlbEntries];
 };
 static_assert(offsetof(VcpuState, lookup) < 1 << 16);
+
+/// Of a machine: what loads and stores see memory through now, below kTlbPage - 1.
+inline u64 tlb_context(const VcpuState& s) { return load_raw<u64>(s.guest + ir::kTlbContextOffset); }
 
 inline void clear_tlb(VcpuState& s) {
     for (TlbEntry& e : s.tlb) e.load = e.store = kNoTlbTag;

@@ -22,7 +22,9 @@ namespace vm::engine {
 
 class VcpuImpl;
 
-/// What ir::Op::ReadTime gives: 0 = the guest's time base, 10 MHz; else nanoseconds (`cycle`).
+/// What ir::Op::ReadTime gives: 0 = the guest's time base, 10 MHz; 1 = nanoseconds (`cycle`); 2 = HartMemory's
+/// time of the vCPU that runs on this thread.
+inline constexpr u32 kTimeOfHart = 2;
 u64 read_time(u32 which);
 
 /// Which guest pages code was read from (hashed): lets the interpreter's caches ignore changes of data.
@@ -115,6 +117,7 @@ class VcpuImpl final : public Vcpu {
     void set_context(const Context& context) override;
     void flush_tlb() override;
     void flush_tlb(u64 address) override;
+    u64 hart_time() { return hart_->time(); }
     /// From any thread: stores to these host addresses are not in the TLB any more.
     void forbid_stores(u64 begin, u64 end) {
         if (translated_) translated_->forbid_stores(begin, end);
@@ -148,7 +151,8 @@ class VcpuImpl final : public Vcpu {
     Next requests(Exit& out);
     unsigned hot_threshold() const;
     jit::Translation* hot_translation(u64 pc);
-    Next run_generated(const jit::Translation& t, Exit& out);
+    Next run_generated(const u8* entry, Exit& out);
+    const u8* entry_at_hand();
     Next run_interpreted(u64 pc, Exit& out);
     const ir::Block& block_to_interpret(u64 pc);
     ir::InterpResult interpret(const ir::Block& block);
@@ -175,7 +179,6 @@ class VcpuImpl final : public Vcpu {
     static constexpr u64 kCodePages = 256;
     std::array<CodePage, kCodePages> code_pages_{};
     u64 code_context_ = 0;
-    u64 code_addresses_ = 0;
     std::bitset<8192> code_filter_;  ///< pages that the fast lookup may have entries of, hashed
     bool at_safepoint_ = false;      ///< the last thing that generated code did was to leave at a safepoint
     bool distrust_ = false;          ///< decode afresh and interpret once (a fetch fault may be out of date)

@@ -55,7 +55,7 @@ bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
     if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, page))
         return fail(addr, write);
     if (page->host == nullptr || !page->keep) return true;
-    const u64 tag = (addr & ~(kPage - 1)) | state_.tlb_context;
+    const u64 tag = (addr & ~(kPage - 1)) | backend::tlb_context(state_);
     backend::TlbEntry& e = entry_of(state_, addr);
     // forbid_stores() of another thread may look at it meanwhile.
     const std::atomic_ref store(e.store), addend(e.addend);
@@ -83,7 +83,7 @@ void TranslatedMemory::forbid_stores(u64 begin, u64 end) {
 /// physical are 0 then, which no device has).
 u8* TranslatedMemory::ram(u64 addr, bool write, HartMemory::Page* page) {
     const backend::TlbEntry& e = entry_of(state_, addr);
-    if ((write ? e.store : e.load) == ((addr & ~(kPage - 1)) | state_.tlb_context))
+    if ((write ? e.store : e.load) == ((addr & ~(kPage - 1)) | backend::tlb_context(state_)))
         return reinterpret_cast<u8*>(addr + e.addend);
     *page = {};
     if (!find(addr, write, page)) {

@@ -31,6 +31,8 @@ class HartMemory {
     /// The instruction `bits` (of `bytes` bytes) at `pc` is none of user level. True: done, the vCPU goes on
     /// at its pc. False: run() ends with Illegal there; nothing was done.
     virtual bool execute(u64 pc, u32 bits, unsigned bytes) = 0;
+    /// Its clock, as ir::Op::ReadTime with aux 2 gives it.
+    virtual u64 time() = 0;
 };
 
 /// The interpreter's memory in a machine.

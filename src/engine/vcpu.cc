@@ -39,6 +39,7 @@ bool updates_memory(const ir::Block& block) {
 }  // namespace
 
 u64 read_time(u32 which) {
+    if (which == kTimeOfHart) return current_vcpu->hart_time();
     const u64 ns = osal::monotonic_ns();
     return which == 0 ? ns / 100 : ns;
 }
@@ -120,11 +121,17 @@ Exit VcpuImpl::loop() {
         if (std::atomic_ref<u32>(state_->safepoint_request).load(std::memory_order_acquire) != 0) [[unlikely]]
             if (requests(out) == Next::Return) return out;
         if (!arrive(&state_->pc)) return out = Exit{ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
+        if (const u8* const entry = entry_at_hand()) {
+            if (run_generated(entry, out) == Next::Return) return out;
+            continue;
+        }
         u64 pc = state_->pc;
         if (!locate(pc, &pc)) return out = Exit{ir::ExitReason::FetchFault, pc, pc};
         const jit::Translation* t =
             engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
-        if ((t != nullptr ? run_generated(*t, out) : run_interpreted(pc, out)) == Next::Return) return out;
+        if (t != nullptr && hart_ != nullptr) jit_.host().fill_fast_lookup(*state_, state_->pc, t->entry);
+        if ((t != nullptr ? run_generated(t->entry, out) : run_interpreted(pc, out)) == Next::Return)
+            return out;
     }
 }
 
@@ -173,15 +180,14 @@ VcpuImpl::Next VcpuImpl::straddling(u64 pc, Exit& out) {
 }
 
 void VcpuImpl::set_context(const Context& c) {
-    state_->tlb_context = c.data;
+    store_raw(state_->guest + ir::kTlbContextOffset, u64{c.data});
     if (c.code != code_context_) {
         code_context_ = c.code;
         // Addresses of all page table formats have their seven highest bits alike.
         state_->code_tag = u64{c.code} << 57;
+        // Who returns would believe what was pushed before.
+        state_->return_sp = state_->return_top;
     }
-    // Who returns would believe what was pushed before.
-    if (c.addresses != code_addresses_ || c.mode != system_mode_) state_->return_sp = state_->return_top;
-    code_addresses_ = c.addresses;
     mode_ = (mode_ & ~system_mode_) | c.mode;
     system_mode_ = c.mode;
     state_changed();
@@ -284,7 +290,15 @@ u64 VcpuImpl::target_of(const jit::Link& link) const {
     return state_->code_page + (link.target_pc - (link.from->pc & ~(backend::kTlbPage - 1)));
 }
 
-VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
+/// Of a machine, the entry at pc if the table of indirect branches has it: kernels come and go by exits.
+const u8* VcpuImpl::entry_at_hand() {
+    if (hart_ == nullptr || pending_link_ != nullptr || distrust_) return nullptr;
+    const u8* const entry = jit_.host().fast_lookup(*state_, state_->pc);
+    if (entry != nullptr) state_->code_page = state_->pc & ~(backend::kTlbPage - 1);
+    return entry;
+}
+
+VcpuImpl::Next VcpuImpl::run_generated(const u8* entry, Exit& out) {
     pending_link_ = nullptr;
     stats_.enters++;
     at_safepoint_ = false;
@@ -292,7 +306,7 @@ VcpuImpl::Next VcpuImpl::run_generated(const jit::Translation& t, Exit& out) {
     const std::atomic_ref<u32> word(state_->safepoint_request);
     if (word.load(std::memory_order_relaxed) & jit::kRequestSample) [[unlikely]]
         word.fetch_and(~jit::kRequestSample);
-    jit_.host().enter(*state_, t.entry);
+    jit_.host().enter(*state_, entry);
     const auto reason = static_cast<ir::ExitReason>(state_->exit_reason);
     if (reason == ir::ExitReason::Next) {
         if (state_->exit_site == 0) return Next::GoOn;

@@ -107,10 +107,9 @@ class Vcpu {
     virtual void clear_reservation() = 0;
     /// Of a machine: what memory is seen through. What was found under a number stays true until flush_tlb().
     struct Context {
-        u32 data = 0;       ///< a number of page tables and privilege for loads and stores, below 4095
-        u32 code = 0;       ///< of page tables, privilege and mode for fetches, at most kMostCodeContexts
-        u32 mode = 0;       ///< bits of the block key that the machine knows (the front end's Mode)
-        u64 addresses = 0;  ///< fetches with the same value see every address at the same place
+        u32 data = 0;  ///< a number of page tables and privilege for loads and stores, below 4095
+        u32 code = 0;  ///< of page tables, privilege and mode for fetches, at most kMostCodeContexts
+        u32 mode = 0;  ///< bits of the block key that the machine knows (the front end's Mode)
     };
     static constexpr u32 kMostCodeContexts = 126;
     virtual void set_context(const Context& context) = 0;

@@ -192,6 +192,9 @@ struct StateLayout {
     }
 };
 inline constexpr unsigned kMaxGuestState = 2048;
+/// Of a machine: where in the guest area is what loads and stores see memory through now, a number that the
+/// TLB's tags hold.
+inline constexpr unsigned kTlbContextOffset = kMaxGuestState - 8;
 inline constexpr unsigned kMaxStateSlots = 256;
 
 /// One extended block.

@@ -113,6 +113,11 @@ void Host::init_state(backend::VcpuState& state) const { x64::init_vcpu_state(st
 
 void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_lookup(state); }
 
+const u8* Host::fast_lookup(const backend::VcpuState& state, u64 pc) const {
+    const backend::FastLookup& f = state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)];
+    return f.pc == (pc ^ state.code_tag) ? static_cast<const u8*>(f.entry) : nullptr;
+}
+
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
     state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ state.code_tag, entry};
 }

@@ -61,6 +61,8 @@ class Host {
     /// Appends host addresses in generated code: what the per-thread table leads to, and the newest entries
     /// of the return stack. Outside generated code, on the thread of `state`.
     void code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const;
+    /// The entry of `pc` that the per-thread table has; nullptr: none.
+    const u8* fast_lookup(const backend::VcpuState& state, u64 pc) const;
     void fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const;
 
     /// Runs generated code until it leaves; guest state, pc (see backend) and fp are valid before and after.

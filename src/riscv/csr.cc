@@ -67,8 +67,6 @@ u64 read_option(const CsrAccess& a) {
 constexpr u64 kAll = ~u64{0};
 /// Exceptions that lower privileges can cause; 10 and 14 are reserved, 11 comes from M-mode alone.
 constexpr u64 kDelegable = 0xb3ff;
-/// Direct and vectored; the other modes are reserved.
-constexpr u64 kVectorBits = ~u64{2};
 constexpr u64 kCounters = kCounterCycle | kCounterTime | kCounterInstret;
 
 using S = HartState;

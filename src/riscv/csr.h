@@ -11,10 +11,10 @@ struct CsrAccess {
     ir::FpEnv& fp;
     u16 number;
 
-    HartState& state() const { return hart.state_; }
+    HartState& state() const { return *hart.state_; }
     const HartClocks& clocks() const { return hart.clocks_; }
     std::atomic<u64>& lines() const { return hart.lines_; }
-    void pmp_changed() const { hart.pmp_ = Pmp(hart.state_); }
+    void pmp_changed() const { hart.pmp_ = Pmp(*hart.state_); }
 };
 
 /// A CSR, or several in a row of numbers. Which privilege may read and write it, its number says ("CSR

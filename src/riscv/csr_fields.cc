@@ -9,7 +9,6 @@ namespace {
 constexpr u64 kMstatusWritable = kStatusSie | kStatusMie | kStatusSpie | kStatusMpie | kStatusSpp |
                                  kStatusMpp | kStatusFs | kStatusMprv | kStatusSum | kStatusMxr | kStatusTvm |
                                  kStatusTw | kStatusTsr;
-constexpr u64 kSstatusWritable = kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr;
 
 bool has(const CsrAccess& a, frontend::riscv64::Ext e) { return bit(a.hart.options().features, e); }
 

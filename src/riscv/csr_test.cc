@@ -389,7 +389,7 @@ TEST(Csr, EpcIsAlignedToInstructions) {
 TEST(Csr, WritesThatMatterToInterruptsSaySo) {
     TestHart t;
     for (const u16 n :
-         {kCsrMstatus, kCsrSstatus, kCsrMie, kCsrSie, kCsrMip, kCsrSip, kCsrMideleg, kCsrStimecmp}) {
+         std::initializer_list<u16>{kCsrMstatus, kCsrSstatus, kCsrMie, kCsrSie, kCsrMip, kCsrSip, kCsrMideleg, kCsrStimecmp}) {
         t.swap(n, 0);
         EXPECT_TRUE(t.last.check_interrupts) << n;
         t.get(n);

@@ -67,7 +67,7 @@ bool Hart::csr_instruction(u32 insn, u8* guest_regs, ir::FpEnv& fp, Outcome& out
     const bool read_only = number >> 10 == 3;
     if (row == nullptr || (row->exists && !row->exists(options_)) ||
         (row->allowed && !row->allowed(access)) ||
-        static_cast<unsigned>(state_.privilege) < least_privilege || (writes && read_only))
+        static_cast<unsigned>(state_->privilege) < least_privilege || (writes && read_only))
         return false;
 
     const u64 operand = immediate ? rs1(insn) : get_x(guest_regs, rs1(insn));
@@ -87,7 +87,7 @@ bool Hart::csr_instruction(u32 insn, u8* guest_regs, ir::FpEnv& fp, Outcome& out
 }
 
 bool Hart::privileged_instruction(u32 insn, u64 pc, const u8* guest_regs, Outcome& out) {
-    const Privilege p = state_.privilege;
+    const Privilege p = state_->privilege;
     const auto trap = [&](u64 cause, u64 tval) {
         out.pc = take_trap(cause, tval, pc);
         out.trap = true;
@@ -121,7 +121,7 @@ bool Hart::privileged_instruction(u32 insn, u64 pc, const u8* guest_regs, Outcom
 bool Hart::fence(u32 insn, const u8* guest_regs, Outcome& out) const {
     const bool sinval = (insn & kFenceMask) == kSinvalVma && options_.svinval;
     if (!sinval && (insn & kFenceMask) != kSfenceVma) return false;
-    if (state_.privilege == Privilege::User || supervisor_traps(kStatusTvm)) return false;
+    if (state_->privilege == Privilege::User || supervisor_traps(kStatusTvm)) return false;
 
     const bool address = rs1(insn) != 0, asid = rs2(insn) != 0;
     out.flush = address ? asid ? Flush::AddressAsid : Flush::Address : asid ? Flush::Asid : Flush::All;
@@ -131,7 +131,7 @@ bool Hart::fence(u32 insn, const u8* guest_regs, Outcome& out) const {
 }
 
 bool Hart::supervisor_traps(u64 status_bit) const {
-    return state_.privilege == Privilege::Supervisor && (state_.mstatus & status_bit);
+    return state_->privilege == Privilege::Supervisor && (state_->mstatus & status_bit);
 }
 
 }  // namespace vm::riscv

@@ -1,12 +1,12 @@
 #include "riscv/hart.h"
 
+#include <new>
 #include <utility>
 
 #include "riscv/csr.h"
 
 namespace vm::riscv {
 
-using frontend::riscv64::kLayout;
 using frontend::riscv64::x_offset;
 
 Hart::Hart(const HartOptions& options, HartClocks clocks) : options_(options), clocks_(std::move(clocks)) {}
@@ -14,7 +14,7 @@ Hart::Hart(const HartOptions& options, HartClocks clocks) : options_(options), c
 // "Memory Privilege in mstatus Register". What plays no part is left out: M-mode does not translate, and SUM
 // is about S-mode only.
 u32 Hart::context() const {
-    const HartState& s = state_;
+    const HartState& s = *state_;
     const u64 privilege = (s.mstatus & kStatusMprv) ? bits(s.mstatus, 12, 11) : static_cast<u64>(s.privilege);
     u32 context = static_cast<u32>(privilege);
     const Privilege p = context_privilege(context);
@@ -23,13 +23,13 @@ u32 Hart::context() const {
     return context;
 }
 
-u32 Hart::fetch_context() const { return static_cast<u32>(state_.privilege); }
+u32 Hart::fetch_context() const { return static_cast<u32>(state_->privilege); }
 
 // "Machine Environment Configuration", "Supervisor Environment Configuration"
 CacheOpRule Hart::cache_op(CacheOp op) const {
-    if (state_.privilege == Privilege::Machine) return CacheOpRule::Allowed;
-    const u64 m = state_.menvcfg;
-    const u64 s = state_.privilege == Privilege::User ? state_.senvcfg : ~u64{0};
+    if (state_->privilege == Privilege::Machine) return CacheOpRule::Allowed;
+    const u64 m = state_->menvcfg;
+    const u64 s = state_->privilege == Privilege::User ? state_->senvcfg : ~u64{0};
     if (op == CacheOp::Zero) return (m & s & kEnvCbze) ? CacheOpRule::Allowed : CacheOpRule::Illegal;
     if (op != CacheOp::Inval) return (m & s & kEnvCbcfe) ? CacheOpRule::Allowed : CacheOpRule::Illegal;
     // CBIE: 0 illegal, 1 flush, 3 invalidate
@@ -43,8 +43,14 @@ std::optional<u64> Hart::read_csr(u16 number, ir::FpEnv& fp) {
     return riscv::read_csr(*row, {*this, fp, number});
 }
 
+void Hart::live_in(u8* guest_area) {
+    const HartState s = *state_;
+    state_ = guest_area == nullptr ? &own_ : new (guest_area + frontend::riscv64::kHartStateOffset) HartState;
+    *state_ = s;
+}
+
 HartState Hart::save() const {
-    HartState s = state_;
+    HartState s = *state_;
     s.lines = lines_.load(std::memory_order_acquire);
     if (!(s.mcountinhibit & kCounterCycle)) s.mcycle += clocks_.cycle();
     if (!(s.mcountinhibit & kCounterInstret)) s.minstret += clocks_.instret();
@@ -52,24 +58,24 @@ HartState Hart::save() const {
 }
 
 void Hart::load(const HartState& state) {
-    state_ = state;
+    *state_ = state;
     lines_.store(state.lines & kIrqMask, std::memory_order_release);
-    state_.lines = 0;
+    state_->lines = 0;
     resume();
 }
 
 void Hart::resume() {
-    if (!(state_.mcountinhibit & kCounterCycle)) state_.mcycle -= clocks_.cycle();
-    if (!(state_.mcountinhibit & kCounterInstret)) state_.minstret -= clocks_.instret();
-    pmp_ = Pmp(state_);
+    if (!(state_->mcountinhibit & kCounterCycle)) state_->mcycle -= clocks_.cycle();
+    if (!(state_->mcountinhibit & kCounterInstret)) state_->minstret -= clocks_.instret();
+    pmp_ = Pmp(*state_);
     clocks_.timer_changed();
 }
 
 // What the specification leaves open is 0. Lines are their devices' business; SSI is the hart's own.
 void Hart::reset(u64 argument, u8* guest_regs, ir::FpEnv& fp) {
-    state_ = {};
+    *state_ = {};
     set_line(kIrqSsi, false);
-    std::memset(guest_regs, 0, kLayout.size);
+    std::memset(guest_regs, 0, frontend::riscv64::kHartArea);
     fp = {};
     store_raw(guest_regs + x_offset(10), options_.hart_id);
     store_raw(guest_regs + x_offset(11), argument);
@@ -90,7 +96,7 @@ u64 Hart::reset_for_firmware(u64 entry, const std::array<u64, 2>& arguments, u8*
 // software could emulate goes to the kernel; SBI calls do not trap.
 u64 Hart::reset_for_kernel(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& fp) {
     reset(argument, guest_regs, fp);
-    HartState& s = state_;
+    HartState& s = *state_;
     s.privilege = Privilege::Supervisor;
     const auto set = [&](u16 number, u64 value) {
         const CsrRow& row = *find_csr(number);

@@ -83,30 +83,33 @@ class Hart {
     bool may_wake() const { return (mie() & mip(mie())) != 0; }
     /// mip, of which only bits in `of` are valid.
     u64 mip(u64 of = kIrqMask) const;
-    u64 mie() const { return state_.mie; }
+    u64 mie() const { return state_->mie; }
     /// When STI becomes pending by stimecmp, in ticks; all ones: never. Wake the hart then.
-    u64 timer_deadline() const { return stce() ? state_.stimecmp : ~u64{0}; }
-    bool stce() const { return (state_.menvcfg & kEnvStce) != 0; }
+    u64 timer_deadline() const { return stce() ? state_->stimecmp : ~u64{0}; }
+    bool stce() const { return (state_->menvcfg & kEnvStce) != 0; }
     void set_stimecmp(u64 ticks);
 
     // --- what other instructions need to know
     /// FP instructions are illegal.
-    bool fp_off() const { return (state_.mstatus & kStatusFs) == 0; }
+    bool fp_off() const { return (state_->mstatus & kStatusFs) == 0; }
     u32 context() const;        ///< of loads and stores
     u32 fetch_context() const;  ///< of fetches
     u64 satp_of(u32 context) const {
-        return context_privilege(context) == Privilege::Machine ? 0 : state_.satp;
+        return context_privilege(context) == Privilege::Machine ? 0 : state_->satp;
     }
     CacheOpRule cache_op(CacheOp op) const;
 
     // --- state
-    Privilege privilege() const { return state_.privilege; }
+    Privilege privilege() const { return state_->privilege; }
     const HartOptions& options() const { return options_; }
-    const HartState& state() const { return state_; }
+    const HartState& state() const { return *state_; }
     const Pmp& pmp() const { return pmp_; }
     u64 time() const { return clocks_.time(); }
     /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none.
     std::optional<u64> read_csr(u16 number, ir::FpEnv& fp);
+    /// Moves the state to where generated code reaches it (frontend::riscv64::kHartOffset of a guest area), or,
+    /// with nullptr, back into this object.
+    void live_in(u8* guest_area);
     HartState save() const;
     /// `state` comes from save() of a hart with the same options.
     void load(const HartState& state);
@@ -135,7 +138,8 @@ class Hart {
 
     const HartOptions options_;
     const HartClocks clocks_;
-    HartState state_;
+    HartState own_;
+    HartState* state_ = &own_;
     Pmp pmp_;
     std::atomic<u64> lines_{0};  ///< levels of the lines, and SSIP
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <type_traits>
 
 #include "riscv/registers.h"
@@ -28,18 +29,21 @@ struct HartOptions {
 /// The privileged state of a hart; with its registers, pc and FpEnv, all that a snapshot needs. In fields
 /// only what the specification lets them hold: writes are made legal when they are done.
 struct HartState {
-    Privilege privilege = Privilege::Machine;
+    // Generated code knows these and their order (frontend/riscv64/hart_area.h).
     u64 mstatus = 0;  ///< writable fields; SD, UXL and SXL are added when it is read
+    u64 stvec = 0, sscratch = 0, sepc = 0, scause = 0, stval = 0;
+    u64 mcounteren = 0, scounteren = 0;
+
+    Privilege privilege = Privilege::Machine;
     u64 medeleg = 0, mideleg = 0, mie = 0;
     u64 mip_software = 0;  ///< SEIP and STIP as software wrote them
     u64 lines = 0;         ///< Hart::save() and load() only: the lines' levels, and SSIP
     u64 mtvec = 0, mscratch = 0, mepc = 0, mcause = 0, mtval = 0;
-    u64 mcounteren = 0, mcountinhibit = 0, menvcfg = 0;
+    u64 mcountinhibit = 0, menvcfg = 0;
     /// Counters that run: what is added to their source. Those that mcountinhibit stops, and all of them
     /// between save() and load(): the value.
     u64 mcycle = 0, minstret = 0;
-    u64 stvec = 0, sscratch = 0, sepc = 0, scause = 0, stval = 0;
-    u64 satp = 0, scounteren = 0, senvcfg = 0;
+    u64 satp = 0, senvcfg = 0;
     u64 stimecmp = ~u64{0};
     std::array<u64, 4> mstateen{};
     std::array<u8, kPmpEntries> pmpcfg{};
@@ -47,6 +51,10 @@ struct HartState {
 
     bool operator==(const HartState&) const = default;
 };
-static_assert(std::is_trivially_copyable_v<HartState>);
+static_assert(std::is_trivially_copyable_v<HartState> && std::is_standard_layout_v<HartState>);
+static_assert(offsetof(HartState, scounteren) ==
+              frontend::riscv64::hart_offset(frontend::riscv64::HartField::Scounteren) -
+                  frontend::riscv64::kHartStateOffset);
+static_assert(frontend::riscv64::kHartStateOffset + sizeof(HartState) <= ir::kTlbContextOffset);
 
 }  // namespace vm::riscv

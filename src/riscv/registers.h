@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/bits.h"
-#include "frontend/riscv64/state.h"
+#include "frontend/riscv64/hart_area.h"
 
 namespace vm::riscv {
 
@@ -17,18 +17,19 @@ using frontend::riscv64::kCsrFrm;
 using frontend::riscv64::kCsrInstret;
 using frontend::riscv64::kCsrTime;
 
+using frontend::riscv64::kCsrScause;
+using frontend::riscv64::kCsrSepc;
+using frontend::riscv64::kCsrSscratch;
+using frontend::riscv64::kCsrSstatus;
+using frontend::riscv64::kCsrStval;
+using frontend::riscv64::kCsrStvec;
+
 /// "CSR Listing"
 enum PrivilegedCsr : u16 {
-    kCsrSstatus = 0x100,
     kCsrSie = 0x104,
-    kCsrStvec = 0x105,
     kCsrScounteren = 0x106,
     kCsrSenvcfg = 0x10a,
     kCsrSstateen0 = 0x10c,
-    kCsrSscratch = 0x140,
-    kCsrSepc = 0x141,
-    kCsrScause = 0x142,
-    kCsrStval = 0x143,
     kCsrSip = 0x144,
     kCsrStimecmp = 0x14d,
     kCsrSatp = 0x180,
@@ -61,13 +62,20 @@ enum PrivilegedCsr : u16 {
     kCsrMconfigptr = 0xf15,
 };
 
-/// "Machine Status (mstatus)"; sstatus has some of them.
-inline constexpr u64 kStatusSie = u64{1} << 1, kStatusMie = u64{1} << 3, kStatusSpie = u64{1} << 5,
-                     kStatusMpie = u64{1} << 7, kStatusSpp = u64{1} << 8, kStatusMpp = u64{3} << 11,
-                     kStatusFs = u64{3} << 13, kStatusMprv = u64{1} << 17, kStatusSum = u64{1} << 18,
-                     kStatusMxr = u64{1} << 19, kStatusTvm = u64{1} << 20, kStatusTw = u64{1} << 21,
-                     kStatusTsr = u64{1} << 22, kStatusUxl64 = u64{2} << 32, kStatusSxl64 = u64{2} << 34,
-                     kStatusSd = u64{1} << 63;
+/// "Machine Status (mstatus)"
+using frontend::riscv64::kSstatusWritable;
+using frontend::riscv64::kStatusFs;
+using frontend::riscv64::kStatusMxr;
+using frontend::riscv64::kStatusSd;
+using frontend::riscv64::kStatusSie;
+using frontend::riscv64::kStatusSpie;
+using frontend::riscv64::kStatusSpp;
+using frontend::riscv64::kStatusSum;
+using frontend::riscv64::kStatusUxl64;
+inline constexpr u64 kStatusMie = u64{1} << 3, kStatusMpie = u64{1} << 7, kStatusMpp = u64{3} << 11,
+                     kStatusMprv = u64{1} << 17, kStatusTvm = u64{1} << 20, kStatusTw = u64{1} << 21,
+                     kStatusTsr = u64{1} << 22, kStatusSxl64 = u64{2} << 34;
+using frontend::riscv64::kVectorBits;
 inline constexpr unsigned kStatusMppShift = 11;
 
 /// Interrupts: bit numbers of mip and mie, and causes below kInterrupt.
@@ -102,7 +110,8 @@ enum Cause : u64 {
 };
 
 /// mcounteren, scounteren, mcountinhibit
-inline constexpr u64 kCounterCycle = 1, kCounterTime = 2, kCounterInstret = 4;
+using frontend::riscv64::kCounterTime;
+inline constexpr u64 kCounterCycle = 1, kCounterInstret = 4;
 
 /// menvcfg; senvcfg has the low ones ("Machine Environment Configuration").
 inline constexpr u64 kEnvFiom = 1, kEnvCbie = u64{3} << 4, kEnvCbcfe = u64{1} << 6, kEnvCbze = u64{1} << 7,

@@ -26,7 +26,7 @@ u64 handler(u64 tvec, u64 cause) {
 }  // namespace
 
 u64 Hart::take_trap(u64 cause, u64 tval, u64 pc) {
-    HartState& s = state_;
+    HartState& s = *state_;
     const u64 delegated = (cause & kInterrupt) ? s.mideleg : s.medeleg;
     const bool to_supervisor = s.privilege != Privilege::Machine && bit(delegated, cause & 63);
     if (to_supervisor) {
@@ -48,7 +48,7 @@ u64 Hart::take_trap(u64 cause, u64 tval, u64 pc) {
 }
 
 u64 Hart::return_from_machine() {
-    HartState& s = state_;
+    HartState& s = *state_;
     const u64 to = bits(s.mstatus, 12, 11);
     s.privilege = static_cast<Privilege>(to);
     s.mstatus = (copy_bit(s.mstatus, kStatusMpie, kStatusMie) | kStatusMpie) & ~kStatusMpp;
@@ -57,7 +57,7 @@ u64 Hart::return_from_machine() {
 }
 
 u64 Hart::return_from_supervisor() {
-    HartState& s = state_;
+    HartState& s = *state_;
     s.privilege = (s.mstatus & kStatusSpp) ? Privilege::Supervisor : Privilege::User;
     s.mstatus = (copy_bit(s.mstatus, kStatusSpie, kStatusSie) | kStatusSpie) & ~(kStatusSpp | kStatusMprv);
     return s.sepc;
@@ -74,13 +74,13 @@ bool Hart::set_line(unsigned irq, bool high) {
 
 u64 Hart::mip(u64 of) const {
     constexpr u64 sti = u64{1} << kIrqSti;
-    u64 v = lines_.load(std::memory_order_acquire) | state_.mip_software;
-    if (stce() && (of & sti)) v = (v & ~sti) | (clocks_.time() >= state_.stimecmp ? sti : 0);
+    u64 v = lines_.load(std::memory_order_acquire) | state_->mip_software;
+    if (stce() && (of & sti)) v = (v & ~sti) | (clocks_.time() >= state_->stimecmp ? sti : 0);
     return v;
 }
 
 std::optional<u64> Hart::pending_interrupt() const {
-    const HartState& s = state_;
+    const HartState& s = *state_;
     // Enabled are those of a higher privilege, and of this one if its global bit is set.
     const bool machine = s.privilege != Privilege::Machine || (s.mstatus & kStatusMie);
     const bool supervisor =
@@ -95,7 +95,7 @@ std::optional<u64> Hart::pending_interrupt() const {
 }
 
 void Hart::set_stimecmp(u64 ticks) {
-    state_.stimecmp = ticks;
+    state_->stimecmp = ticks;
     clocks_.timer_changed();
 }
 

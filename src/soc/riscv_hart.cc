@@ -1,10 +1,12 @@
 #include "soc/riscv_hart.h"
 
 #include "base/format.h"
+#include "frontend/riscv64/hart_area.h"
 #include "osal/host.h"
 
 namespace vm::soc {
 
+using frontend::riscv64::HartField;
 using riscv::HartStatus;
 
 namespace {
@@ -151,6 +153,7 @@ Result<void> RiscvHart::run() {
         const std::lock_guard lock(mutex_);
         vcpu_ = std::move(*vcpu);
     }
+    hart_.live_in(vcpu_->guest());
     current_hart = this;
     while (wait_for_start()) {
         for (;;) {
@@ -177,6 +180,7 @@ Result<void> RiscvHart::run() {
             }
         }
     }
+    hart_.live_in(nullptr);
     const std::lock_guard lock(mutex_);
     vcpu_.reset();
     return {};
@@ -184,6 +188,7 @@ Result<void> RiscvHart::run() {
 
 void RiscvHart::take_interrupt() {
     if (const auto cause = hart_.pending_interrupt()) trap(*cause, 0, vcpu_->pc());
+    set_field(HartField::Interrupts, hart_.may_wake() ? ~u64{0} : 0);
 }
 
 void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
@@ -282,32 +287,41 @@ void RiscvHart::arm_timer() {
 
 // ---------------------------------------------------------------------------------------------- translation
 
-u32 RiscvHart::data_number() {
-    const u32 context = hart_.context();
-    return data_numbers_
-        .try_emplace({hart_.satp_of(context), context}, static_cast<u32>(data_numbers_.size() + 1))
-        .first->second;
+u32 RiscvHart::data_number(u64 satp, u32 context) {
+    Number& last = last_data_[context];
+    if (last.satp != satp || last.number == 0)
+        last = {satp, data_numbers_.try_emplace({satp, context}, static_cast<u32>(data_numbers_.size() + 1))
+                          .first->second};
+    return last.number;
 }
 
-u32 RiscvHart::code_number(u32 mode) {
-    const u32 context = hart_.fetch_context();
-    return code_numbers_
-        .try_emplace({hart_.satp_of(context), context | mode << 8},
-                     static_cast<u32>(code_numbers_.size() + 1))
-        .first->second;
+u32 RiscvHart::code_number(u64 satp, u32 context, u32 mode) {
+    Number& last = last_code_[context];
+    if (last.satp != satp || last.number == 0)
+        last = {satp, code_numbers_.try_emplace({satp, context | mode << 8},
+                                                static_cast<u32>(code_numbers_.size() + 1))
+                          .first->second};
+    return last.number;
 }
 
 void RiscvHart::update_context() {
     if (data_numbers_.size() >= kMostNumbers || code_numbers_.size() >= engine::Vcpu::kMostCodeContexts) {
         data_numbers_.clear();
         code_numbers_.clear();
+        last_data_ = last_code_ = {};
         vcpu_->flush_tlb();
     }
-    const u32 mode = hart_.fp_off() ? u32{frontend::riscv64::kModeFpOff} : 0;
-    vcpu_->set_context({.data = data_number(),
-                        .code = code_number(mode),
-                        .mode = mode,
-                        .addresses = hart_.satp_of(hart_.fetch_context())});
+    const u32 context = hart_.context(), fetches = hart_.fetch_context();
+    const bool supervisor = hart_.privilege() == riscv::Privilege::Supervisor;
+    const u32 mode = supervisor ? u32{frontend::riscv64::kModeSupervisor} : 0;
+    const u64 satp = hart_.satp_of(context);
+    if (supervisor) {
+        set_field(HartField::ContextNoSum, data_number(satp, context & ~riscv::kContextSum));
+        set_field(HartField::ContextSum, data_number(satp, context | riscv::kContextSum));
+    }
+    vcpu_->set_context({.data = data_number(satp, context),
+                        .code = code_number(hart_.satp_of(fetches), fetches, mode),
+                        .mode = mode});
 }
 
 void RiscvHart::flush(riscv::Flush what, u64 address) {

@@ -1,6 +1,7 @@
 // One hart of a machine: its privileged architecture, its vCPU and its thread.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <map>
@@ -10,6 +11,7 @@
 #include "device/bus.h"
 #include "engine/hart_memory.h"
 #include "engine/vcpu.h"
+#include "frontend/riscv64/hart_area.h"
 #include "osal/timer.h"
 #include "riscv/sbi.h"
 #include "riscv/walker.h"
@@ -80,8 +82,13 @@ class RiscvHart final : private engine::HartMemory {
     void sleep();
     void kick();
     void update_context();
-    u32 data_number();
-    u32 code_number(u32 mode);
+    u64 time() override { return hart_.time(); }
+    /// As what the vCPU knows memory that is seen through satp in `context`; at most kMostNumbers.
+    u32 data_number(u64 satp, u32 context);
+    u32 code_number(u64 satp, u32 context, u32 mode);
+    void set_field(frontend::riscv64::HartField f, u64 v) {
+        vcpu_->set_reg(frontend::riscv64::hart_offset(f), v);
+    }
     void flush(riscv::Flush what, u64 address);
     void flush_range(const riscv::RemoteFence& fence);
     void arm_timer();
@@ -94,6 +101,11 @@ class RiscvHart final : private engine::HartMemory {
     std::unique_ptr<osal::Timer> timer_;                              ///< stimecmp
     std::unique_ptr<osal::Timer> sbi_timer_;                          ///< set_timer()
     std::map<std::pair<u64, u32>, u32> data_numbers_, code_numbers_;  ///< of (satp, context and mode)
+    struct Number {
+        u64 satp = 0;
+        u32 number = 0;  ///< 0: none
+    };
+    std::array<Number, riscv::kContexts> last_data_{}, last_code_{};  ///< of each context
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -6,6 +6,10 @@
 namespace vm::backend::x86_64 {
 
 namespace {
+x86::Mem tlb_context() {
+    return state_mem(static_cast<i32>(offsetof(VcpuState, guest) + ir::kTlbContextOffset), 8);
+}
+
 constexpr i32 kReservation = static_cast<i32>(offsetof(VcpuState, reservation));
 x86::Mem reservation(size_t field) { return state_mem(kReservation + static_cast<i32>(field), 8); }
 x86::Mem high_half(x86::Mem m) {
@@ -106,7 +110,7 @@ x86::Mem Lowering::translated(const x86::Mem& m, unsigned bytes, bool write, u32
     a.and_(r32(index), static_cast<i32>((kTlbEntries - 1) * sizeof(TlbEntry)));
     bytes == 1 ? a.mov(r64(tag), r64(at)) : a.lea(r64(tag), x86::ptr(r64(at), static_cast<i32>(bytes) - 1));
     a.and_(r64(tag), -static_cast<i32>(kTlbPage));
-    a.or_(r64(tag), VM_STATE(tlb_context, 8));
+    a.or_(r64(tag), tlb_context());
     const size_t field = write ? offsetof(TlbEntry, store) : offsetof(TlbEntry, load);
     a.cmp(r64(tag), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(field), 8));
     cold_jcc(
@@ -129,7 +133,7 @@ u8 Lowering::translated_for_store(u8 base) {
     a.and_(r32(at), static_cast<i32>((kTlbEntries - 1) * sizeof(TlbEntry)));
     a.mov(x86::rax, r64(base));
     a.and_(x86::rax, -static_cast<i32>(kTlbPage));
-    a.or_(x86::rax, VM_STATE(tlb_context, 8));
+    a.or_(x86::rax, tlb_context());
     a.cmp(x86::rax, x86::ptr(x86::rbp, r64(at), 0, tlb + static_cast<i32>(offsetof(TlbEntry, store)), 8));
     cold_jcc(Cc::Ne, {.kind = ColdKind::TlbMiss, .r = {at, base}, .imm = pc_, .value = kTlbMissStore | 1});
     a.mov(r64(at), x86::ptr(x86::rbp, r64(at), 0, tlb + static_cast<i32>(offsetof(TlbEntry, addend)), 8));

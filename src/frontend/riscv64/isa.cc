@@ -2,9 +2,11 @@
 #include "frontend/riscv64/riscv64.h"
 
 #include <cassert>
+#include <iterator>
 
 #include "base/format.h"
 #include "frontend/riscv64/cpu_models.h"
+#include "frontend/riscv64/hart_area.h"
 #include "frontend/riscv64/translator.h"
 #include "ir/text.h"
 
@@ -19,6 +21,11 @@ constexpr std::string_view kFNames[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "
                                           "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
                                           "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
+constexpr std::string_view kHartNames[] = {"interrupts", "context_no_sum", "context_sum", "mstatus",
+                                           "stvec",      "sscratch",       "sepc",        "scause",
+                                           "stval",      "mcounteren",     "scounteren"};
+static_assert(std::size(kHartNames) == static_cast<size_t>(HartField::Count_));
+
 // Hottest first, by operand counts in Debian's riscv64 libc.a, libm.a and libstdc++ (gcc 12, -O2),
 // instructions in loops weighted 8 per level (tools/count-registers.py). ra is left out although it is
 // frequent: calls write it, and returns read it, once each, and a store of a constant is all that a call
@@ -32,7 +39,10 @@ ir::StateLayout make_layout() {
     ir::StateLayout l;
     for (unsigned n = 1; n < 32; ++n) l.slots.push_back({std::string(kXNames[n]), Type::I64, x_offset(n)});
     for (unsigned n = 0; n < 32; ++n) l.slots.push_back({std::string(kFNames[n]), Type::F64, f_offset(n)});
-    l.size = f_offset(32);
+    for (u16 n = 0; n < static_cast<u16>(HartField::Count_); ++n)
+        l.slots.push_back({std::string(kHartNames[n]), Type::I64, hart_offset(HartField{n})});
+    l.slots.push_back({"tlb_context", Type::I64, ir::kTlbContextOffset});
+    l.size = ir::kTlbContextOffset + 8;
     for (u8 n : kHotX) l.pin_int.push_back(x_slot(n));
     for (u8 n : kHotF) l.pin_vector.push_back(f_slot(n));
     l.pc_alignment = 2;

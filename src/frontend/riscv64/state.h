@@ -1,6 +1,6 @@
 // Register file of an RV64 hart at user level, as state slots: x1..x31, then f0..f31. x0 has no slot: it
 // reads as the constant 0 and is never written. fflags and frm live in ir::FpEnv; there is no other
-// user-level CSR state.
+// user-level CSR state. What machines have behind them: hart_area.h.
 #pragma once
 
 #include "base/bits.h"
@@ -27,7 +27,8 @@ enum Mode : u32 {
     kModeNative = 0,   ///< frm 0..3: what hosts can round to
     kModeRmm = 1,      ///< frm 4: nearest, ties to max magnitude
     kModeInvalid = 2,  ///< frm 5..7: such instructions are illegal
-    kModeFpOff = 4,    ///< a bit, of machines: mstatus.FS is Off, floating-point instructions are illegal
+    kModeRounding = 3,    ///< the bits of these
+    kModeSupervisor = 4,  ///< a bit, of machines: S-mode
 };
 constexpr u32 mode_of_frm(u64 frm) { return frm < 4 ? kModeNative : frm == 4 ? kModeRmm : kModeInvalid; }
 

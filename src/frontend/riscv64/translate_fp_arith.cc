@@ -10,8 +10,8 @@ using ir::Round;
 
 std::optional<Round> Translator::rounding(const Decoded& d) const {
     if (d.rm < 5) return static_cast<Round>(d.rm);
-    if (d.rm != 7 || request_.mode == kModeInvalid) return std::nullopt;
-    return request_.mode == kModeRmm ? Round::Rmm : Round::Dyn;
+    if (d.rm != 7 || rounding_mode() == kModeInvalid) return std::nullopt;
+    return rounding_mode() == kModeRmm ? Round::Rmm : Round::Dyn;
 }
 
 bool Translator::fp_unary(const Decoded& d, Op op, Type t, u32 extra) {

@@ -88,9 +88,11 @@ bool Translator::CSRRSI(const Decoded& d) { return csr_access(d, imm(d), d.imm !
 bool Translator::CSRRCI(const Decoded& d) { return csr_access(d, imm(d), d.imm != 0, CsrOp::Clear); }
 
 bool Translator::csr_access(const Decoded& d, Value operand, bool writes, CsrOp op) {
-    if (request_.system && d.csr > kCsrFcsr) return false;
+    if (request_.system && d.csr > kCsrFcsr) return supervisor_csr(d, operand, writes, op);
     const bool read_only = d.csr >> 10 == 3;
     if (!csr_exists(d.csr) || (read_only && writes)) return false;
+
+    if (request_.system) need_fp();
 
     // CSRRW without a destination does not read.
     const Value old = op == CsrOp::Write && d.rd == 0 ? b.c64(0) : read_csr(d.csr);
@@ -142,8 +144,8 @@ void Translator::write_fp_csr(const Decoded& d, Value v) {
     sink(Op::FpSetRound, frm);
 
     Value other = b.icmp(ir::Cond::GeU, frm, b.c64(4));
-    if (request_.mode == kModeRmm) other = b.icmp(ir::Cond::Ne, frm, b.c64(4));
-    if (request_.mode == kModeInvalid) other = b.icmp(ir::Cond::LtU, frm, b.c64(5));
+    if (rounding_mode() == kModeRmm) other = b.icmp(ir::Cond::Ne, frm, b.c64(4));
+    if (rounding_mode() == kModeInvalid) other = b.icmp(ir::Cond::LtU, frm, b.c64(5));
     b.trap_if(other, ExitReason::ModeChange, b.c64(0), next(d));
 }
 

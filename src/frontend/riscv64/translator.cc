@@ -22,6 +22,7 @@ void Translator::translate_one(u32 bits, unsigned length) {
     cover(pc, length);
     pc_ = pc + length;
     const Decoded d = decode(bits, features_);
+    if (request_.system && (info(d.id).features & kFpExtensions)) need_fp();
     if (d.id == Insn::Invalid || !dispatch(*this, d)) b.exit(ir::ExitReason::Illegal, pc);
 }
 

@@ -17,8 +17,7 @@ using ir::Value;
 class Translator : private Walk {
   public:
     Translator(const TranslateRequest& request, ir::Block& out)
-        : Walk(request, out, kLayout),
-          features_(request.mode & kModeFpOff ? request.features & ~kFpExtensions : request.features) {}
+        : Walk(request, out, kLayout), features_(request.features) {}
 
     /// Fills the block. Call once.
     void run();
@@ -138,6 +137,14 @@ class Translator : private Walk {
     enum class CsrOp { Write, Set, Clear };
     bool csr_access(const Decoded& d, Value operand, bool writes, CsrOp op);
     bool csr_exists(unsigned csr) const;
+    u32 rounding_mode() const { return request_.mode & kModeRounding; }
+
+    // --- of machines (translate_machine.cc)
+    /// Leaves the block for an Illegal exit where mstatus.FS is Off.
+    void need_fp();
+    bool supervisor_csr(const Decoded& d, Value operand, bool writes, CsrOp op);
+    bool sstatus(const Decoded& d, Value operand, bool writes, CsrOp op);
+    bool machine_time(const Decoded& d);
     Value read_csr(unsigned csr);
     void write_fp_csr(const Decoded& d, Value v);
 
@@ -160,6 +167,7 @@ class Translator : private Walk {
     u32 known_reg_ = 0;       ///< register that holds the constant known_value_ (from auipc), 0 = none
     Value skip_ = ir::kNone;  ///< i1: writes of the current instruction do not happen (predicate())
     u64 known_value_ = 0;
+    bool fp_is_on_ = false;  ///< the block has looked since sstatus was written last
 };
 
 }  // namespace vm::frontend::riscv64
