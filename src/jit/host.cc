@@ -118,6 +118,14 @@ const u8* Host::fast_lookup(const backend::VcpuState& state, u64 pc) const {
     return f.pc == (pc ^ state.code_tag) ? static_cast<const u8*>(f.entry) : nullptr;
 }
 
+void Host::forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
+    const unsigned align = impl_->layout.pc_alignment;
+    for (unsigned page = 0; page < align; page++) {
+        const u64 index = x64::lookup_index(pc + page * backend::kTlbPage, align);
+        if (state.lookup[index].entry == entry) x64::clear_lookup(state, index);
+    }
+}
+
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
     state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ state.code_tag, entry};
 }

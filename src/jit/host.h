@@ -63,6 +63,8 @@ class Host {
     void code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const;
     /// The entry of `pc` that the per-thread table has; nullptr: none.
     const u8* fast_lookup(const backend::VcpuState& state, u64 pc) const;
+    /// Takes the entry that `pc`, or in a machine any address at its place in a page, has out of the table.
+    void forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const;
     void fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const;
 
     /// Runs generated code until it leaves; guest state, pc (see backend) and fp are valid before and after.

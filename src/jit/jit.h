@@ -217,7 +217,8 @@ class Jit : private gc::Heap {
     void drop(Translation& t);
     std::vector<Translation*> translations_in(u64 begin, u64 end);
     void drop_all(const std::vector<Translation*>& found);
-    void announce(bool code_goes_away);
+    void announce(bool code_goes_away, std::span<const Translation* const> dropped = {});
+    void forget_stale(Executor& e);
     void request_sync();
 
     // collection (jit_collect.cc), under mutex_ but for make_room and report_roots
@@ -279,6 +280,17 @@ class Jit : private gc::Heap {
     std::atomic<u64> sync_generation_{0};
     std::vector<Executor*> executors_;
     std::atomic<u64> flush_generation_{0}, evict_generation_{0};
+    /// An entry of the per-thread tables that a drop made stale.
+    struct StaleEntry {
+        u64 generation = 0;  ///< flush_generation_ since then
+        u64 pc = 0;
+        const u8* entry = nullptr;
+    };
+    static constexpr size_t kStaleEntries = 32;
+    std::mutex stale_mutex_;  ///< taken last; guards what follows, and flush_generation_ grows under it
+    std::array<StaleEntry, kStaleEntries> stale_{};  ///< a ring
+    u64 stale_count_ = 0;
+    u64 all_stale_ = 0;  ///< tables of older generations are stale as a whole
     bool region_dropped_ = false;  ///< since the last announce(); under the lock
     struct OldTable {
         u64 epoch;

@@ -64,8 +64,20 @@ void Jit::drop(Translation& t) {
 /// Asks every executor to quiesce(): their per-thread tables are stale, and so are return stacks if code
 /// memory goes away or a region was dropped, for returns arrive inside it with no link between. After the
 /// drop: who quiesced before it may have entered the region again.
-void Jit::announce(bool code_goes_away) {
-    flush_generation_.fetch_add(1);
+/// `dropped`: what alone went, if that is known; else the tables are stale as a whole.
+void Jit::announce(bool code_goes_away, std::span<const Translation* const> dropped) {
+    {
+        const std::lock_guard lock(stale_mutex_);
+        const u64 generation = flush_generation_.load() + 1;
+        const bool few = !dropped.empty() && dropped.size() <= kStaleEntries && !region_dropped_;
+        if (!few) all_stale_ = generation;
+        for (size_t n = 0; few && n < dropped.size(); n++) {
+            StaleEntry& s = stale_[stale_count_++ % kStaleEntries];
+            all_stale_ = std::max(all_stale_, s.generation);  // who has not seen that one clears all
+            s = {generation, dropped[n]->pc, dropped[n]->entry};
+        }
+        flush_generation_.store(generation);
+    }
     if (std::exchange(region_dropped_, false) || code_goes_away) evict_generation_.fetch_add(1);
     request_sync();
 }
@@ -100,16 +112,27 @@ std::vector<Translation*> Jit::translations_in(u64 begin, u64 end) {
     return hit;
 }
 
+/// Takes out of the table of `e` what has been dropped since it looked last.
+void Jit::forget_stale(Executor& e) {
+    const std::lock_guard lock(stale_mutex_);
+    const u64 seen = std::exchange(e.flush_seen, flush_generation_.load());
+    if (all_stale_ > seen) return host_.clear_fast_lookup(*e.state);
+    for (const StaleEntry& s : stale_)
+        if (s.generation > seen) host_.forget_fast_lookup(*e.state, s.pc, s.entry);
+}
+
 /// Drops those of `found` that are still valid, and tells the executors.
 void Jit::drop_all(const std::vector<Translation*>& found) {
+    std::vector<const Translation*> dropped;
     for (Translation* t : found) {
         if (!usable(*t)) continue;
         drop(*t);
+        dropped.push_back(t);
         stats_.invalidated++;
     }
     // A region that was replaced is in no index, but returns may still arrive in it.
     if (found.empty() && !region_dropped_) return;
-    announce(false);
+    announce(false, dropped);
     retire_dead();
 }
 
@@ -224,10 +247,7 @@ void Jit::enter(Executor& e) {
 void Jit::quiesce(Executor& e) {
     const u64 epoch = epochs_.now();
     if (roots_generation_.load() != e.roots_seen) report_roots(e);
-    if (const u64 f = flush_generation_.load(); f != e.flush_seen) {
-        e.flush_seen = f;
-        host_.clear_fast_lookup(*e.state);
-    }
+    if (flush_generation_.load() != e.flush_seen) forget_stale(e);
     if (const u64 g = evict_generation_.load(); g != e.evict_seen) {
         e.evict_seen = g;
         e.state->return_sp = e.state->return_top;
@@ -247,8 +267,10 @@ void Jit::reset_predictions(Executor& e) const {
 
 Result<void> Jit::fork_prepare() {
     mutex_.lock();
+    stale_mutex_.lock();
     forked_copy_ = cache_.used_bytes() <= kMaxForkCopy;
     if (auto r = cache_.memory().begin_fork(); !r) {
+        stale_mutex_.unlock();
         mutex_.unlock();
         return r;
     }
@@ -260,10 +282,12 @@ Result<void> Jit::fork_prepare() {
 
 void Jit::fork_parent() {
     cache_.memory().end_fork_parent();
+    stale_mutex_.unlock();
     mutex_.unlock();
 }
 
 Result<void> Jit::fork_child(Executor& survivor) {
+    stale_mutex_.unlock();
     executors_.assign(1, &survivor);
     epochs_.only(survivor);
     if (auto r = cache_.memory().end_fork_child(); !r) return r;

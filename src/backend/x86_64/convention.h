@@ -100,5 +100,8 @@ inline void clear_lookup(VcpuState& state) {
     for (FastLookup& e : state.lookup) e = {kNoPc, nullptr};
     state.lookup[kFastLookupEntries - 1].pc = 0;
 }
+inline void clear_lookup(VcpuState& state, u64 index) {
+    state.lookup[index] = {index == kFastLookupEntries - 1 ? 0 : kNoPc, nullptr};
+}
 
 }  // namespace vm::backend::x86_64
