@@ -65,8 +65,8 @@ struct alignas(64) VcpuState {
     alignas(64) u64 spill[kSpillSlots][2];
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];
-    u64 code_page;    ///< of a machine: virtual address of the page that the running block lies on
-    u64 code_tag;     ///< of a machine: what code is seen through, in bits that all addresses have alike; else 0
+    u64 code_page;  ///< of a machine: virtual address of the page that the running block lies on
+    u64 code_tag;  ///< of a machine: what code is seen through, in bits that all addresses have alike; else 0
     alignas(64) TlbEntry tlb[kTlbEntries];
 };
 static_assert(offsetof(VcpuState, lookup) < 1 << 16);

@@ -44,6 +44,7 @@ Result<void> memory_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
 
 Result<void> processor_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
+    m.engine.timings = !o.stats.empty();
     m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
                     : o.tier == "1"    ? engine::Tier::One
                                        : engine::Tier::Auto;

@@ -22,8 +22,8 @@ namespace vm::engine {
 
 class VcpuImpl;
 
-/// What ir::Op::ReadTime gives: 0 = the guest's time base, 10 MHz; 1 = nanoseconds (`cycle`); 2 = HartMemory's
-/// time of the vCPU that runs on this thread.
+/// What ir::Op::ReadTime gives: 0 = the guest's time base, 10 MHz; 1 = nanoseconds (`cycle`); 2 =
+/// HartMemory's time of the vCPU that runs on this thread.
 inline constexpr u32 kTimeOfHart = 2;
 u64 read_time(u32 which);
 

@@ -78,7 +78,7 @@ enum class ExitReason : u8 {
     ModeChange,  ///< the mode bits of the block key changed; pc = next instruction
     Wait,        ///< wait-for-event hint (pause, wrs, wfe); pc = next instruction
     Safepoint,   ///< somebody requested it; pc = next instruction
-    Interpret,    ///< of a machine: the interpreter is to execute this instruction; pc = the instruction
+    Interpret,   ///< of a machine: the interpreter is to execute this instruction; pc = the instruction
     Unsupported,  ///< decoded, but this build cannot execute it; pc = the instruction
     Count_
 };

@@ -217,6 +217,7 @@ class Jit : private gc::Heap {
     void drop(Translation& t);
     std::vector<Translation*> translations_in(u64 begin, u64 end);
     void drop_all(const std::vector<Translation*>& found);
+    void drop_rewritten(const std::vector<Translation*>& found);
     void announce(bool code_goes_away, std::span<const Translation* const> dropped = {});
     void forget_stale(Executor& e);
     void request_sync();
@@ -290,7 +291,7 @@ class Jit : private gc::Heap {
     std::mutex stale_mutex_;  ///< taken last; guards what follows, and flush_generation_ grows under it
     std::array<StaleEntry, kStaleEntries> stale_{};  ///< a ring
     u64 stale_count_ = 0;
-    u64 all_stale_ = 0;  ///< tables of older generations are stale as a whole
+    u64 all_stale_ = 0;            ///< tables of older generations are stale as a whole
     bool region_dropped_ = false;  ///< since the last announce(); under the lock
     struct OldTable {
         u64 epoch;

@@ -136,6 +136,12 @@ void Jit::drop_all(const std::vector<Translation*>& found) {
     retire_dead();
 }
 
+/// Code that was written anew may be so again: it has to be hot again before it is translated.
+void Jit::drop_rewritten(const std::vector<Translation*>& found) {
+    for (const Translation* t : found) source_.cold(t->pc);
+    drop_all(found);
+}
+
 void Jit::invalidate(u64 begin, u64 end) {
     if (begin >= end) return;
     const std::lock_guard lock(mutex_);
@@ -173,7 +179,7 @@ void Jit::sync_code() {
         for (u32 i = 0; i < s->index.size(); i++)
             if (Translation& t = *s->index[i]; usable(t) && !unchanged(t)) changed.push_back(&t);
     }
-    drop_all(changed);
+    drop_rewritten(changed);
 }
 
 void Jit::sync_pages(std::span<const u64> pages) {
@@ -187,7 +193,7 @@ void Jit::sync_pages(std::span<const u64> pages) {
         for (Translation* t : on_page->second)
             if (usable(*t) && !unchanged(*t)) changed.push_back(t);
     }
-    drop_all(changed);
+    drop_rewritten(changed);
 }
 
 u64 Jit::begin_grace() {
@@ -206,7 +212,7 @@ void Jit::sync_code(u64 begin, u64 end) {
     stats_.syncs++;
     std::vector<Translation*> changed = translations_in(begin, end);
     std::erase_if(changed, [](const Translation* t) { return !usable(*t) || unchanged(*t); });
-    drop_all(changed);
+    drop_rewritten(changed);
 }
 
 // ---------------------------------------------------------------------------------------------- executors

@@ -388,8 +388,8 @@ TEST(Csr, EpcIsAlignedToInstructions) {
 
 TEST(Csr, WritesThatMatterToInterruptsSaySo) {
     TestHart t;
-    for (const u16 n :
-         std::initializer_list<u16>{kCsrMstatus, kCsrSstatus, kCsrMie, kCsrSie, kCsrMip, kCsrSip, kCsrMideleg, kCsrStimecmp}) {
+    for (const u16 n : std::initializer_list<u16>{kCsrMstatus, kCsrSstatus, kCsrMie, kCsrSie, kCsrMip,
+                                                  kCsrSip, kCsrMideleg, kCsrStimecmp}) {
         t.swap(n, 0);
         EXPECT_TRUE(t.last.check_interrupts) << n;
         t.get(n);

@@ -86,8 +86,8 @@ u64 Hart::reset_for_firmware(u64 entry, const std::array<u64, 2>& arguments, u8*
     store_raw(guest_regs + x_offset(12), arguments[1]);
     // The manual leaves these open. Firmware that does not know them must not take away what the device tree
     // promises to the kernel: "svadu" without "svade" there means that hardware sets A and D.
-    if (options_.svadu) state_.menvcfg |= kEnvAdue;
-    if (options_.svpbmt) state_.menvcfg |= kEnvPbmte;
+    if (options_.svadu) state_->menvcfg |= kEnvAdue;
+    if (options_.svpbmt) state_->menvcfg |= kEnvPbmte;
     resume();
     return entry;
 }

@@ -107,8 +107,8 @@ class Hart {
     u64 time() const { return clocks_.time(); }
     /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none.
     std::optional<u64> read_csr(u16 number, ir::FpEnv& fp);
-    /// Moves the state to where generated code reaches it (frontend::riscv64::kHartOffset of a guest area), or,
-    /// with nullptr, back into this object.
+    /// Moves the state to where generated code reaches it (frontend::riscv64::kHartOffset of a guest area),
+    /// or, with nullptr, back into this object.
     void live_in(u8* guest_area);
     HartState save() const;
     /// `state` comes from save() of a hart with the same options.

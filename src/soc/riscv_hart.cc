@@ -298,9 +298,10 @@ u32 RiscvHart::data_number(u64 satp, u32 context) {
 u32 RiscvHart::code_number(u64 satp, u32 context, u32 mode) {
     Number& last = last_code_[context];
     if (last.satp != satp || last.number == 0)
-        last = {satp, code_numbers_.try_emplace({satp, context | mode << 8},
-                                                static_cast<u32>(code_numbers_.size() + 1))
-                          .first->second};
+        last = {
+            satp,
+            code_numbers_.try_emplace({satp, context | mode << 8}, static_cast<u32>(code_numbers_.size() + 1))
+                .first->second};
     return last.number;
 }
 

@@ -24,9 +24,9 @@ extern const ir::StateLayout kLayout;
 
 /// Mode bits of a block key: how instructions with dynamic rounding (rm = DYN) behave in it.
 enum Mode : u32 {
-    kModeNative = 0,   ///< frm 0..3: what hosts can round to
-    kModeRmm = 1,      ///< frm 4: nearest, ties to max magnitude
-    kModeInvalid = 2,  ///< frm 5..7: such instructions are illegal
+    kModeNative = 0,      ///< frm 0..3: what hosts can round to
+    kModeRmm = 1,         ///< frm 4: nearest, ties to max magnitude
+    kModeInvalid = 2,     ///< frm 5..7: such instructions are illegal
     kModeRounding = 3,    ///< the bits of these
     kModeSupervisor = 4,  ///< a bit, of machines: S-mode
 };

@@ -82,12 +82,13 @@ bool Translator::sstatus(const Decoded& d, Value operand, bool writes, CsrOp op)
     return set_x(d.rd, old);
 }
 
-// For U-mode both counter-enables count, for S-mode the machine's. M-mode may always, but the block's mode does
-// not tell it from U-mode.
+// For U-mode both counter-enables count, for S-mode the machine's. M-mode may always, but the block's mode
+// does not tell it from U-mode.
 bool Translator::machine_time(const Decoded& d) {
     if (!bit(features_, Zicntr)) return false;
     Value enabled = b.get(hart_slot(HartField::Mcounteren));
-    if (!(request_.mode & kModeSupervisor)) enabled = b.and_(enabled, b.get(hart_slot(HartField::Scounteren)));
+    if (!(request_.mode & kModeSupervisor))
+        enabled = b.and_(enabled, b.get(hart_slot(HartField::Scounteren)));
     const Value closed = b.icmp(Cond::Eq, b.and_(enabled, b.c64(kCounterTime)), b.c64(0));
     b.trap_if(closed, ExitReason::Illegal, b.c64(0));
     return set_x(d.rd, b.nullary(Op::ReadTime, Type::I64, 2));
