@@ -41,6 +41,7 @@ step hostile python3 tests/hostile/run.py build/release/vm --mutations 300
 step images env KILLS=12 python3 tests/images/run.py
 step top python3 tests/top/run.py
 step machine python3 tests/machine/run.py
+step machine-bare python3 tests/machine/bare.py
 step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
 step machine-pci python3 tests/machine/pci.py
@@ -50,6 +51,7 @@ if [ "$quick" != quick ]; then
     step asan built_unit asan  # by Clang: its warnings are errors, too
     [ "$failed" = 0 ] && step hostile-asan python3 tests/hostile/run.py build/asan/vm --mutations 200
     [ "$failed" = 0 ] && step machine-asan python3 tests/machine/run.py build/asan/vm
+    [ "$failed" = 0 ] && step machine-bare-asan python3 tests/machine/bare.py build/asan/vm
     [ "$failed" = 0 ] && step stress-asan tests/stress/run.sh 2 build/asan/vm
     step bench python3 bench/run.py 'sieve|sort|fib|indirect|nbody|mandel' --runs 1 --no-save
 fi

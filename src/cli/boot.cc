@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/format.h"
+#include "boot/signature.h"
 #include "cli/boot_load.h"
 #include "cli/cli.h"
 #include "osal/file.h"
@@ -162,17 +163,30 @@ class Keyboard {
 
 /// Puts what it begins with into the machine's memory. The files are read anew for each life of the machine,
 /// so that they take no memory while it runs.
-Result<void> load(const BootOptions& o, soc::RiscvVirt& machine) {
+/// Returns what --signature writes in the end.
+Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, soc::RiscvVirt& machine) {
     auto files = read_boot_files(o, machine.ram().size());
     if (!files) return std::unexpected(files.error());
     const boot::Plan& plan = files->plan;
     boot::put(plan, machine.ram());
-    return machine.prepare({.entry = plan.entry,
-                            .tree = plan.tree,
-                            .tree_room = boot::kTreeRoom,
-                            .third_argument = plan.dynamic_info,
-                            .initrd_begin = plan.initrd,
-                            .initrd_end = plan.initrd + files->initrd.size()});
+    soc::Start start{.entry = plan.entry,
+                     .tree = plan.tree,
+                     .tree_room = boot::kTreeRoom,
+                     .third_argument = plan.dynamic_info,
+                     .initrd_begin = plan.initrd,
+                     .initrd_end = plan.initrd + files->initrd.size(),
+                     .htif = {}};
+    if (files->mode == boot::Firmware::None && files->kernel.tohost)
+        start.htif = {.tohost = *files->kernel.tohost, .fromhost = files->kernel.fromhost};
+    if (auto r = machine.prepare(start); !r) return std::unexpected(r.error());
+    return files->signature;
+}
+
+Result<void> write_text(const std::string& path, const std::string& text) {
+    auto file = osal::NewFile::create(path, 0666);
+    if (!file) return std::unexpected(file.error());
+    file->write(0, text.data(), text.size());
+    return file->publish();
 }
 
 /// One life of the machine, from power-on to power-off or reset.
@@ -184,19 +198,20 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
     options->console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());
-    if (auto r = load(o, **machine); !r) return std::unexpected(r.error());
+    const auto signature = load(o, **machine);
+    if (!signature) return std::unexpected(signature.error());
     Result<soc::RiscvVirt::Outcome> outcome;
     {
         const Keyboard keyboard(**machine);
         outcome = (*machine)->run();
     }
-    if (!o.stats.empty()) {
-        const std::string text = (*machine)->stats_json();
-        auto file = osal::NewFile::create(o.stats, 0666);
-        if (!file) return std::unexpected(file.error());
-        file->write(0, text.data(), text.size());
-        if (auto r = file->publish(); !r) return std::unexpected(r.error());
+    if (*signature) {
+        const std::string text =
+            boot::signature_text((*machine)->ram(), **signature, static_cast<u64>(o.granularity));
+        if (auto r = write_text(o.signature, text); !r) return std::unexpected(r.error());
     }
+    if (!o.stats.empty())
+        if (auto r = write_text(o.stats, (*machine)->stats_json()); !r) return std::unexpected(r.error());
     return outcome;
 }
 

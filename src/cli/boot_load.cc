@@ -1,6 +1,7 @@
 #include "cli/boot_load.h"
 
 #include "base/format.h"
+#include "boot/signature.h"
 #include "osal/file.h"
 
 namespace vm::cli {
@@ -36,6 +37,9 @@ Result<BootFiles> read_boot_files(const BootOptions& o, u64 memory) {
     BootFiles f;
     f.mode = firmware_of(o);
     const bool firmware = f.mode == boot::Firmware::File;
+    if (!boot::is_granularity(static_cast<u64>(o.granularity)))
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--signature-granularity is 1, 2, 4, 8 or 16, not {}", o.granularity));
     if (o.kernel.empty() && !firmware)
         return fail(ErrorKind::InvalidArgument,
                     "there is nothing to start: name a --kernel, or a --firmware that brings its own");
@@ -62,6 +66,11 @@ Result<BootFiles> read_boot_files(const BootOptions& o, u64 memory) {
                             .initrd = f.initrd});
     if (!plan) return std::unexpected(plan.error());
     f.plan = std::move(*plan);
+    if (!o.signature.empty()) {
+        auto range = boot::check_signature(f.kernel, soc::RiscvVirt::kRamBase, memory);
+        if (!range) return std::unexpected(range.error());
+        f.signature = *range;
+    }
     return f;
 }
 

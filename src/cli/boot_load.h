@@ -12,6 +12,7 @@ struct BootFiles {
     std::vector<u8> initrd;
     boot::Firmware mode = boot::Firmware::BuiltIn;
     boot::Plan plan;
+    std::optional<boot::SymbolRange> signature;  ///< what --signature writes
 };
 
 boot::Firmware firmware_of(const BootOptions& o);

@@ -11,6 +11,8 @@ struct BootOptions {
     std::string arch, firmware, kernel, initrd, append, memory = "512M", tier = "auto", cpu, stats;
     std::vector<std::string> disks;
     int harts = 1;
+    std::string signature;
+    int granularity = 16;
 };
 
 /// `p` fills `o`, which outlives it.

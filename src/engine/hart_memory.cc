@@ -50,9 +50,9 @@ bool TranslatedMemory::fail(u64 addr, bool write) {
     return false;
 }
 
-bool TranslatedMemory::find(u64 addr, bool write, HartMemory::Page* page) {
+bool TranslatedMemory::find(u64 addr, unsigned size, bool write, HartMemory::Page* page) {
     misses++;
-    if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, page))
+    if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, size, page))
         return fail(addr, write);
     if (page->host == nullptr || !page->keep) return true;
     const u64 tag = (addr & ~(kPage - 1)) | backend::tlb_context(state_);
@@ -81,12 +81,12 @@ void TranslatedMemory::forbid_stores(u64 begin, u64 end) {
 
 /// Where `addr` is, nullptr if it is no RAM: then `page` says what it is, unless that faults (host and
 /// physical are 0 then, which no device has).
-u8* TranslatedMemory::ram(u64 addr, bool write, HartMemory::Page* page) {
+u8* TranslatedMemory::ram(u64 addr, unsigned size, bool write, HartMemory::Page* page) {
     const backend::TlbEntry& e = entry_of(state_, addr);
     if ((write ? e.store : e.load) == ((addr & ~(kPage - 1)) | backend::tlb_context(state_)))
         return reinterpret_cast<u8*>(addr + e.addend);
     *page = {};
-    if (!find(addr, write, page)) {
+    if (!find(addr, size, write, page)) {
         *page = {};
         page->physical = ~u64{0};
         return nullptr;
@@ -114,9 +114,9 @@ bool TranslatedMemory::split(u64 addr, unsigned size, void* out, const void* in)
     const u64 second = (addr | (kPage - 1)) + 1;
     const unsigned first_bytes = static_cast<unsigned>(second - addr);
     HartMemory::Page page;
-    u8* const a = ram(addr, in != nullptr, &page);
+    u8* const a = ram(addr, first_bytes, in != nullptr, &page);
     if (a == nullptr) return page.physical == ~u64{0} ? false : fail(addr, in != nullptr);
-    u8* const b = ram(second, in != nullptr, &page);
+    u8* const b = ram(second, size - first_bytes, in != nullptr, &page);
     if (b == nullptr) return page.physical == ~u64{0} ? false : fail(second, in != nullptr);
     if (in != nullptr) {
         std::memcpy(a, in, first_bytes);
@@ -131,7 +131,7 @@ bool TranslatedMemory::split(u64 addr, unsigned size, void* out, const void* in)
 bool TranslatedMemory::load(u64 addr, unsigned size, void* out) {
     if (crosses(addr, size)) return split(addr, size, out, nullptr);
     HartMemory::Page page;
-    const u8* host = ram(addr, false, &page);
+    const u8* host = ram(addr, size, false, &page);
     if (host == nullptr) return device(page, addr, size, out, nullptr);
     copy(out, host, size);
     return true;
@@ -140,7 +140,7 @@ bool TranslatedMemory::load(u64 addr, unsigned size, void* out) {
 bool TranslatedMemory::store(u64 addr, unsigned size, const void* in) {
     if (crosses(addr, size)) return split(addr, size, nullptr, in);
     HartMemory::Page page;
-    u8* host = ram(addr, true, &page);
+    u8* host = ram(addr, size, true, &page);
     if (host == nullptr) return device(page, addr, size, nullptr, in);
     copy(host, in, size);
     return true;
@@ -148,7 +148,7 @@ bool TranslatedMemory::store(u64 addr, unsigned size, const void* in) {
 
 bool TranslatedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) {
     HartMemory::Page page;
-    u8* host = crosses(addr, size) ? nullptr : ram(addr, true, &page);
+    u8* host = crosses(addr, size) ? nullptr : ram(addr, size, true, &page);
     if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);
     u64 expected = 0;
     if (osal::guarded_load(reinterpret_cast<u64>(host), size, &expected)) return fail(addr, true);
@@ -166,7 +166,7 @@ bool TranslatedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u
 
 bool TranslatedMemory::cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) {
     HartMemory::Page page;
-    u8* host = crosses(addr, size) ? nullptr : ram(addr, true, &page);
+    u8* host = crosses(addr, size) ? nullptr : ram(addr, size, true, &page);
     if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);
     if (size == 16) {
         if (osal::guarded_cas16(reinterpret_cast<u64>(host), expected, desired, old)) return fail(addr, true);

@@ -20,9 +20,9 @@ class HartMemory {
         bool load = false, store = false;  ///< what is allowed besides the access that was asked for
         bool keep = true;                  ///< all of the page is so, and stays so until a flush
     };
-    /// As the page tables say now; counts as an access of that kind (A and D bits). False: it faults, and
-    /// run() ends with FetchFault or MemoryFault.
-    virtual bool page(u64 address, Access access, Page* out) = 0;
+    /// As the page tables say now for `bytes` at `address`, all on one page; counts as an access of that kind
+    /// (A and D bits). False: it faults, and run() ends with FetchFault or MemoryFault.
+    virtual bool page(u64 address, Access access, unsigned bytes, Page* out) = 0;
     /// The page at `host` holds code: stores to it are to come to page() one by one.
     virtual bool is_code(const u8* host) = 0;
     /// An access to a page that is no RAM; `bytes` is 1, 2, 4 or 8. False: nobody is there, as above.
@@ -47,15 +47,16 @@ class TranslatedMemory final : public ir::Memory {
     bool fault_write = false;  ///< the access that failed was a store
     u64 misses = 0, device_accesses = 0;
 
-    /// Fills the TLB for the page of `addr` and says where that is. False: it faults (fault_addr is set).
-    bool find(u64 addr, bool write, HartMemory::Page* page);
+    /// Fills the TLB for the page of `addr` and says where that is. False: an access of `size` bytes, all on
+    /// that page, faults (fault_addr is set).
+    bool find(u64 addr, unsigned size, bool write, HartMemory::Page* page);
     void flush();
     void flush(u64 addr);
     /// From any thread.
     void forbid_stores(u64 begin, u64 end);
 
   private:
-    u8* ram(u64 addr, bool write, HartMemory::Page* page);
+    u8* ram(u64 addr, unsigned size, bool write, HartMemory::Page* page);
     bool fail(u64 addr, bool write);
     bool split(u64 addr, unsigned size, void* out, const void* in);
     bool device(const HartMemory::Page& page, u64 addr, unsigned size, void* out, const void* in);

@@ -152,7 +152,7 @@ bool VcpuImpl::locate(u64 pc, u64* place) {
     CodePage& c = code_pages_[page / backend::kTlbPage % kCodePages];
     if (c.tag != (page | code_context_)) {
         HartMemory::Page found;
-        if (!hart_->page(pc, HartMemory::Access::Fetch, &found) || found.host == nullptr) return false;
+        if (!hart_->page(pc, HartMemory::Access::Fetch, 2, &found) || found.host == nullptr) return false;
         code_filter_.set(code_hash(pc));
         c = {found.keep ? page | code_context_ : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
     }
@@ -496,7 +496,9 @@ u64 VcpuImpl::tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64) {
     const u64 bytes = how % backend::kTlbMissStore;
     if (address % backend::kTlbPage + bytes > backend::kTlbPage) return 0;
     HartMemory::Page page;
-    if (!v.translated_->find(address, how >= backend::kTlbMissStore, &page) || page.host == nullptr) return 0;
+    if (!v.translated_->find(address, static_cast<unsigned>(bytes), how >= backend::kTlbMissStore, &page) ||
+        page.host == nullptr)
+        return 0;
     return reinterpret_cast<u64>(page.host) + address % backend::kTlbPage;
 }
 

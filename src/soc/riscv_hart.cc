@@ -41,6 +41,11 @@ RiscvHart::~RiscvHart() = default;
 
 RiscvHart* RiscvHart::current() { return current_hart; }
 
+void RiscvHart::report_stores(u64 physical, std::function<Result<void>()> stored) {
+    reported_page_ = board_.ram->at(physical & ~(kPage - 1), kPage);
+    stored_ = std::move(stored);
+}
+
 // ---------------------------------------------------------------------------------------------- other
 // threads
 
@@ -164,6 +169,8 @@ Result<void> RiscvHart::run() {
                     kicked_ = false;
                 }
                 serve();
+                if (std::exchange(has_stored_, false))
+                    if (auto r = stored_(); !r) return r;
                 take_interrupt();
             }
             const engine::Exit e = vcpu_->run();
@@ -202,7 +209,7 @@ bool RiscvHart::fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault) {
     for (unsigned at = 0; at < *bytes; at += 2) {
         Page page;
         *fault = pc + at;
-        if (!this->page(pc + at, Access::Fetch, &page) || page.host == nullptr) return false;
+        if (!this->page(pc + at, Access::Fetch, 2, &page) || page.host == nullptr) return false;
         *insn |= u32{load_raw<u16>(page.host + (pc + at) % kPage)} << 8 * at;
         if (at == 0 && (*insn & 3) == 3) *bytes = 4;
     }
@@ -343,8 +350,8 @@ void RiscvHart::flush_range(const riscv::RemoteFence& f) {
         vcpu_->flush_tlb(at);
 }
 
-bool RiscvHart::page(u64 address, Access access, Page* out) {
-    const auto t = walker_.translate(address, access_of(access));
+bool RiscvHart::page(u64 address, Access access, unsigned bytes, Page* out) {
+    const auto t = walker_.translate(address, access_of(access), bytes);
     if (!t.ok()) return false;
     *out = {};
     out->physical = t.physical & ~(kPage - 1);
@@ -352,7 +359,12 @@ bool RiscvHart::page(u64 address, Access access, Page* out) {
     out->load = t.keeps(riscv::Access::Load);
     out->store = t.keeps(riscv::Access::Store);
     out->keep = t.page >= kPage;
-    if (access == Access::Store && out->host != nullptr && is_code(out->host)) store_to_code(out->host);
+    if (access != Access::Store || out->host == nullptr) return true;
+    if (board_.ram->watched(out->host)) store_to_code(out->host);
+    if (out->host == reported_page_) {
+        has_stored_ = true;
+        kick();
+    }
     return true;
 }
 

@@ -33,6 +33,10 @@ class RiscvHart final : private engine::HartMemory {
     RiscvHart(const Board& board, const riscv::HartOptions& options);
     ~RiscvHart() override;
 
+    /// Before run(): `stored` is called by the hart's thread soon after each store of it to the page of
+    /// `physical`, and ends run() if it fails.
+    void report_stores(u64 physical, std::function<Result<void>()> stored);
+
     /// The hart whose thread this is; nullptr: none's.
     static RiscvHart* current();
     u64 id() const { return hart_.options().hart_id; }
@@ -63,8 +67,8 @@ class RiscvHart final : private engine::HartMemory {
     void halt();
 
   private:
-    bool page(u64 address, Access access, Page* out) override;
-    bool is_code(const u8* host) override { return board_.ram->watched(host); }
+    bool page(u64 address, Access access, unsigned bytes, Page* out) override;
+    bool is_code(const u8* host) override { return board_.ram->watched(host) || host == reported_page_; }
     bool device_load(u64 physical, unsigned bytes, u64* out) override;
     bool device_store(u64 physical, unsigned bytes, u64 value) override;
 
@@ -106,6 +110,10 @@ class RiscvHart final : private engine::HartMemory {
         u32 number = 0;  ///< 0: none
     };
     std::array<Number, riscv::kContexts> last_data_{}, last_code_{};  ///< of each context
+
+    const u8* reported_page_ = nullptr;
+    std::function<Result<void>()> stored_;
+    bool has_stored_ = false;  ///< to that page
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;

@@ -94,6 +94,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     void end(Outcome o);
     Result<void> add_devices();
     Result<void> add_disks();
+    Result<void> add_htif(const device::Htif::Words& words);
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -128,6 +129,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::Uart16550> uart_;
     std::unique_ptr<device::GoldfishRtc> rtc_;
     std::unique_ptr<device::Syscon> syscon_;
+    std::unique_ptr<device::Htif> htif_;
     std::unique_ptr<RiscvVirtSlots> slots_;
     std::vector<u8> tree_;
     Start start_;
@@ -229,6 +231,16 @@ Result<void> Board::prepare(const Start& start) {
                     fmt::format("a device tree of {} bytes is too large", tree_.size()));
     ram_->write(start.tree, tree_.data(), tree_.size());
     start_ = start;
+    return start.htif ? add_htif(*start.htif) : Result<void>();
+}
+
+Result<void> Board::add_htif(const device::Htif::Words& words) {
+    auto htif = device::Htif::create(*ram_, words, options_.console, [this](u64 code) {
+        end(code == 0 ? Outcome{End::PowerOff, 0} : Outcome{End::Failed, static_cast<int>(code)});
+    });
+    if (!htif) return std::unexpected(htif.error());
+    htif_ = std::move(*htif);
+    for (const auto& h : harts_) h->report_stores(words.tohost, [this] { return htif_->look(); });
     return {};
 }
 

@@ -15,10 +15,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "device/htif.h"
 #include "engine/vcpu.h"
 #include "mem/guest_ram.h"
 #include "soc/riscv_virt_map.h"
@@ -52,6 +54,7 @@ struct Start {
     u64 tree = 0, tree_room = 0;           ///< where the device tree goes, and a1
     u64 third_argument = 0;                ///< a2; in M-mode only
     u64 initrd_begin = 0, initrd_end = 0;  ///< the same: there is none
+    std::optional<device::Htif::Words> htif;
 };
 
 class RiscvVirt {
