@@ -45,6 +45,7 @@ step machine-bare python3 tests/machine/bare.py
 step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
 step machine-pci python3 tests/machine/pci.py
+step machine-net python3 tests/machine-net/run.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then

@@ -1,6 +1,7 @@
 #include "cli/boot_options.h"
 
 #include "base/format.h"
+#include "cli/boot_net.h"
 #include "cli/cli.h"
 #include "frontend/riscv64/riscv64.h"
 
@@ -63,6 +64,14 @@ Result<void> disk_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     return {};
 }
 
+Result<void> net_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    auto nets = parse_nets(o.nets);
+    if (!nets) return std::unexpected(nets.error());
+    m.nets = std::move(*nets);
+    m.complain = [](const std::string& what) { complain("boot: " + what); };
+    return {};
+}
+
 }  // namespace
 
 void declare_boot_options(OptionParser& p, BootOptions& o) {
@@ -80,6 +89,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.text("--append", o.append, "the kernel's command line").value("TEXT");
     p.list("--disk", o.disks, "FILE,format=raw or qcow2[,readonly][,bus=mmio or pci]: a virtio block device")
         .value("DISK");
+    p.list("--net", o.nets, kNetHelp).value("NET");
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
@@ -97,7 +107,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
 Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
     soc::RiscvVirtOptions m;
     m.append = o.append;
-    for (const auto group : {memory_options, processor_options, disk_options})
+    for (const auto group : {memory_options, processor_options, disk_options, net_options})
         if (auto r = group(o, m); !r) return std::unexpected(r.error());
     return m;
 }

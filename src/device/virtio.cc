@@ -71,10 +71,20 @@ std::optional<Chain> VirtioDevice::take_or_listen(unsigned queue) {
 
 /// The chain lives until the interrupt is out, so that a reset does not see one behind it.
 void VirtioDevice::complete(unsigned queue, Chain chain, u64 written, u64 bytes) {
+    count(queue, bytes, queues_[queue]->push(chain, static_cast<u32>(written)));
+}
+
+void VirtioDevice::complete(unsigned queue, std::vector<Chain>& chains, std::span<const u32> written,
+                            u64 bytes) {
+    count(queue, bytes, queues_[queue]->push(chains, written));
+    chains.clear();
+}
+
+void VirtioDevice::count(unsigned queue, u64 bytes, bool interrupt) {
     requests_.fetch_add(1, std::memory_order_relaxed);
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
     VirtioTransport* transport = transport_;
-    if (!queues_[queue]->push(chain, static_cast<u32>(written)) || transport == nullptr) return;
+    if (!interrupt || transport == nullptr) return;
     interrupts_.fetch_add(1, std::memory_order_relaxed);
     transport->queue_interrupt(queue);
 }

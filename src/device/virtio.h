@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "device/virtqueue.h"
@@ -80,6 +81,7 @@ class VirtioDevice {
   protected:
     VirtioDevice(mem::GuestRam& ram, u32 id, const std::vector<u16>& queue_sizes);
     bool has(u64 feature) const { return (driver_features_.load(std::memory_order_relaxed) & feature) != 0; }
+    u64 accepted() const { return driver_features_.load(std::memory_order_relaxed); }
     bool running() const { return (status() & kDriverOk) != 0; }
     /// The next chain of a queue.
     std::optional<Chain> take(unsigned queue) { return queues_[queue]->pop(); }
@@ -96,6 +98,8 @@ class VirtioDevice {
     }
     /// Hands a chain back, and interrupts if the driver wants that.
     void complete(unsigned queue, Chain chain, u64 written, u64 bytes);
+    /// Several of them, which the driver sees all at once; they are gone afterwards.
+    void complete(unsigned queue, std::vector<Chain>& chains, std::span<const u32> written, u64 bytes);
     /// What is in a chain breaks the device's protocol: the chain is dropped, the driver must reset.
     void reject(unsigned queue, Chain chain);
     /// Runs `change`, which changes the configuration, and tells the driver.
@@ -124,6 +128,7 @@ class VirtioDevice {
   private:
     void reset();
     void needs_reset();
+    void count(unsigned queue, u64 bytes, bool interrupt);
     void config_interrupt();
 
     const u32 id_;

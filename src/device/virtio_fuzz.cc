@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "device/net_offload.h"
 #include "device/virtio_blk.h"
 #include "device/virtio_console.h"
 #include "device/virtio_mmio.h"
@@ -44,8 +45,18 @@ class Memory final : public Disk {
 };
 
 struct Nobody final : ConsoleHost, NetBackend, IrqLine {
+    NetPort* port = nullptr;
     void output(std::span<const u8>) override {}
-    void send(std::span<const u8>) override {}
+    u64 features() const override {
+        return kNetCsum | kNetGuestCsum | kNetMtu | kNetGuestTso4 | kNetGuestTso6 | kNetHostTso4 |
+               kNetHostTso6;
+    }
+    u16 mtu() const override { return 2000; }
+    void connect(NetPort& p) override { port = &p; }
+    void disconnect() override { port = nullptr; }
+    void send(const NetHeader& header, std::span<u8> frame) override {
+        (void)complete_checksum(header, frame);
+    }
     void set(bool) override {}
 };
 
@@ -102,7 +113,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     start(mmio, load_raw<u32>(data + 1));
     for (u32 n = 0; n < 2; ++n) mmio.write(0x50, 4, n);
     const u8 frame[64] = {};
-    if (auto* net = dynamic_cast<VirtioNet*>(device.get())) (void)net->receive(frame);
+    if (nobody.port != nullptr) {
+        (void)nobody.port->receive(NetHeader{}, frame);
+        (void)nobody.port->receive({NetHeader::kDataValid, NetHeader::kGsoTcp4, 54, 1460, 0, 0, 0},
+                                   std::vector<u8>(data[7] * 16u));
+    }
     if (auto* console = dynamic_cast<VirtioConsole*>(device.get())) (void)console->input(frame);
     if (data[5] % 2 == 0) wait_idle(*device, *ram);
     for (std::size_t at = 8; at + 4 <= size && at < 8u + data[6]; at += 4) {

@@ -195,24 +195,31 @@ void Virtqueue::release(Chain& chain) {
     if (--in_flight_ == 0) idle_.notify_all();
 }
 
+void Virtqueue::put_back(Chain) {
+    const std::lock_guard lock(mutex_);
+    if (s_.ready) --s_.next_available;
+}
+
 // ---- back to the driver
 
-bool Virtqueue::push(Chain& chain, u32 written) {
+bool Virtqueue::push(std::span<Chain> chains, std::span<const u32> written) {
     const std::lock_guard lock(mutex_);
     if (!s_.ready) return false;
-    for (const iovec& part : chain.writable())
-        ram_.wrote(static_cast<const u8*>(part.iov_base), part.iov_len);
-    u8* entry = used_ + kEntries + kUsedEntryBytes * (s_.next_used & (s_.size - 1));
-    store_raw<u32>(entry, chain.head_);
-    store_raw<u32>(entry + 4, written);
-    const u16 before = s_.next_used++;
+    const u16 before = s_.next_used;
+    for (size_t i = 0; i < chains.size(); ++i) {
+        for (const iovec& part : chains[i].writable())
+            ram_.wrote(static_cast<const u8*>(part.iov_base), part.iov_len);
+        u8* entry = used_ + kEntries + kUsedEntryBytes * (s_.next_used++ & (s_.size - 1));
+        store_raw<u32>(entry, chains[i].head_);
+        store_raw<u32>(entry + 4, written[i]);
+    }
     shared(used_ + kIndex).store(s_.next_used, std::memory_order_release);
     // 2.7.7.2, 2.7.10: the index must be seen before the driver's wish is read, or an interrupt is lost.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if ((s_.features & kRingEventIdx) == 0)
         return (shared(available_ + kFlags).load(std::memory_order_relaxed) & kNoInterrupt) == 0;
     const u16 event = shared(available_ + kEntries + 2 * s_.size).load(std::memory_order_relaxed);
-    return event == before;
+    return static_cast<u16>(event - before) < static_cast<u16>(s_.next_used - before);
 }
 
 void Virtqueue::hush() {
@@ -221,17 +228,31 @@ void Virtqueue::hush() {
         shared(used_ + kFlags).store(kNoNotify, std::memory_order_relaxed);
 }
 
-bool Virtqueue::listen() {
-    const std::lock_guard lock(mutex_);
-    if (!s_.ready || s_.broken) return false;
+/// Before the driver's index is read again.
+void Virtqueue::ask_for_event(u16 index) {
     if ((s_.features & kRingEventIdx) != 0)
-        shared(used_ + kEntries + kUsedEntryBytes * s_.size)
-            .store(s_.next_available, std::memory_order_relaxed);
+        shared(used_ + kEntries + kUsedEntryBytes * s_.size).store(index, std::memory_order_relaxed);
     else
         shared(used_ + kFlags).store(0, std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_seq_cst);
+}
+
+bool Virtqueue::listen() {
+    const std::lock_guard lock(mutex_);
+    if (!s_.ready || s_.broken) return false;
+    ask_for_event(s_.next_available);
     u16 index = 0;
     return load_available(&index);
+}
+
+bool Virtqueue::listen_for_more() {
+    const std::lock_guard lock(mutex_);
+    u16 seen = 0, index = 0;
+    if (!s_.ready || s_.broken) return false;
+    load_available(&seen);
+    ask_for_event(seen);
+    load_available(&index);
+    return !s_.broken && index != seen;
 }
 
 }  // namespace vm::device

@@ -7,6 +7,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -80,13 +81,20 @@ class Virtqueue {
     // -- for the device
     /// The next available chain; none if there is none, or if the queue is not ready or broken.
     std::optional<Chain> pop();
+    /// Takes back the chain that pop() gave last: it is the next one again.
+    void put_back(Chain chain);
     /// Hands a chain back with `written` bytes of its writable parts filled. True: the driver wants an
     /// interrupt.
-    bool push(Chain& chain, u32 written);
+    bool push(Chain& chain, u32 written) { return push({&chain, 1}, {&written, 1}); }
+    /// Several of them, which the driver sees all at once.
+    bool push(std::span<Chain> chains, std::span<const u32> written);
     /// The driver need not notify: the device looks by itself. A hint.
     void hush();
     /// The driver shall notify from the next chain on. True: there is one already.
     bool listen();
+    /// The same, from the next chain that it has not made available yet. True: there are more than a moment
+    /// ago.
+    bool listen_for_more();
     /// The driver broke the device's protocol by what is in a chain.
     void set_broken();
 
@@ -100,6 +108,7 @@ class Virtqueue {
     bool rings_fit() const;
     void break_it();
     bool load_available(u16* index);
+    void ask_for_event(u16 index);
     bool walk(u16 head, Chain& chain);
     bool walk_indirect(u64 table, u32 bytes, Chain& chain, u64* sum);
     bool add_part(const Descriptor& d, Chain& chain, u64* sum) const;

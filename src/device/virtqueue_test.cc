@@ -116,6 +116,41 @@ TEST_F(Virtqueues, EventIndex) {
     EXPECT_EQ(guest.get<u16>(avail_event), 3);
 }
 
+TEST_F(Virtqueues, SeveralAtOnceAndPutBack) {
+    start(kRingEventIdx);
+    for (u16 n = 0; n < 3; ++n) guest.offer(n, {{kData + 16 * n, 4, true}});
+    std::vector<Chain> chains;
+    for (int n = 0; n < 3; ++n) chains.push_back(std::move(*queue.pop()));
+    EXPECT_FALSE(queue.pop());
+    queue.put_back(std::move(chains.back()));
+    chains.pop_back();
+    EXPECT_EQ(queue.state().next_available, 2);
+    guest.set_used_event(0);
+    const u32 written[] = {4, 3};
+    EXPECT_TRUE(queue.push(chains, written)) << "the driver waits for the first of them";
+    EXPECT_EQ(guest.used(), 2);
+    EXPECT_EQ(guest.used_head(1), 1u);
+    EXPECT_EQ(guest.used_bytes(1), 3u);
+    chains.clear();
+    auto again = queue.pop();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->writable()[0].iov_base, ram->at(kData + 32, 4));
+    guest.set_used_event(3);
+    EXPECT_FALSE(queue.push(*again, 0));
+}
+
+TEST_F(Virtqueues, ListenForMoreIsNotToldOfWhatIsThere) {
+    start(kRingEventIdx);
+    const u64 avail_event = guest.device() + 4 + 8 * 8;
+    guest.offer(0, {{kData, 1, true}});
+    EXPECT_TRUE(queue.listen());
+    EXPECT_FALSE(queue.listen_for_more());
+    EXPECT_EQ(guest.get<u16>(avail_event), 1) << "the next is the second";
+    guest.set_available(20);
+    EXPECT_FALSE(queue.listen_for_more()) << "broken";
+    EXPECT_EQ(broken, 1);
+}
+
 TEST_F(Virtqueues, IndirectTables) {
     start(kRingIndirectDesc);
     guest.describe(kTable, 0, kData, 4, kDescNext, 2);

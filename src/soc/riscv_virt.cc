@@ -10,6 +10,7 @@
 #include "device/syscon.h"
 #include "device/uart16550.h"
 #include "device/virtio_blk.h"
+#include "device/virtio_net.h"
 #include "device/virtio_rng.h"
 #include "frontend/riscv64/riscv64.h"
 #include "frontend/riscv64/rv64_decode.h"
@@ -95,6 +96,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_devices();
     Result<void> add_disks();
     Result<void> add_htif(const device::Htif::Words& words);
+    Result<void> add_nets();
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -130,6 +132,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::GoldfishRtc> rtc_;
     std::unique_ptr<device::Syscon> syscon_;
     std::unique_ptr<device::Htif> htif_;
+    std::vector<std::unique_ptr<device::NetBackend>> wires_;
     std::unique_ptr<RiscvVirtSlots> slots_;
     std::vector<u8> tree_;
     Start start_;
@@ -180,6 +183,19 @@ Result<void> Board::add_disks() {
     return {};
 }
 
+Result<void> Board::add_nets() {
+    unsigned n = 0;
+    for (const NetCard& card : options_.nets) {
+        auto wire = open_network(card, options_.complain);
+        if (!wire) return std::unexpected(wire.error());
+        wires_.push_back(std::move(*wire));
+        auto net = std::make_unique<device::VirtioNet>(*ram_, *wires_.back(), mac_address(card, n));
+        if (auto r = slots_->add(std::move(net), fmt::format("network card {}", n), card.bus); !r) return r;
+        n++;
+    }
+    return {};
+}
+
 Result<void> Board::add_devices() {
     const auto line = [&](RiscvHart& hart, unsigned irq) -> device::IrqLine* {
         return lines_.emplace_back(std::make_unique<HartLine>(hart, irq)).get();
@@ -210,7 +226,8 @@ Result<void> Board::add_devices() {
     (void)bus_.add(kPlic, plic_->size(), *plic_, "PLIC");
     (void)bus_.add(kUart, kUartSize, *uart_, "UART");
     if (auto r = slots_->add(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
-    return add_disks();
+    if (auto r = add_disks(); !r) return r;
+    return add_nets();
 }
 
 Result<void> Board::prepare(const Start& start) {

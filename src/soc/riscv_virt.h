@@ -3,7 +3,7 @@
 //   0x0010_0000  power switch (sifive,test0)       0x0c00_0000  PLIC
 //   0x0010_1000  clock of day (goldfish), irq 11   0x1000_0000  UART 16550, irq 10
 //   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8:
-//                                                  random numbers, then disks
+//                                                  random numbers, disks, network cards
 //   0x0300_0000  PCI: I/O ports                    0x3000_0000  PCI: configuration space (ECAM), bus 0 only;
 //                                                               INTA to INTD of slot 0 are irq 32 to 35
 //   0x8000_0000  RAM                               0x4000_0000  PCI: memory, up to RAM
@@ -23,6 +23,7 @@
 #include "device/htif.h"
 #include "engine/vcpu.h"
 #include "mem/guest_ram.h"
+#include "soc/network.h"
 #include "soc/riscv_virt_map.h"
 #include "soc/riscv_virt_slots.h"
 
@@ -44,8 +45,11 @@ struct RiscvVirtOptions {
     bool machine_mode = false;
     std::string append;            ///< the kernel's command line
     std::vector<DiskImage> disks;  ///< /dev/vda first
+    std::vector<NetCard> nets;     ///< eth0 first
     /// What the guest writes to its console. Called from harts' threads.
     std::function<void(std::span<const u8>)> console;
+    /// Told what people should know of the machine while it runs. Called from any thread.
+    std::function<void(const std::string&)> complain = [](const std::string&) {};
 };
 
 /// How the harts begin, with what is in memory already.

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Networks of `vm boot`, seen from a guest: Debian's kernel and busybox (tools/machine-guests.sh).
+
+run.py [--vm VM] [CASE...]
+Prints a line a check; exit status 1 if one failed. The cases of tap interfaces need root, for a network of their own.
+"""
+import argparse
+import hashlib
+import http.server
+import os
+import pathlib
+import re
+import signal
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+
+import guest as guests
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+failed = 0
+
+
+def check(what, good, more=""):
+    global failed
+    failed += not good
+    print(f"{'ok  ' if good else 'FAIL'} {what}{' ' + str(more)[-1500:] if more and not good else ''}", flush=True)
+
+
+class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    """Serves bytes at /NAME."""
+    daemon_threads = True
+
+    def __init__(self, address="127.0.0.1"):
+        self.files = {}
+        super().__init__((address, 0), Handler)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        body = self.server.files.get(self.path)
+        self.answer(404 if body is None else 200, body or b"")
+
+    def log_message(self, *_):
+        pass
+
+
+class Sink(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """Takes bytes, a connection after the other."""
+    daemon_threads = True
+
+    def __init__(self, address="127.0.0.1"):
+        self.taken = []
+        super().__init__((address, 0), Taker)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Taker(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.taken.append(self.rfile.read())
+
+
+def sha(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_for(process, word):
+    """Reads the console up to a line that is `word`."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line.decode(errors="replace").strip())
+        if lines[-1] == word:
+            break
+    return lines
+
+
+# ---------------------------------------------------------------------------------------------- user-mode networking
+
+def case_user(vm, g):
+    server, sink = Server(), Sink()
+    big = os.urandom(48 << 20)
+    server.files["/big"] = big
+    script = f"""net || echo FAIL net
+ip -4 addr show eth0 | grep -q 'inet 10.0.2.15/24' && echo ADDRESS
+wget -q -O - http://10.0.2.2:{server.port}/big | sha256sum
+dd if=/dev/urandom of=/tmp/up bs=64k count=64 2>/dev/null; sha256sum /tmp/up
+nc 10.0.2.2 {sink.port} </tmp/up && echo SENT
+wget -q -O /dev/null http://10.0.2.2:{server.port}/none || echo NONE
+nslookup nonesuch.invalid | grep -q -i "can't find" && echo DNS
+cat /sys/class/net/eth0/address"""
+    for what, option in (("user", "user"), ("user, MTU 1500, a card's address, PCI", "user,mtu=1500,mac=52:54:00:00:00:99,bus=pci")):
+        status, lines, errors = guests.run(vm, g, "user", script, "--net", option)
+        sums = [line.split()[0] for line in lines if re.match(r"[0-9a-f]{64} ", line)]
+        check(f"{what}: DHCP", status == 0 and "ADDRESS" in lines, (status, lines, errors))
+        check(f"{what}: 48 MiB over HTTP from 10.0.2.2, the host's loopback", sums[:1] == [sha(big)], lines)
+        check(f"{what}: 4 MiB to it", "SENT" in lines and sums[1:] == [sha(sink.taken[-1])], lines)
+        check(f"{what}: an error of the server arrives", "NONE" in lines, lines)
+        check(f"{what}: the name server answers", "DNS" in lines, lines)
+        check(f"{what}: the card's address", ("52:54:00:00:00:99" if "mac=" in option else "52:54:00:12:34:56") in lines, lines)
+    status, lines, errors = guests.run(vm, g, "restricted", f"""net -t 3 && echo DHCP
+wget -T 3 -q -O - http://10.0.2.2:{server.port}/big >/dev/null && echo OUT
+echo END""", "--net", "user,restrict=on")
+    check("user, restrict=on: no way out", "END" in lines and "DHCP" in lines and "OUT" not in lines, (lines, errors))
+    status, lines, errors = guests.run(vm, g, "none", "ip link; echo END")
+    check("no network unless asked for", status == 0 and "END" in lines and not any("eth0" in line for line in lines), lines)
+    status, lines, errors = guests.run(vm, g, "two", "cat /sys/class/net/eth0/address /sys/class/net/eth1/address", "--net",
+                                       "user", "--net", "user")
+    check("two cards, the first is eth0", [line for line in lines if line.startswith("52:54")] ==
+          ["52:54:00:12:34:56", "52:54:00:12:34:57"], lines)
+
+
+def case_forward(vm, g):
+    tcp, udp, http_port = free_port(), free_port(), free_port()
+    script = """net || echo FAIL net
+mkdir /www; dd if=/dev/urandom of=/www/file bs=64k count=128 2>/dev/null; sha256sum /www/file
+httpd -p 80 -h /www
+(nc -l -p 7 -e cat) &
+/udp_echo 9 &
+sleep 1; echo READY; sleep 30"""
+    p = guests.start(vm, g, "forward", script, "--net",
+                     f"user,hostfwd=tcp::{tcp}-:7,hostfwd=udp:127.0.0.1:{udp}-10.0.2.15:9,hostfwd=tcp::{http_port}-:80")
+    lines = wait_for(p, "READY")
+    try:
+        with socket.create_connection(("127.0.0.1", tcp), timeout=20) as s:
+            s.sendall(b"in by TCP\n")
+            got = s.recv(100)
+        check("a forwarded TCP port", got == b"in by TCP\n", got)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(20)
+            for size in (9, 1472, 20000):
+                sent = os.urandom(size)
+                s.sendto(sent, ("127.0.0.1", udp))
+                got = s.recv(65536)
+                check(f"a forwarded UDP port, {size} bytes", got == sent, (len(got), size))
+        import urllib.request
+        got = urllib.request.urlopen(f"http://127.0.0.1:{http_port}/file", timeout=60).read()
+        check("8 MiB from the guest's HTTP server", any(line.startswith(sha(got)) for line in lines), lines)
+    except OSError as e:
+        check("forwarded ports", False, (e, lines))
+    bound = subprocess.run(["ss", "-Htln", f"sport = :{tcp}"], capture_output=True, text=True).stdout
+    check("a forwarded port listens at 127.0.0.1", f"127.0.0.1:{tcp}" in bound, bound)
+    second = subprocess.run([vm, "boot", "--arch", "riscv64", "--kernel", g.kernel, "--net", f"user,hostfwd=tcp::{tcp}-:7"],
+                            capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    check("a port that is taken: one sentence", second.returncode == 125 and second.stderr.count("\n") == 1 and
+          f"127.0.0.1:{tcp}" in second.stderr, second)
+    children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+    check("one process for the network", len(children) == 1, children)
+    os.kill(int(children[0]), signal.SIGKILL)
+    time.sleep(1)
+    check("the machine outlives it", p.poll() is None)
+    p.kill()
+    errors = p.communicate()[1].decode()
+    check("its end is told", "vm-usernet ended: the guest's link is down" in errors, errors)
+
+
+def case_reset(vm, g):
+    """A reset makes a new machine on the same command line: the port must be free again."""
+    port = free_port()
+    script = """net || echo FAIL net
+echo LIFE; (nc -l -p 7 -e cat) & sleep 1
+echo READY; read x; reboot -f"""
+    p = guests.start(vm, g, "reset", script, "--net", f"user,hostfwd=tcp::{port}-:7", stdin=subprocess.PIPE)
+    for life in (1, 2):
+        lines = wait_for(p, "READY")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+                s.sendall(b"again\n")
+                got = s.recv(100)
+        except OSError as e:
+            got = e
+        check(f"a forwarded port in life {life}", got == b"again\n", (got, lines))
+        p.stdin.write(b"\n")
+        p.stdin.flush()
+    p.kill()
+    p.communicate()
+
+
+def case_idle(vm, g):
+    p = guests.start(vm, g, "idle", "net || echo FAIL net\nsleep 2; echo READY; sleep 60", "--net", "user")
+    wait_for(p, "READY")
+    helper = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children").read_text().split()
+    time.sleep(1)
+    before = cpu_seconds(p.pid), cpu_seconds(helper[0])
+    time.sleep(10)
+    used = [100 * (cpu_seconds(pid) - b) / 10 for pid, b in zip((p.pid, helper[0]), before)]
+    p.kill()
+    p.communicate()
+    check(f"an idle guest with a network: {used[0]:.1f} % of a CPU, its network {used[1]:.1f} %", sum(used) < 2)
+
+
+# ---------------------------------------------------------------------------------------------- tap
+
+def case_tap(vm, g):
+    """In a network namespace: an interface with the host's end of 10.9.0.0/24 and a server on it."""
+    if os.geteuid() != 0:
+        return check("tap: needs root, or a network namespace that has it", False)
+    if os.environ.get("VM_TEST_TAP") != "inside":
+        r = subprocess.run(["unshare", "-n", sys.executable, __file__, "--vm", vm, "tap"],
+                           env={**os.environ, "VM_TEST_TAP": "inside"})
+        return check("tap: all checks", r.returncode == 0)
+    for command in ("ip link set lo up", "ip tuntap add dev vmtest0 mode tap", "ip addr add 10.9.0.1/24 dev vmtest0",
+                    "ip link set vmtest0 up"):
+        subprocess.run(command.split(), check=True)
+    server, sink = Server("10.9.0.1"), Sink("10.9.0.1")
+    big = os.urandom(48 << 20)
+    server.files["/big"] = big
+    script = f"""ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up
+wget -q -O - http://10.9.0.1:{server.port}/big | sha256sum
+dd if=/dev/urandom of=/tmp/up bs=64k count=512 2>/dev/null; sha256sum /tmp/up
+nc 10.9.0.1 {sink.port} </tmp/up && echo SENT
+cat /sys/class/net/eth0/statistics/rx_packets"""
+    status, lines, errors = guests.run(vm, g, "tap", script, "--net", "tap,ifname=vmtest0")
+    sums = [line.split()[0] for line in lines if re.match(r"[0-9a-f]{64} ", line)]
+    check("tap: 48 MiB from the host", sums[:1] == [sha(big)], (status, lines, errors))
+    check("tap: 32 MiB to the host", "SENT" in lines and sums[1:] == [sha(sink.taken[-1])], lines)
+    packets = [int(line) for line in lines if re.fullmatch(r"\d+", line)]
+    check(f"tap: the host sends long segments ({packets[:1]} packets for 48 MiB)", packets and packets[0] < (48 << 20) // 4096, lines)
+    p = guests.start(vm, g, "hold", "echo READY; sleep 60", "--net", "tap,ifname=vmtest0")
+    wait_for(p, "READY")
+    r = subprocess.run([vm, "boot", "--arch", "riscv64", "--kernel", g.kernel, "--net", "tap,ifname=vmtest0"], capture_output=True, text=True)
+    check("tap: an interface in use", r.returncode == 125 and "somebody else uses it" in r.stderr and r.stderr.count("\n") == 1, r)
+    subprocess.run("ip link del vmtest0".split(), check=True)
+    time.sleep(1)
+    check("tap: the machine outlives its interface", p.poll() is None)
+    p.kill()
+    errors = p.communicate()[1].decode()
+    check("tap: that it went is told", "vmtest0 is gone" in errors, errors)
+
+
+# ---------------------------------------------------------------------------------------------- refusals
+
+def case_refused(vm, g):
+    for what, args, status, words in (
+            ("an unknown network", ("--net", "bridge"), 125, "user, tap or none"),
+            ("none and others", ("--net", "none", "--net", "user"), 125, "other --net"),
+            ("a forward without a port", ("--net", "user,hostfwd=tcp::-:22"), 125, "'' is no port"),
+            ("a forward of an unknown protocol", ("--net", "user,hostfwd=sctp::1-:1"), 125, "hostfwd="),
+            ("a forward by name", ("--net", "user,hostfwd=tcp:localhost:2222-:22"), 125, "localhost"),
+            ("an unknown word", ("--net", "user,fast=on"), 125, "fast"),
+            ("a group's address", ("--net", "user,mac=ff:ff:ff:ff:ff:ff"), 125, "group"),
+            ("a tap without a name", ("--net", "tap"), 125, "ifname="),
+            ("a tap that is not there", ("--net", "tap,ifname=nonesuch0"), 127, "nonesuch0"),
+            ("an interface that is no tap", ("--net", "tap,ifname=lo"), 125, "lo"),
+            ("a bus that is not there", ("--net", "user,bus=isa"), 125, "isa"),
+            ("too many cards", ("--net", "user,bus=mmio") * 8, 125, "no place for")):
+        r = subprocess.run([vm, "boot", "--arch", "riscv64", "--kernel", g.kernel, *args], capture_output=True, text=True,
+                           stdin=subprocess.DEVNULL)
+        check(f"refused: {what}", r.returncode == status and words in r.stderr and r.stderr.count("\n") == 1 and
+              r.stderr.startswith("vm: boot: "), r)
+
+
+CASES = {name[5:]: case for name, case in list(globals().items()) if name.startswith("case_")}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vm", default=ROOT / "build/release/vm")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=" ".join(CASES))
+    args = parser.parse_args()
+    for name in args.cases:
+        if name not in CASES:
+            parser.error(f"no case {name}; there are {' '.join(CASES)}")
+    g = guests.Guest()
+    for name in args.cases or CASES:
+        CASES[name](str(args.vm), g)
+    print("failed" if failed else "passed")
+    sys.exit(failed != 0)
+
+
+if __name__ == "__main__":
+    main()
