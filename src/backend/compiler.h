@@ -48,6 +48,7 @@ struct LinkSite {
     u32 stub_return;  ///< offset after the stub's `call ExitLink`: identifies the site (VcpuState::exit_site)
     u64 target_pc;
     bool is_call;
+    bool ungrouped;          ///< to the block at target_pc that has no HostBase
     bool is_return_landing;  ///< the jump behind a guest call, where the return arrives
 };
 

@@ -16,23 +16,36 @@ enum class JitOpt : u8 {
     FoldState,  ///< a get after a set or get of the same slot is the same value; dead stores of state vanish
     HomeHint,   ///< a value that is about to be written to a pinned slot is computed in that slot's host
                 ///< register
-    ReturnStack,   ///< guest calls and returns are host calls and returns
-    FastLookup,    ///< indirect jumps look into the per-thread table inline
-    LazyNan,       ///< NaN results are made canonical at the end of a chain of operations
-    Bmi,           ///< BMI1, BMI2, LZCNT, POPCNT instructions where the host has them
-    Fma,           ///< FMA3 where the host has it
-    Avx,           ///< VEX encodings where the host has AVX
-    LoopRegs,      ///< a block that jumps to itself keeps the registers that its loop uses in host registers
-    FuseCrypto,    ///< instructions of AES and SHA-256 that come in pairs are done together
-    ReturnPoints,  ///< tier 2: a region goes on where a call in it returns
-    IfConvert,     ///< front end: branches over one or two register instructions become selects
+    ReturnStack,    ///< guest calls and returns are host calls and returns
+    FastLookup,     ///< indirect jumps look into the per-thread table inline
+    LazyNan,        ///< NaN results are made canonical at the end of a chain of operations
+    Bmi,            ///< BMI1, BMI2, LZCNT, POPCNT instructions where the host has them
+    Fma,            ///< FMA3 where the host has it
+    Avx,            ///< VEX encodings where the host has AVX
+    LoopRegs,       ///< a block that jumps to itself keeps the registers that its loop uses in host registers
+    FuseCrypto,     ///< instructions of AES and SHA-256 that come in pairs are done together
+    ReturnPoints,   ///< tier 2: a region goes on where a call in it returns
+    GroupAccesses,  ///< machines: one look into the TLB for several accesses
+    IfConvert,      ///< front end: branches over one or two register instructions become selects
     Count_
 };
 
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
-    "fuse-compare",   "fold-address", "fold-state",    "home-hint", "return-stack",
-    "fast-lookup",    "lazy-nan",     "bmi",           "fma",       "avx",
-    "loop-registers", "fuse-crypto",  "return-points", "if-convert"};
+    "fuse-compare",
+    "fold-address",
+    "fold-state",
+    "home-hint",
+    "return-stack",
+    "fast-lookup",
+    "lazy-nan",
+    "bmi",
+    "fma",
+    "avx",
+    "loop-registers",
+    "fuse-crypto",
+    "return-points",
+    "group-accesses",
+    "if-convert"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
 constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }

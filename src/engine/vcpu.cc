@@ -129,7 +129,8 @@ Exit VcpuImpl::loop() {
         if (!locate(pc, &pc)) return out = Exit{ir::ExitReason::FetchFault, pc, pc};
         const jit::Translation* t =
             engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
-        if (t != nullptr && hart_ != nullptr) jit_.host().fill_fast_lookup(*state_, state_->pc, t->entry);
+        if (t != nullptr && hart_ != nullptr && !(t->mode & jit::kModeUngrouped))
+            jit_.host().fill_fast_lookup(*state_, state_->pc, t->entry);
         if ((t != nullptr ? run_generated(t->entry, out) : run_interpreted(pc, out)) == Next::Return)
             return out;
     }
@@ -231,9 +232,11 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     stats_.lookups++;
     jit::Background* const background = jit_.background();
     if (background != nullptr && stats_.lookups % kWakeEvery == 0) background->wake();
-    jit::Translation* t = jit_.lookup(pc, mode_);
-    if (t == nullptr) t = jit_.revive(executor_, pc, mode_);
-    if (t == nullptr) t = jit_.lookup_on_disk(pc, mode_);
+    const bool ungrouped = pending_link_ != nullptr && pending_link_->ungrouped;
+    const u32 mode = mode_ | (ungrouped ? jit::kModeUngrouped : 0);
+    jit::Translation* t = jit_.lookup(pc, mode);
+    if (t == nullptr) t = jit_.revive(executor_, pc, mode);
+    if (t == nullptr) t = jit_.lookup_on_disk(pc, mode);
     if (t == nullptr) {
         if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold())
             return nullptr;
@@ -242,7 +245,7 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
             jit_.quiesce(executor_);
             t = jit_.lookup(pc, mode_);
         }
-        if (t == nullptr) t = jit_.translate(worker_, executor_, pc, mode_);
+        if (t == nullptr) t = jit_.translate(worker_, executor_, pc, mode);
         if (t == nullptr) {
             if (uncompilable_.size() >= kMaxUncompilable) uncompilable_.clear();
             uncompilable_.insert(pc);
@@ -252,7 +255,7 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     }
     // The caller of run() may have set another pc or mode since (a signal handler).
     if (pending_link_ != nullptr && pending_quiesced_ == executor_.quiesced &&
-        pending_link_->target_pc == pc && pending_link_->from->mode == mode_ &&
+        pending_link_->target_pc == pc && jit::target_mode(*pending_link_) == t->mode &&
         (hart_ == nullptr || (pending_link_->from->pc ^ pc) / backend::kTlbPage == 0))
         jit_.link(*pending_link_, *t);
     jit_.touch(*t);

@@ -180,6 +180,8 @@ void Interpreter::slow(const Inst& in, Val& out) {
             return;
         case Op::FpGetRound: out.lo = ctx_.fp->rounding; return;
         case Op::FpSetRound: ctx_.fp->rounding = static_cast<u8>(arg(in, 0)); return;
+        // Addresses stay the guest's: what is asked of the TLB here, each access asks by itself.
+        case Op::HostBase: out.lo = arg(in, 0) + in.imm; return;
         case Op::ReadTime: out.lo = ctx_.read_time(in.aux); return;
         case Op::ReadIcount: out.lo = counted_ ? *ctx_.icount : ctx_.read_time(1); return;
         case Op::Prefetch: return;

@@ -153,6 +153,10 @@ constexpr u32 mem_aux(bool sign, MemOrder o = MemOrder::Plain) {
 constexpr u32 rmw_aux(RmwOp op, bool sign, MemOrder o) {
     return mem_aux(sign, o) | static_cast<u32>(op) << 8;
 }
+/// Of a load or store: its address is a HostBase.
+inline constexpr u32 kMemHost = 2;
+inline constexpr u32 kHostBaseStore = 1u << 16;
+constexpr u32 host_base_bytes(u32 aux) { return aux & 0xffff; }
 constexpr bool mem_signed(u32 aux) { return aux & 1; }
 constexpr MemOrder mem_order(u32 aux) { return static_cast<MemOrder>((aux >> 4) & 15); }
 constexpr RmwOp rmw_op(u32 aux) { return static_cast<RmwOp>(aux >> 8); }
@@ -204,7 +208,7 @@ struct Block {
     u32 guest_bytes = 0;  ///< bytes of guest code decoded (sum over `ranges` when it follows jumps)
     u32 guest_insns = 0;
     bool forwarded = false;  ///< no GetState of a slot whose value is known in the block
-    bool may_loop = true;    ///< false: no exit of it goes to its own start
+    bool may_loop = true;    ///< false: no exit of it goes to its own start, or none needs to stay in it
     bool may_extend = true;  ///< false: no Zext or Sext in it
     bool may_flag = true;    ///< false: no write of flags in it
     /// Guest code the block was made from: [first, second) pairs, in decode order.

@@ -412,5 +412,42 @@ TEST(Fold, KnownTargetsAndConditions) {
               "%0 = const i1 0x1\n%1 = const i1 0x0\ngoto 0x30\n");
 }
 
+TEST(GroupAccesses, OneLookForWhatLiesClose) {
+    EXPECT_EQ(
+        after(group_accesses, R"(
+        %0 = get i64 $x1
+        %1 = load i64 %0, 8, mem=i64
+        %2 = const i64 0x10
+        %3 = add i64 %0, %2
+        %4 = load i64 %3, -32, mem=i32
+        store %0, %1, 16, mem=i64
+        %6 = load i64 %0, 300, mem=i8
+        set $x2, %4
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = hostbase i64 %0, -16, aux=0x20\n%2 = load i64 %1, 24, mem=i64, aux=0x2\n"
+        "%3 = const i64 0x10\n%4 = add i64 %0, %3\n%5 = load i64 %1, mem=i32, aux=0x2\n"
+        "store %0, %2, 16, mem=i64\n%7 = load i64 %0, 300, mem=i8\nset $x2, %5\ngoto 0x10\n");
+}
+
+TEST(GroupAccesses, KeepsTheResultOfRandomBlocks) {
+    u64 grouped = 0;
+    for (u64 seed = 1; seed < 2000; ++seed) {
+        const Block before = testing::RandomBlock(seed, kLayout, {}).make();
+        Block grouping = before;
+        group_accesses(grouping, kLayout);
+        const auto ok = verify(grouping, kLayout);
+        ASSERT_TRUE(ok) << ok.error().message << "\n" << print(grouping, kLayout);
+        grouped += grouping.insts.size() - before.insts.size();
+        const Outcome plain = run_interpreter(before, kLayout, seed);
+        for (u64 fault = 0; fault <= plain.accesses; ++fault)
+            ASSERT_EQ(differences(run_interpreter(before, kLayout, seed, fault),
+                                  run_interpreter(grouping, kLayout, seed, fault)),
+                      "")
+                << print(before, kLayout) << "after\n"
+                << print(grouping, kLayout);
+    }
+    EXPECT_GT(grouped, 100u);
+}
+
 }  // namespace
 }  // namespace vm::ir

@@ -161,6 +161,7 @@ ImmStyle imm_style(Op op) {
         case Op::SetState: return ImmStyle::Slot;
         case Op::Load:
         case Op::Store:
+        case Op::HostBase:
         case Op::DeferFlags: return ImmStyle::Signed;
         case Op::Const:
         case Op::Const128:

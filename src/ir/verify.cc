@@ -220,6 +220,8 @@ class Verifier {
         if (arg(0) != Type::I64) return "the address must be i64";
         if (in.op == Op::Prefetch) return kGood;
         if (mem_order(in.aux) > MemOrder::SeqCst) return "aux has no MemOrder";
+        if ((in.aux & kMemHost) && (in.op > Op::Store || b_.insts[in.args[0]].op != Op::HostBase))
+            return "its address is no hostbase";
         if (in.op != Op::Load && in.op != Op::Store && in.imm != 0) return "imm must be 0";
         const Type m = in.mtype;
         const bool plain = in.op == Op::Load || in.op == Op::Store;
@@ -372,6 +374,9 @@ class Verifier {
         switch (in.op) {
             case Op::ReadIcount:
             case Op::ReadTime: return in.type == Type::I64 ? kGood : "result must be i64";
+            case Op::HostBase:
+                if (in.type != Type::I64 || arg(0) != Type::I64) return "operand and result must be i64";
+                return host_base_bytes(in.aux) != 0 ? kGood : "it covers no bytes";
             case Op::ExitIf: return arg(0) == Type::I1 ? kGood : "the condition must be i1";
             case Op::TrapIf:
                 if (arg(0) != Type::I1 || arg(1) != Type::I64) return "operands must be i1 and i64";

@@ -167,8 +167,9 @@ Translation* Jit::emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region) 
     t.links = arena.array<Link>(w.code_.links.size());
     for (u64 i = 0; i < t.links.size(); i++) {
         const backend::LinkSite& s = w.code_.links[i];
-        t.links[i] =
-            Link{&t, nullptr, nullptr, nullptr, s.target_pc, s.disp_offset, s.stub_offset, s.stub_return};
+        t.links[i] = Link{&t,          nullptr,       nullptr,       nullptr,
+                          s.target_pc, s.disp_offset, s.stub_offset, s.stub_return,
+                          nullptr,     s.ungrouped};
     }
     enroll(t);
     if (Translation* old = region ? lookup(pc, mode) : nullptr)
@@ -217,7 +218,7 @@ void Jit::publish(Translation& t) {
     starts_[start / 64].fetch_or(u64{1} << start % 64, std::memory_order_relaxed);
     for (auto& table : outgrown) old_tables_.push_back({epochs_.advance(), std::move(table)});
     for (Link& l : t.links)
-        if (Translation* to = lookup(l.target_pc, t.mode)) set_target(l, to);
+        if (Translation* to = lookup(l.target_pc, target_mode(l))) set_target(l, to);
     if (parked_count_.load(std::memory_order_relaxed) == 0) return;
     Translation* parked = parked_.find(t.pc, t.mode);
     if (parked == nullptr) return;

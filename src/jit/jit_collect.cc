@@ -119,8 +119,9 @@ Translation& Jit::promote(Translation& from, u32 offset) {
     t.links = arena.array<Link>(from.links.size());
     for (u64 i = 0; i < t.links.size(); i++) {
         const Link& l = from.links[i];
-        t.links[i] =
-            Link{&t, nullptr, nullptr, nullptr, l.target_pc, l.disp_offset, l.stub_offset, l.stub_return};
+        t.links[i] = Link{&t,          nullptr,       nullptr,       nullptr,
+                          l.target_pc, l.disp_offset, l.stub_offset, l.stub_return,
+                          nullptr,     l.ungrouped};
         aim(t.links[i], nullptr);
     }
     enroll(t);

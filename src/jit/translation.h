@@ -35,7 +35,8 @@ struct Link {
     Link* prev = nullptr;
     u64 target_pc = 0;
     u32 disp_offset = 0, stub_offset = 0, stub_return = 0;  ///< as in backend::LinkSite
-    u64* slot = nullptr;  ///< exit of an image: the displacement stays, its thunk jumps to what this holds
+    u64* slot = nullptr;     ///< exit of an image: the displacement stays, its thunk jumps to what this holds
+    bool ungrouped = false;  ///< leads to the translation with kModeUngrouped
 };
 
 /// What the fault handler needs of the translation that it stopped in.
@@ -45,6 +46,10 @@ struct CodeSite {
     std::span<const u8> side;
     std::span<const backend::DirtySlot> dirty;
 };
+
+/// A bit of Translation::mode, of machines: every access of the block asks the TLB by itself
+/// (ir::group_accesses). Its exits lead to blocks without the bit.
+inline constexpr u32 kModeUngrouped = u32{1} << 31;
 
 /// Lives in the arena of its segment: from install until the segment's memory is used again. Everything but
 /// `valid`, `parked`, `incoming` and the links' state is constant.
@@ -67,6 +72,11 @@ struct Translation : gc::Node {
     LoadedImage* image = nullptr;  ///< its code lies in this image
     bool region = false;           ///< made by tier 2
 };
+
+/// The mode of the translation that an exit leads to.
+inline u32 target_mode(const Link& l) {
+    return (l.from->mode & ~kModeUngrouped) | (l.ungrouped ? kModeUngrouped : 0);
+}
 
 /// Do the guest bytes of a translation in the code cache still lie in memory? (jit_lifecycle.cc)
 bool unchanged(const Translation& t);

@@ -95,7 +95,7 @@ bool Worker::arrive(u64* pc) {
 frontend::TranslateRequest Worker::block_request(u64 pc, u32 mode) {
     frontend::TranslateRequest request = this->request();
     request.pc = pc;
-    request.mode = mode;
+    request.mode = mode & ~kModeUngrouped;
     request.max_insns = kMaxInsns;
     request.count_instructions = jit_.options().count_instructions;
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
@@ -173,7 +173,12 @@ bool Worker::compile(u64 pc, u32 mode) {
     // Most blocks run seldom, and what the builder left to fold is worth its time in loops only (those of
     // several blocks become regions) and where much of it stands together.
     if (block_.guest_insns < kFoldFrom && !is_loop(block_, pc)) disabled |= ir::pass_bit(ir::fold);
+    const bool ungrouped = mode & kModeUngrouped;
+    if (ungrouped) block_.may_loop = false;  // its next turn belongs to the block with groups
     ir::run_tier1_passes(block_, *jit_.isa().layout, disabled);
+    if (ungrouped) block_.may_loop = false;
+    const bool groups = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::GroupAccesses));
+    if (jit_.options().system && groups && !ungrouped) ir::group_accesses(block_, *jit_.isa().layout);
     const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {

@@ -262,6 +262,94 @@ static void user(void) {
     check("from there", last.pc, at(20, 4));
 }
 
+// Accesses close together from one register: that the first may be done does not say that all may.
+static void stores4(u64 middle, u64 v) {
+    __asm__ volatile(".option push\n.option norvc\n"
+                     "sd %1, -16(%0)\nsd %1, -8(%0)\nsd %1, 0(%0)\nsd %1, 8(%0)\n.option pop" ::"r"(middle), "r"(v) : "memory");
+}
+static u64 loads4(u64 middle) {
+    u64 a, b, c, d;
+    __asm__ volatile(".option push\n.option norvc\n"
+                     "ld %0, -16(%4)\nld %1, -8(%4)\nld %2, 0(%4)\nld %3, 8(%4)\n.option pop"
+                     : "=&r"(a), "=&r"(b), "=&r"(c), "=&r"(d)
+                     : "r"(middle)
+                     : "memory");
+    return a + 2 * b + 4 * c + 8 * d;
+}
+static void groups(void) {
+    map(21, pages[1], V | R | W | A | D);
+    map(22, pages[2], V | R | A);
+    map(23, pages[3], V | R | W | A | D);
+    map(24, pages[7], V | R | W | A | D);
+    fence();
+    u64 faults = 0, wrong = 0;
+    for (u64 n = 1; n <= 60; n++) {
+        const u64 before = last.count;
+        const int bad = n % 3 == 0;  // else they lie on one page, or on two that are both for writing
+        const u64 middle = bad ? at(22, 0) : n % 3 == 1 ? at(21, 512) : at(24, 0);
+        stores4(middle, n);
+        faults += last.count - before;
+        if (bad && (last.value != at(22, 8) || last.cause != 15)) wrong++;
+        if (*(volatile u64*)(middle - 16) != n || *(volatile u64*)(middle - 8) != n) wrong++;
+        if (!bad && loads4(middle) != 15 * n) wrong++;
+        if (bad && (*(volatile u64*)middle == n || *(volatile u64*)(middle + 8) == n)) wrong++;
+    }
+    check("stores over the end of what may be written", faults, 2 * 20);
+    check("nothing else is written, and all that may be", wrong, 0);
+    map(25, user_code, V | R | U | A);
+    fence();
+    faults = wrong = 0;
+    for (u64 n = 0; n < 60; n++) {
+        const u64 before = last.count;
+        u64 a, b, c = 0;
+        __asm__ volatile(".option push\n.option norvc\n"
+                         "csrs sstatus, %4\nld %0, 0(%3)\nld %1, 8(%3)\ncsrc sstatus, %4\nld %2, 8(%3)\n.option pop"
+                         : "=&r"(a), "=&r"(b), "+r"(c)
+                         : "r"(at(25, 0)), "r"(1UL << 18)
+                         : "memory");
+        faults += last.count - before;
+        wrong += a != *(u64*)user_code || c == b;
+    }
+    check("each access under its own SUM", faults, 60);
+    check("what was read", wrong, 0);
+}
+
+// sstatus and what hangs on it, often enough to be compiled.
+static void status(void) {
+    u64 wrong = 0, before = last.count, v;
+    for (u64 n = 0; n < 50; n++) {
+        CSR_CLEAR(sstatus, 3 << 13);
+        wrong += CSR_READ(sstatus) >> 63;
+        __asm__ volatile("fmv.d.x fa0, %0" ::"r"(n));
+        __asm__ volatile("csrr %0, fcsr" : "=r"(v));
+        CSR_SET(sstatus, 1 << 13);
+        __asm__ volatile("fmv.d.x fa0, %1\nfmv.x.d %0, fa0" : "=r"(v) : "r"(n));
+        wrong += v != n;
+        wrong += (CSR_READ(sstatus) >> 13 & 3) != 3 || !(CSR_READ(sstatus) >> 63);
+        CSR_WRITE(sscratch, n);
+        CSR_WRITE(sepc, n | 1);
+        CSR_WRITE(stval, ~n);
+        wrong += CSR_READ(sscratch) != n || CSR_READ(sepc) != (n & ~1UL) || CSR_READ(stval) != ~n;
+    }
+    check("floating point that is off traps", last.count - before, 100);
+    check("what CSRs hold", wrong, 0);
+    wrong = 0;
+    CSR_CLEAR(sstatus, 2);
+    for (u64 n = 0; n < 50; n++) {
+        before = last.count;
+        CSR_SET(sie, 1 << 1);
+        CSR_SET(sip, 1 << 1);
+        wrong += last.count != before;
+        __asm__ volatile("csrsi sstatus, 2");
+        wrong += last.count != before + 1 || last.cause != (1UL << 63 | 1);
+        __asm__ volatile("csrci sstatus, 2");
+        CSR_CLEAR(sip, 1 << 1);
+        __asm__ volatile("csrsi sstatus, 2\ncsrci sstatus, 2");
+        wrong += last.count != before + 1;
+    }
+    check("an interrupt waits for SIE, and no longer", wrong, 0);
+}
+
 int main(void) {
     put("vm machine test\n");
     traps();
@@ -271,6 +359,8 @@ int main(void) {
     atomics();
     ad_bits();
     user();
+    groups();
+    status();
     timer();
 #ifdef FAILS
     failures = 1;

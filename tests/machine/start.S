@@ -53,7 +53,7 @@ trap_entry:
     addi t5, t5, 4
     csrw sepc, t5
     j 3f
-2:  li t5, 1 << 5
+2:  li t5, 1 << 5 | 1 << 1
     csrc sie, t5
 3:  ld t5, 40(t6)
     csrrw t6, sscratch, t6

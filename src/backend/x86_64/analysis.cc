@@ -296,6 +296,7 @@ bool Analysis::may_defer(const Inst& consumer, unsigned arg, const Inst& def) co
                    (wide || def.type == Type::I32);
         case Op::Load:
         case Op::Store:
+        case Op::HostBase:
         case Op::Prefetch: return arg == 0 && on(JitOpt::FoldAddress) && def.op == Op::Add && wide;
         case Op::Ret:
         case Op::JumpInd:

@@ -71,7 +71,7 @@ void Lowering::emit_links() {
         const u32 stub = a.pos();
         a.patch32(l.disp, stub - (l.disp + 4));
         call_stub(Stub::ExitLink);
-        out_->links.push_back({l.disp, stub, a.pos(), l.target, l.is_call, l.is_landing});
+        out_->links.push_back({l.disp, stub, a.pos(), l.target, l.is_call, l.ungrouped, l.is_landing});
     }
 }
 
@@ -377,6 +377,7 @@ void Lowering::emit_cold_one(const Cold& c) {
             call_stub(Stub::IndirectMiss);
             return jump_back(c);
         case ColdKind::TlbMiss: return tlb_miss(c);
+        case ColdKind::GroupMiss: return group_miss(c);
         default: return cold_fp(c);
     }
 }

@@ -32,6 +32,7 @@ bool Lowering::lower_memory(u32 i) {
         nan_observed(reg_val_[hint]);
     const u32 begin = a.pos();
     switch (in.op) {
+        case Op::HostBase: host_base(i); break;
         case Op::Load: load(i); break;
         case Op::Store: store(i); break;
         case Op::AtomicRmw: rmw(i); break;
@@ -43,7 +44,7 @@ bool Lowering::lower_memory(u32 i) {
             break;
         default: return false;
     }
-    if (in.op != Op::Load && in.op != Op::Prefetch) clean_insn_ = false;
+    if (in.op != Op::Load && in.op != Op::HostBase && in.op != Op::Prefetch) clean_insn_ = false;
     nan_mark_dirty(begin);
     return true;
 }
@@ -94,6 +95,11 @@ x86::Mem Lowering::address_sum(Value sum, i64 disp) {
 /// on one page; the rest is done out of line. The registers of `m` are free to be reused then.
 x86::Mem Lowering::translated(const x86::Mem& m, unsigned bytes, bool write, u32 avoid) {
     if (!options_.system) return m;
+    return x86::ptr(r64(look_up(m, bytes, write, ColdKind::TlbMiss, avoid)));
+}
+
+/// Returns the register with the host address.
+u8 Lowering::look_up(const x86::Mem& m, unsigned bytes, bool write, ColdKind miss, u32 avoid) {
     constexpr unsigned kShift = 12 - 5;
     static_assert(sizeof(TlbEntry) == 1 << 5 && kTlbPage == 1 << 12);
     const i32 tlb = static_cast<i32>(offsetof(VcpuState, tlb)) - kStateBias;
@@ -113,13 +119,26 @@ x86::Mem Lowering::translated(const x86::Mem& m, unsigned bytes, bool write, u32
     a.or_(r64(tag), tlb_context());
     const size_t field = write ? offsetof(TlbEntry, store) : offsetof(TlbEntry, load);
     a.cmp(r64(tag), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(field), 8));
-    cold_jcc(
-        Cc::Ne,
-        {.kind = ColdKind::TlbMiss, .r = {at, at}, .imm = pc_, .value = bytes | (write ? kTlbMissStore : 0)});
+    const bool group = miss == ColdKind::GroupMiss;
+    cold_jcc(Cc::Ne, {.kind = miss,
+                      .r = {at, group ? tag : at},
+                      .imm = pc_,
+                      .value = (group ? 1 : bytes) | (write ? kTlbMissStore : 0)});
     a.add(r64(at), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(offsetof(TlbEntry, addend)), 8));
     cold_.back().back = a.pos();
     locked_ &= ~(mask_of(index) | mask_of(tag));
-    return x86::ptr(r64(at));
+    return at;
+}
+
+void Lowering::host_base(u32 i) {
+    const Inst& in = inst(i);
+    const bool write = in.aux & ir::kHostBaseStore;
+    const u8 at =
+        look_up(address(arg(in, 0), in.imm), ir::host_base_bytes(in.aux), write, ColdKind::GroupMiss, 0);
+    consume();
+    const u8 d = define_gpr(i, mask_of(at));
+    a.mov(r64(d), r64(at));
+    defined(i, d);
 }
 
 /// The same for an aligned address in `base`, with rax as the only other register. Returns the one with the
@@ -162,6 +181,31 @@ void Lowering::tlb_miss(const Cold& c) {
     jump_stub(Stub::ExitReason);
 }
 
+/// On two pages, or not to be had at once: the block without groups does it access by access.
+void Lowering::group_miss(const Cold& c) {
+    const auto scratch = [](int n) {
+        return state_mem(static_cast<i32>(offsetof(VcpuState, scratch)) + 8 * n, 8);
+    };
+    const u8 at = c.r[0], tag = c.r[1];
+    a.xor_(r64(tag), r64(at));
+    a.shr(r64(tag), 12);
+    const u32 two_pages = a.jcc_short(Cc::Ne);
+    a.mov(scratch(0), r64(at));
+    a.mov(scratch(1), static_cast<i32>(c.value));
+    call_stub(Stub::TlbMiss);
+    a.mov(r64(tag), scratch(3));
+    a.test(r64(tag), r64(tag));
+    const u32 none = a.jcc_short(Cc::E);
+    a.mov(r64(at), r64(tag));
+    jump_back(c);
+    a.land(two_pages);
+    a.land(none);
+    store_flags(c.flags);
+    if (c.restore) restore_swaps();
+    link_jmp(c.imm);
+    links_.back().ungrouped = true;
+}
+
 void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool sign) {
     const unsigned bytes = mem_bytes(mtype);
     const bool to64 = type == Type::I64;
@@ -177,7 +221,8 @@ void Lowering::load_memory(u8 d, const x86::Mem& m, Type mtype, Type type, bool 
 
 void Lowering::load(u32 i) {
     const Inst& in = inst(i);
-    const x86::Mem m = translated(address(arg(in, 0), in.imm), mem_bytes(in.mtype), false);
+    x86::Mem m = address(arg(in, 0), in.imm);
+    if (!(in.aux & ir::kMemHost)) m = translated(m, mem_bytes(in.mtype), false);
     const u32 regs = (m.hasBaseReg() ? mask_of(static_cast<u8>(m.baseId())) : 0) |
                      (m.hasIndexReg() ? mask_of(static_cast<u8>(m.indexId())) : 0);
     consume();
@@ -215,7 +260,8 @@ void Lowering::store(u32 i) {
     const Value v = arg(in, 1);
     const unsigned bytes = mem_bytes(in.mtype);
     if (is_vec(v)) nan_observed(v);
-    const x86::Mem m = sized(translated(address(arg(in, 0), in.imm), bytes, true), bytes);
+    x86::Mem m = sized(address(arg(in, 0), in.imm), bytes);
+    if (!(in.aux & ir::kMemHost)) m = sized(translated(m, bytes, true), bytes);
     if (bytes == 16) {
         const u8 t = wide_to_xmm(v);
         consume();

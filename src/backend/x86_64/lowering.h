@@ -64,6 +64,8 @@ class Lowering final : public Compiler {
         ArmToIntMod,
         DefaultNan,  ///< r = {result, -, -, single}
         VecSoft,     ///< imm = index in soft_
+        GroupMiss,   ///< r = {register with the address that becomes the host's, one with the tag of the last
+                     ///< byte}; value, imm as TlbMiss
         TlbMiss      ///< r[1] = register with the address, r[0] gets the host address; value = as
                      ///< HelperId::TlbMiss's b, imm = pc
     };
@@ -83,6 +85,7 @@ class Lowering final : public Compiler {
         u32 disp;
         u64 target;
         bool is_call, is_landing;
+        bool ungrouped = false;
     };
 
     // --- lowering.cc
@@ -307,6 +310,9 @@ class Lowering final : public Compiler {
     bool lower_memory(u32 i);
     x86::Mem address(Value v, u64 disp, u32 avoid = 0);
     x86::Mem address_sum(Value add, i64 disp);
+    void host_base(u32 i);
+    u8 look_up(const x86::Mem& m, unsigned bytes, bool write, ColdKind miss, u32 avoid);
+    void group_miss(const Cold& c);
     x86::Mem translated(const x86::Mem& m, unsigned bytes, bool write, u32 avoid = 0);
     u8 translated_for_store(u8 base);
     void tlb_miss(const Cold& c);

@@ -27,8 +27,14 @@ u64 pass_bit(void (*run)(Block&, const StateLayout&, PassScratch&)) {
     return u64{1} << (std::ranges::find(kPasses, run, &Pass::run) - std::begin(kPasses));
 }
 
+namespace {
+thread_local PassScratch tier1_scratch;
+}
+
+void group_accesses(Block& block, const StateLayout& layout) { group_accesses(block, layout, tier1_scratch); }
+
 void run_tier1_passes(Block& block, const StateLayout& layout, u64 disabled) {
-    thread_local PassScratch scratch;
+    PassScratch& scratch = tier1_scratch;
     constexpr unsigned kLast = kForwardPasses + kBackwardPasses;
     const bool together = bits(disabled, kLast - 1, kForwardPasses) == 0;
     for (unsigned n = 0; n < std::size(kPasses); ++n) {

@@ -24,6 +24,7 @@ struct PassScratch {
                                 ///< sign-extended
     };
     PodVector<Bits> bits;  ///< per instruction
+    PodVector<u32> group;  ///< per instruction
     PodVector<Inst> insts;
     PodVector<u8> words;  ///< state slots of type i64
 };
@@ -55,6 +56,10 @@ void demanded_bits(Block& block, const StateLayout& layout, PassScratch& scratch
 void defer_flags(Block& block, const StateLayout& layout, PassScratch& scratch);
 /// dead_state, dce and demanded_bits in one walk.
 void backward(Block& block, const StateLayout& layout, PassScratch& scratch);
+
+/// Of machines, not in the pipeline: after it, where a look into the TLB for several accesses pays.
+void group_accesses(Block& block, const StateLayout& layout, PassScratch& scratch);
+void group_accesses(Block& block, const StateLayout& layout);
 
 /// One row of the pipeline; the name is its off switch (`--jit-opt=-name`).
 struct Pass {
