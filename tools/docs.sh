@@ -6,6 +6,7 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 . tools/lib.sh
 bad=0
 tools/check-docs.sh || bad=1
+python3 tools/check-cli.py || bad=1
 log=build/docs-check.log
 cmake --preset release > "$log" 2>&1 && cmake --build build/release --target docs_check >> "$log" 2>&1 || { grep -E 'error|FAILED' "$log" >&2; bad=1; }
 if [ $bad = 0 ]; then

@@ -7,7 +7,7 @@ seconds=${1:-30}
 bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
-mkdir -p "$seeds"/fuzz_{boot,bundle,load,translate,qcow2}
+mkdir -p "$seeds"/fuzz_{boot,bundle,tree,load,translate,qcow2}
 for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
 { printf '\037'; head -c 1000 /dev/zero; } >"$seeds/fuzz_bundle/zeros"  # all is made right
@@ -27,6 +27,14 @@ files = {"image": image, "gzip": gzip.compress(image), "xz": lzma.compress(image
          "zboot-xz": zboot(lzma.compress(image), b"xzkern"), "elf": elf[:60000]}
 for n, (name, data) in enumerate(files.items()):
     open(f"{sys.argv[1]}/{name}", "wb").write(bytes([n]) + data)
+EOF
+python3 - "$seeds/fuzz_tree/small" <<'EOF'
+import struct, sys  # how it is used, then header, reservations, a root with a /chosen, names
+nodes = struct.pack(">I4sI8s3I4s2I", 1, b"", 1, b"chosen", 3, 4, 0, b"abc", 2, 2) + struct.pack(">I", 9)
+names = b"bootargs\0"
+at = 40 + 16
+header = struct.pack(">10I", 0xd00dfeed, at + len(nodes) + len(names), at, at + len(nodes), 40, 17, 16, 0, len(names), len(nodes))
+open(sys.argv[1], "wb").write(b"\3" + header + bytes(16) + nodes + names)
 EOF
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue

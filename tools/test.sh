@@ -42,6 +42,7 @@ step images env KILLS=12 python3 tests/images/run.py
 step top python3 tests/top/run.py
 step machine python3 tests/machine/run.py
 step machine-bare python3 tests/machine/bare.py
+step machine-options python3 tests/machine/options.py
 step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
 step machine-pci python3 tests/machine/pci.py

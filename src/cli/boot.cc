@@ -14,7 +14,7 @@
 
 #include "base/format.h"
 #include "boot/signature.h"
-#include "cli/boot_load.h"
+#include "cli/boot_explain.h"
 #include "cli/cli.h"
 #include "osal/file.h"
 #include "soc/riscv_virt.h"
@@ -161,10 +161,21 @@ class Keyboard {
     std::thread thread_;
 };
 
+Result<void> write_file(const std::string& path, std::span<const u8> bytes) {
+    auto file = osal::NewFile::create(path, 0666);
+    if (!file) return std::unexpected(file.error());
+    file->write(0, bytes.data(), bytes.size());
+    return file->publish();
+}
+Result<void> write_file(const std::string& path, const std::string& text) {
+    return write_file(path, {reinterpret_cast<const u8*>(text.data()), text.size()});
+}
+
 /// Puts what it begins with into the machine's memory. The files are read anew for each life of the machine,
 /// so that they take no memory while it runs.
 /// Returns what --signature writes in the end.
-Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, soc::RiscvVirt& machine) {
+Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, const soc::RiscvVirtOptions& options,
+                                              soc::RiscvVirt& machine) {
     auto files = read_boot_files(o, machine.ram().size());
     if (!files) return std::unexpected(files.error());
     const boot::Plan& plan = files->plan;
@@ -175,18 +186,18 @@ Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, soc::RiscvVi
                      .third_argument = plan.dynamic_info,
                      .initrd_begin = plan.initrd,
                      .initrd_end = plan.initrd + files->initrd.size(),
-                     .htif = {}};
+                     .htif = {},
+                     .given_tree = files->tree};
     if (files->mode == boot::Firmware::None && files->kernel.tohost)
         start.htif = {.tohost = *files->kernel.tohost, .fromhost = files->kernel.fromhost};
     if (auto r = machine.prepare(start); !r) return std::unexpected(r.error());
+    if (!o.dump_dtb.empty())
+        if (auto r = write_file(o.dump_dtb, machine.device_tree()); !r) return std::unexpected(r.error());
+    if (!o.explain.empty()) {
+        const std::string text = explain(o.explain, o, options, *files, machine);
+        write_all(STDOUT_FILENO, {reinterpret_cast<const u8*>(text.data()), text.size()});
+    }
     return files->signature;
-}
-
-Result<void> write_text(const std::string& path, const std::string& text) {
-    auto file = osal::NewFile::create(path, 0666);
-    if (!file) return std::unexpected(file.error());
-    file->write(0, text.data(), text.size());
-    return file->publish();
 }
 
 /// One life of the machine, from power-on to power-off or reset.
@@ -198,8 +209,9 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
     options->console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());
-    const auto signature = load(o, **machine);
+    const auto signature = load(o, *options, **machine);
     if (!signature) return std::unexpected(signature.error());
+    if (o.dry_run) return soc::RiscvVirt::Outcome{};
     Result<soc::RiscvVirt::Outcome> outcome;
     {
         const Keyboard keyboard(**machine);
@@ -208,17 +220,19 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
     if (*signature) {
         const std::string text =
             boot::signature_text((*machine)->ram(), **signature, static_cast<u64>(o.granularity));
-        if (auto r = write_text(o.signature, text); !r) return std::unexpected(r.error());
+        if (auto r = write_file(o.signature, text); !r) return std::unexpected(r.error());
     }
     if (!o.stats.empty())
-        if (auto r = write_text(o.stats, (*machine)->stats_json()); !r) return std::unexpected(r.error());
+        if (auto r = write_file(o.stats, (*machine)->stats_json()); !r) return std::unexpected(r.error());
     return outcome;
 }
 
-Result<int> boot(const BootOptions& o) {
+Result<int> boot(BootOptions o) {
     for (;;) {
         const auto outcome = run_once(o);
         if (!outcome) return std::unexpected(outcome.error());
+        o.explain.clear();
+        o.dump_dtb.clear();
         if (outcome->end == soc::RiscvVirt::End::Reset) continue;
         return outcome->end == soc::RiscvVirt::End::PowerOff ? 0 : std::max(1, outcome->status & 0xff);
     }

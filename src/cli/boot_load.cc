@@ -37,6 +37,9 @@ Result<BootFiles> read_boot_files(const BootOptions& o, u64 memory) {
     BootFiles f;
     f.mode = firmware_of(o);
     const bool firmware = f.mode == boot::Firmware::File;
+    if (!o.explain.empty() && o.explain != "text" && o.explain != "json")
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--explain is text or json, not '{}'", o.explain));
     if (!boot::is_granularity(static_cast<u64>(o.granularity)))
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("--signature-granularity is 1, 2, 4, 8 or 16, not {}", o.granularity));
@@ -57,6 +60,12 @@ Result<BootFiles> read_boot_files(const BootOptions& o, u64 memory) {
         auto bytes = contents(o.initrd, memory);
         if (!bytes) return std::unexpected(bytes.error());
         f.initrd = std::move(*bytes);
+    }
+    if (!o.dtb.empty()) {
+        auto bytes = contents(o.dtb, memory);
+        if (!bytes) return std::unexpected(bytes.error());
+        if (bytes->empty()) return fail(ErrorKind::InvalidArgument, fmt::format("{}: it is empty", o.dtb));
+        f.tree = std::move(*bytes);
     }
     auto plan = boot::plan({.ram = soc::RiscvVirt::kRamBase,
                             .ram_size = memory,

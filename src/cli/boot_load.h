@@ -9,7 +9,7 @@ namespace vm::cli {
 /// What `--firmware`, `--kernel` and `--initrd` name, read and given its place in memory.
 struct BootFiles {
     boot::Program firmware, kernel;  ///< without segments: there is none
-    std::vector<u8> initrd;
+    std::vector<u8> initrd, tree;
     boot::Firmware mode = boot::Firmware::BuiltIn;
     boot::Plan plan;
     std::optional<boot::SymbolRange> signature;  ///< what --signature writes

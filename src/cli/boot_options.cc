@@ -101,6 +101,14 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.number("--signature-granularity", o.granularity, "its bytes a line: 1, 2, 4, 8 or 16")
         .value("N")
         .show_default();
+    p.text("--dtb", o.dtb, "a device tree in place of the machine's own").value("FILE").not_empty();
+    p.text("--dump-dtb", o.dump_dtb, "where the device tree is written before the machine starts")
+        .value("FILE")
+        .not_empty();
+    p.flag("--explain{text}", o.explain,
+           "print the whole machine before it starts (--explain=json: as JSON): processors, memory, devices, "
+           "what lies where");
+    p.flag("--dry-run", o.dry_run, "do all but start the machine");
     p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
 }
 

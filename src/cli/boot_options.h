@@ -13,6 +13,8 @@ struct BootOptions {
     int harts = 1;
     std::string signature;
     int granularity = 16;
+    std::string dtb, dump_dtb, explain;
+    bool dry_run = false;
 };
 
 /// `p` fills `o`, which outlives it.

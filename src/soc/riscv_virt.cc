@@ -16,6 +16,7 @@
 #include "frontend/riscv64/rv64_decode.h"
 #include "osal/event_loop.h"
 #include "osal/host.h"
+#include "soc/given_tree.h"
 #include "soc/riscv_hart.h"
 #include "soc/riscv_virt_map.h"
 #include "soc/riscv_virt_tree.h"
@@ -79,6 +80,8 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
 
     mem::GuestRam& ram() override { return *ram_; }
     Result<void> prepare(const Start& start) override;
+    std::vector<Part> parts() const override;
+    std::string isa() const override { return isa_string(options_.engine.cpu_features); }
     std::span<const u8> device_tree() const override { return tree_; }
     Result<Outcome> run() override;
     void stop() override { end({End::PowerOff, 0}); }
@@ -240,7 +243,9 @@ Result<void> Board::prepare(const Start& start) {
                       .plic_size = plic_->size(),
                       .virtio_slots = slots_->mmio(),
                       .pci = slots_->pci()};
-    auto blob = write_tree(t);
+    auto blob = start.given_tree.empty() ? write_tree(t)
+                                         : adopt_tree(start.given_tree, options_.append, start.initrd_begin,
+                                                      start.initrd_end, start.tree_room);
     if (!blob) return std::unexpected(blob.error());
     tree_ = std::move(*blob);
     if (tree_.size() > start.tree_room)
@@ -249,6 +254,16 @@ Result<void> Board::prepare(const Start& start) {
     ram_->write(start.tree, tree_.data(), tree_.size());
     start_ = start;
     return start.htif ? add_htif(*start.htif) : Result<void>();
+}
+
+std::vector<Part> Board::parts() const {
+    std::vector<Part> all;
+    for (const auto& [base, range] : bus_.ranges())
+        all.push_back(
+            {.name = range.name, .base = base, .size = range.size, .pci = {}, .irqs = irqs_of(base)});
+    for (const auto& f : slots_->pci_functions())
+        all.push_back({.name = f.name, .pci = fmt::format("00:{:02x}.{}", f.slot, f.function), .irqs = {}});
+    return all;
 }
 
 Result<void> Board::add_htif(const device::Htif::Words& words) {

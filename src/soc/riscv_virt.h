@@ -59,6 +59,15 @@ struct Start {
     u64 third_argument = 0;                ///< a2; in M-mode only
     u64 initrd_begin = 0, initrd_end = 0;  ///< the same: there is none
     std::optional<device::Htif::Words> htif;
+    std::span<const u8> given_tree;  ///< in place of the board's own; empty: none
+};
+
+/// A part of the machine, for people.
+struct Part {
+    std::string name;
+    u64 base = 0, size = 0;  ///< registers; 0: it is on the PCI bus, as …
+    std::string pci;         ///< … slot and function
+    virt::Irqs irqs;
 };
 
 class RiscvVirt {
@@ -77,6 +86,9 @@ class RiscvVirt {
     virtual mem::GuestRam& ram() = 0;
     /// Writes the device tree. Once, before run().
     virtual Result<void> prepare(const Start& start) = 0;
+    virtual std::vector<Part> parts() const = 0;
+    /// The extensions of its processors, as the device tree names them.
+    virtual std::string isa() const = 0;
     /// The device tree that the kernel gets.
     virtual std::span<const u8> device_tree() const = 0;
     /// Runs until the guest ends or stop() is called (End::PowerOff).

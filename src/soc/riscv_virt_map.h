@@ -21,6 +21,18 @@ constexpr u64 pci_upper_window(u64 ram_bytes) { return align_up(kRam + ram_bytes
 static_assert(pci_upper_window(u64{14} << 30) == 0x4'0000'0000 &&
               pci_upper_window(u64{15} << 30) == 0x8'0000'0000);
 inline constexpr u32 kPciIrq = 32;  ///< of INTA of slot 0; the four lines of the bus follow each other
+/// The lines of the part whose registers begin at `base`: the first and how many.
+struct Irqs {
+    u32 first = 0, count = 0;
+};
+constexpr Irqs irqs_of(u64 base) {
+    if (base == kUart) return {kUartIrq, 1};
+    if (base == kRtc) return {kRtcIrq, 1};
+    if (base == kPciEcam) return {kPciIrq, 4};
+    if (base >= kVirtio && base < kVirtio + kVirtioSlots * kVirtioStep)
+        return {kVirtioIrq + static_cast<u32>((base - kVirtio) / kVirtioStep), 1};
+    return {};
+}
 inline constexpr u64 kTimebaseHz = 10'000'000, kNsPerTick = 100;
 inline constexpr unsigned kMostHarts = 64;
 

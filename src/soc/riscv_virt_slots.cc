@@ -64,6 +64,7 @@ Result<void> RiscvVirtSlots::add_pci(Occupied o, const std::string& name) {
     // No controller of message-signalled interrupts is on this board.
     o.pci = std::make_unique<device::VirtioPci>(*o.device, nullptr);
     auto r = host_->add(1 + pci_ % kFree, pci_ / kFree, *o.pci);
+    functions_.push_back({name, 1 + pci_ % kFree, pci_ / kFree});
     pci_++;
     all_.push_back(std::move(o));
     return r;

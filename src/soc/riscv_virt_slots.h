@@ -25,6 +25,12 @@ class RiscvVirtSlots {
                      VirtioBus bus = VirtioBus::Auto);
     /// The first so many virtio-mmio slots have a device.
     unsigned mmio() const { return mmio_; }
+    /// What is on the PCI bus.
+    struct Function {
+        std::string name;
+        unsigned slot = 0, function = 0;
+    };
+    const std::vector<Function>& pci_functions() const { return functions_; }
     /// There is a PCI bus: a device is on it.
     bool pci() const { return host_ != nullptr; }
     /// When no guest runs any more. No request is under way afterwards.
@@ -47,6 +53,7 @@ class RiscvVirtSlots {
     std::unique_ptr<device::PciFunction> bridge_;
     std::unique_ptr<device::PciHost> host_;
     std::vector<Occupied> all_;
+    std::vector<Function> functions_;
 };
 
 }  // namespace vm::soc

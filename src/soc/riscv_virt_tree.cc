@@ -38,8 +38,7 @@ void cpus(DeviceTree& t, const BoardTree& board) {
     t.cells("#size-cells", {0});
     t.cells("timebase-frequency", {static_cast<u32>(kTimebaseHz)});
     const std::vector<std::string> names = extensions(board.cpu_features);
-    std::string isa = "rv64";
-    for (const std::string& n : names) isa += n.size() == 1 ? n : "_" + n;
+    const std::string isa = isa_string(board.cpu_features);
     for (const u64 id : board.harts) {
         t.open(fmt::format("cpu@{:x}", id));
         t.text("device_type", "cpu");
@@ -166,6 +165,12 @@ void devices(DeviceTree& t, const BoardTree& board) {
 }
 
 }  // namespace
+
+std::string isa_string(u64 cpu_features) {
+    std::string isa = "rv64";
+    for (const std::string& n : extensions(cpu_features)) isa += n.size() == 1 ? n : "_" + n;
+    return isa;
+}
 
 Result<std::vector<u8>> write_tree(const BoardTree& board) {
     DeviceTree t;

@@ -22,6 +22,9 @@ struct BoardTree {
     bool pci = false;           ///< there is a PCI bus
 };
 
+/// "rv64imafdc_zawrs_…": what processors with these features are called.
+std::string isa_string(u64 cpu_features);
+
 /// The blob, with a fresh seed for the kernel's random numbers.
 Result<std::vector<u8>> write_tree(const BoardTree& board);
 
