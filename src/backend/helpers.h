@@ -22,6 +22,8 @@ enum class HelperId : u8 {
 };
 
 inline constexpr u64 kTlbMissStore = 256;
+/// Of a group: only a page of which all is so will do.
+inline constexpr u64 kTlbMissGroup = 512;
 
 /// Every helper. Runs on the host stack under the host's MXCSR; VcpuState::guest_mxcsr holds the guest's and
 /// is loaded again afterwards, so a helper raises sticky flags by or-ing them in there. Must not throw or

@@ -30,7 +30,7 @@ inline constexpr u64 kNoPc =
 struct TlbEntry {
     u64 load, store;  ///< tags
     u64 addend;       ///< host address less virtual address
-    u64 unused;
+    u64 watched;      ///< tag, where stores are allowed but go the slow way because the page has code
 };
 inline constexpr u64 kTlbPage = 4096;
 inline constexpr u64 kTlbEntries = 1024;
@@ -75,7 +75,7 @@ static_assert(offsetof(VcpuState, lookup) < 1 << 16);
 inline u64 tlb_context(const VcpuState& s) { return load_raw<u64>(s.guest + ir::kTlbContextOffset); }
 
 inline void clear_tlb(VcpuState& s) {
-    for (TlbEntry& e : s.tlb) e.load = e.store = kNoTlbTag;
+    for (TlbEntry& e : s.tlb) e.load = e.store = e.watched = kNoTlbTag;
 }
 
 }  // namespace vm::backend

@@ -64,6 +64,8 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     friend class VcpuImpl;
     Result<std::unique_ptr<Vcpu>> make_vcpu(HartMemory* hart);
     bool pages_to_compare(std::vector<u64>& pages);
+    /// code_changed(); of a machine, the pages that were compared.
+    std::vector<u64> sync_changed();
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
@@ -185,6 +187,9 @@ class VcpuImpl final : public Vcpu {
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
     osal::MemFault fault_;               ///< the fault that ended generated code or interpretation
+    static constexpr size_t kColdBlocks = 16;
+    std::array<u64, kColdBlocks> cold_{};  ///< pcs that were interpreted last because they are cold: a ring
+    size_t cold_next_ = 0;
     std::unordered_set<u64> uncompilable_;
     BlockCache blocks_;
     u64 blocks_generation_ = 0;

@@ -41,7 +41,7 @@ void TranslatedMemory::flush() { backend::clear_tlb(state_); }
 
 void TranslatedMemory::flush(u64 addr) {
     backend::TlbEntry& e = entry_of(state_, addr);
-    e.load = e.store = backend::kNoTlbTag;
+    e.load = e.store = e.watched = backend::kNoTlbTag;
 }
 
 bool TranslatedMemory::fail(u64 addr, bool write) {
@@ -50,8 +50,21 @@ bool TranslatedMemory::fail(u64 addr, bool write) {
     return false;
 }
 
+/// A store to a page with code, which was found before.
+bool TranslatedMemory::find_watched(u64 addr, HartMemory::Page* page) {
+    const u64 address = addr & ~(kPage - 1);
+    const backend::TlbEntry& e = entry_of(state_, addr);
+    if (e.watched != (address | backend::tlb_context(state_))) return false;
+    u8* const host = reinterpret_cast<u8*>(address + e.addend);
+    if (!hart_.is_code(host)) return false;
+    hart_.store_to_code(host);
+    *page = {.host = host, .load = true, .store = true};
+    return true;
+}
+
 bool TranslatedMemory::find(u64 addr, unsigned size, bool write, HartMemory::Page* page) {
     misses++;
+    if (write && find_watched(addr, page)) return true;
     if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, size, page))
         return fail(addr, write);
     if (page->host == nullptr || !page->keep) return true;
@@ -61,12 +74,16 @@ bool TranslatedMemory::find(u64 addr, unsigned size, bool write, HartMemory::Pag
     const std::atomic_ref store(e.store), addend(e.addend);
     store.store(backend::kNoTlbTag, std::memory_order_relaxed);
     e.load = page->load || !write ? tag : backend::kNoTlbTag;
+    e.watched = backend::kNoTlbTag;
     addend.store(reinterpret_cast<u64>(page->host) - (addr & ~(kPage - 1)), std::memory_order_relaxed);
     if (!page->store && !write) return true;
     store.store(tag);
     // Either we see that it is code, or forbid_stores() sees this entry.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (hart_.is_code(page->host)) store.store(backend::kNoTlbTag, std::memory_order_relaxed);
+    if (hart_.is_code(page->host)) {
+        store.store(backend::kNoTlbTag, std::memory_order_relaxed);
+        e.watched = tag;
+    }
     return true;
 }
 

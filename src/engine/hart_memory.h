@@ -23,8 +23,10 @@ class HartMemory {
     /// As the page tables say now for `bytes` at `address`, all on one page; counts as an access of that kind
     /// (A and D bits). False: it faults, and run() ends with FetchFault or MemoryFault.
     virtual bool page(u64 address, Access access, unsigned bytes, Page* out) = 0;
-    /// The page at `host` holds code: stores to it are to come to page() one by one.
+    /// The page at `host` holds code: stores to it are to come to page() one by one, or, once page() has
+    /// allowed one, to store_to_code().
     virtual bool is_code(const u8* host) = 0;
+    virtual void store_to_code(const u8* host) = 0;
     /// An access to a page that is no RAM; `bytes` is 1, 2, 4 or 8. False: nobody is there, as above.
     virtual bool device_load(u64 physical, unsigned bytes, u64* out) = 0;
     virtual bool device_store(u64 physical, unsigned bytes, u64 value) = 0;
@@ -56,6 +58,7 @@ class TranslatedMemory final : public ir::Memory {
     void forbid_stores(u64 begin, u64 end);
 
   private:
+    bool find_watched(u64 addr, HartMemory::Page* page);
     u8* ram(u64 addr, unsigned size, bool write, HartMemory::Page* page);
     bool fail(u64 addr, bool write);
     bool split(u64 addr, unsigned size, void* out, const void* in);

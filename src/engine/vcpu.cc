@@ -238,8 +238,10 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     if (t == nullptr) t = jit_.revive(executor_, pc, mode);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode);
     if (t == nullptr) {
-        if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold())
+        if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold()) {
+            cold_[cold_next_++ % kColdBlocks] = pc;
             return nullptr;
+        }
         if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
         if (engine_.options_.tier == Tier::Two && jit_.optimize(worker_, pc, mode_, false)) {
             jit_.quiesce(executor_);
@@ -432,7 +434,13 @@ VcpuImpl::Next VcpuImpl::interpret_one(u64 pc, Exit& out) {
 /// `where`: the value of a CodeSync exit.
 void VcpuImpl::code_changed(u64 where) {
     const u64 begin = where & ~u64{63};
-    if (hart_ != nullptr) return engine_.code_changed();
+    if (hart_ != nullptr) {
+        // What was interpreted just now and is other code now has not become hotter by that.
+        for (const u64 page : engine_.sync_changed())
+            for (const u64 pc : cold_)
+                if ((pc ^ page) / backend::kTlbPage == 0) engine_.cold(pc);
+        return;
+    }
     if (engine_.options_.tier == Tier::Interp)
         blocks_.clear();
     else if (where == 0)
@@ -499,8 +507,9 @@ u64 VcpuImpl::tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64) {
     const u64 bytes = how % backend::kTlbMissStore;
     if (address % backend::kTlbPage + bytes > backend::kTlbPage) return 0;
     HartMemory::Page page;
-    if (!v.translated_->find(address, static_cast<unsigned>(bytes), how >= backend::kTlbMissStore, &page) ||
-        page.host == nullptr)
+    const bool store = how & backend::kTlbMissStore, group = how & backend::kTlbMissGroup;
+    if (!v.translated_->find(address, static_cast<unsigned>(bytes), store, &page) || page.host == nullptr ||
+        (group && !page.keep))
         return 0;
     return reinterpret_cast<u64>(page.host) + address % backend::kTlbPage;
 }

@@ -100,12 +100,12 @@ bool Hart::privileged_instruction(u32 insn, u64 pc, const u8* guest_regs, Outcom
         case kMret:
             if (p != Privilege::Machine) return false;
             out.pc = return_from_machine();
-            out.check_interrupts = true;
+            out.check_interrupts = out.only_enables = true;
             return true;
         case kSret:
             if (p == Privilege::User || supervisor_traps(kStatusTsr)) return false;
             out.pc = return_from_supervisor();
-            out.check_interrupts = true;
+            out.check_interrupts = out.only_enables = true;
             return true;
         case kWfi:  // with TW the time that it may take is 0
             if (p == Privilege::User || supervisor_traps(kStatusTw)) return false;

@@ -37,6 +37,8 @@ struct Outcome {
     bool context_changed = false;   ///< context(), fetch_context() or satp of one of them
     bool fp_changed = false;        ///< fp_off() or frm
     bool check_interrupts = false;  ///< ask pending_interrupt() before going on
+    /// With it: mip & mie is as before. Where that was 0, nothing is pending now.
+    bool only_enables = false;
     Flush flush = Flush::None;
     u16 asid = 0;
     u64 address = 0;

@@ -6,6 +6,7 @@
 
 namespace vm::soc {
 
+using frontend::riscv64::hart_offset;
 using frontend::riscv64::HartField;
 using riscv::HartStatus;
 
@@ -194,8 +195,10 @@ Result<void> RiscvHart::run() {
 }
 
 void RiscvHart::take_interrupt() {
+    const bool any = hart_.may_wake();
+    set_field(HartField::Interrupts, any ? ~u64{0} : 0);
+    if (!any) return;
     if (const auto cause = hart_.pending_interrupt()) trap(*cause, 0, vcpu_->pc());
-    set_field(HartField::Interrupts, hart_.may_wake() ? ~u64{0} : 0);
 }
 
 void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
@@ -251,7 +254,8 @@ void RiscvHart::after(const riscv::Outcome& o) {
     if (o.context_changed || o.fp_changed || o.trap) update_context();
     if (o.trap) vcpu_->clear_reservation();
     if (o.wait) sleep();
-    if (o.check_interrupts || o.wait) take_interrupt();
+    const bool none = o.only_enables && vcpu_->reg(hart_offset(HartField::Interrupts)) == 0;
+    if ((o.check_interrupts && !none) || o.wait) take_interrupt();
 }
 
 void RiscvHart::fetch_fault(const engine::Exit& e) {
@@ -360,17 +364,17 @@ bool RiscvHart::page(u64 address, Access access, unsigned bytes, Page* out) {
     out->store = t.keeps(riscv::Access::Store);
     out->keep = t.page >= kPage;
     if (access != Access::Store || out->host == nullptr) return true;
-    if (board_.ram->watched(out->host)) store_to_code(out->host);
-    if (out->host == reported_page_) {
-        has_stored_ = true;
-        kick();
-    }
+    if (is_code(out->host)) store_to_code(out->host);
     return true;
 }
 
 /// Translations of the page are compared at the next FENCE.I; or go now, if it seems to be used for data.
 void RiscvHart::store_to_code(const u8* page) {
-    if (!board_.ram->stored(page)) return;
+    if (page == reported_page_) {
+        has_stored_ = true;
+        kick();
+    }
+    if (!board_.ram->watched(page) || !board_.ram->stored(page)) return;
     board_.ram->forget(page);
     const u64 begin = reinterpret_cast<u64>(page);
     board_.engine->invalidate(begin, begin + kPage);

@@ -68,6 +68,7 @@ class RiscvHart final : private engine::HartMemory {
 
   private:
     bool page(u64 address, Access access, unsigned bytes, Page* out) override;
+    void store_to_code(const u8* page) override;
     bool is_code(const u8* host) override { return board_.ram->watched(host) || host == reported_page_; }
     bool device_load(u64 physical, unsigned bytes, u64* out) override;
     bool device_store(u64 physical, unsigned bytes, u64 value) override;
@@ -96,7 +97,6 @@ class RiscvHart final : private engine::HartMemory {
     void flush(riscv::Flush what, u64 address);
     void flush_range(const riscv::RemoteFence& fence);
     void arm_timer();
-    void store_to_code(const u8* page);
 
     Board board_;
     riscv::Hart hart_;

@@ -123,7 +123,7 @@ u8 Lowering::look_up(const x86::Mem& m, unsigned bytes, bool write, ColdKind mis
     cold_jcc(Cc::Ne, {.kind = miss,
                       .r = {at, group ? tag : at},
                       .imm = pc_,
-                      .value = (group ? 1 : bytes) | (write ? kTlbMissStore : 0)});
+                      .value = (group ? kTlbMissGroup | 1 : bytes) | (write ? kTlbMissStore : 0)});
     a.add(r64(at), x86::ptr(x86::rbp, r64(index), 0, tlb + static_cast<i32>(offsetof(TlbEntry, addend)), 8));
     cold_.back().back = a.pos();
     locked_ &= ~(mask_of(index) | mask_of(tag));
