@@ -1,6 +1,9 @@
 // `vm boot`: a whole machine.
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -161,6 +164,57 @@ class Keyboard {
     std::thread thread_;
 };
 
+/// What asks a process to end asks the machine to: the terminal and the disks' files are left as they should
+/// be. The process then ends by that signal.
+class EndSignals {
+  public:
+    /// Before any thread starts.
+    static void block() {
+        const sigset_t set = signals();
+        ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    }
+    explicit EndSignals(soc::RiscvVirt& machine) : done_(::eventfd(0, EFD_CLOEXEC)) {
+        const sigset_t set = signals();
+        arrived_ = osal::Fd(::signalfd(-1, &set, SFD_CLOEXEC));
+        thread_ = std::thread([this, &machine] {
+            pollfd fds[] = {{arrived_.get(), POLLIN, 0}, {done_.get(), POLLIN, 0}};
+            while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+            }
+            signalfd_siginfo info{};
+            if (fds[0].revents == 0 || ::read(arrived_.get(), &info, sizeof info) != sizeof info) return;
+            signal_ = static_cast<int>(info.ssi_signo);
+            machine.stop();
+        });
+    }
+    ~EndSignals() { (void)came(); }
+    /// The signal that came, 0: none. Ends the watch.
+    int came() {
+        if (!thread_.joinable()) return signal_;
+        const u64 one = 1;
+        (void)!::write(done_.get(), &one, sizeof one);
+        thread_.join();
+        return signal_;
+    }
+    [[noreturn]] static void end_by(int signal) {
+        const sigset_t set = signals();
+        ::signal(signal, SIG_DFL);
+        ::raise(signal);
+        ::pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+        ::_exit(128 + signal);
+    }
+
+  private:
+    static sigset_t signals() {
+        sigset_t set;
+        ::sigemptyset(&set);
+        for (const int s : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, s);
+        return set;
+    }
+    osal::Fd arrived_, done_;
+    int signal_ = 0;
+    std::thread thread_;
+};
+
 Result<void> write_file(const std::string& path, std::span<const u8> bytes) {
     auto file = osal::NewFile::create(path, 0666);
     if (!file) return std::unexpected(file.error());
@@ -201,7 +255,7 @@ Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, const soc::R
 }
 
 /// One life of the machine, from power-on to power-off or reset.
-Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, int* signal) {
     Screen screen;  // outlives the machine
     auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());
@@ -214,8 +268,10 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
     if (o.dry_run) return soc::RiscvVirt::Outcome{};
     Result<soc::RiscvVirt::Outcome> outcome;
     {
+        EndSignals signals(**machine);
         const Keyboard keyboard(**machine);
         outcome = (*machine)->run();
+        *signal = signals.came();
     }
     if (*signature) {
         const std::string text =
@@ -228,8 +284,10 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o) {
 }
 
 Result<int> boot(BootOptions o) {
-    for (;;) {
-        const auto outcome = run_once(o);
+    EndSignals::block();
+    for (int signal = 0;;) {
+        const auto outcome = run_once(o, &signal);
+        if (signal != 0) EndSignals::end_by(signal);
         if (!outcome) return std::unexpected(outcome.error());
         o.explain.clear();
         o.dump_dtb.clear();

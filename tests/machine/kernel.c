@@ -352,6 +352,9 @@ static void status(void) {
 
 int main(void) {
     put("vm machine test\n");
+#ifdef WAITS
+    for (;;) __asm__ volatile("wfi");
+#endif
     traps();
     page_tables();
     translation();

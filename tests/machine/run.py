@@ -3,7 +3,14 @@
 
 run.py [VM]      prints a line a check; exit status 1 if one failed
 """
-from common import OUT, boot, check, finish, kernel, refused
+import os
+import pty
+import signal
+import subprocess
+import termios
+import time
+
+from common import OUT, VM, boot, check, finish, kernel, refused
 
 image = kernel("kernel")
 machine = ("--arch", "riscv64", "-m", "64M")
@@ -63,4 +70,18 @@ for what, args, status, words in (
 huge.unlink()
 r = boot("--arch", "pdp11", "--kernel", image)
 check("refused: an unknown architecture", r[0] == 125 and "pdp11" in r[2], f"{r}")
+waits = kernel("waits", "-DWAITS")
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    p = subprocess.Popen([VM, "boot", "--arch", "riscv64", "-m", "64M", "--kernel", waits], stdin=theirs, stdout=theirs, stderr=theirs)
+    seen = b""
+    while b"machine test" not in seen:
+        seen += os.read(ours, 100)
+    while termios.tcgetattr(theirs)[3] & termios.ICANON:
+        time.sleep(0.01)
+    p.send_signal(number)
+    check(f"{number.name} ends it, and the terminal is as before", p.wait(20) == -number and termios.tcgetattr(theirs) == before, f"{p.returncode}")
+    os.close(ours)
+    os.close(theirs)
 finish()
