@@ -104,15 +104,21 @@ u8 Lowering::look_up(const x86::Mem& m, unsigned bytes, bool write, ColdKind mis
     static_assert(sizeof(TlbEntry) == 1 << 5 && kTlbPage == 1 << 12);
     const i32 tlb = static_cast<i32>(offsetof(VcpuState, tlb)) - kStateBias;
     const u8 at = alloc_gpr(avoid);
-    if (m.hasBaseReg() || m.hasIndexReg())
+    if (m.hasBaseReg() && !m.hasIndexReg() && m.offset() == 0)
+        a.mov(r64(at), r64(m.baseId()));
+    else if (m.hasBaseReg() || m.hasIndexReg())
         a.lea(r64(at), m);
     else
         load_const(at, static_cast<u64>(m.offset()));
     locked_ &= ~((m.hasBaseReg() ? mask_of(static_cast<u8>(m.baseId())) : 0) |
                  (m.hasIndexReg() ? mask_of(static_cast<u8>(m.indexId())) : 0));
     const u8 index = alloc_gpr(), tag = alloc_gpr();
-    a.mov(r32(index), r32(at));
-    a.shr(r32(index), kShift);
+    if (cpu_.bmi2) {  // what comes round from below is masked
+        a.rorx(r32(index), r32(at), kShift);
+    } else {
+        a.mov(r32(index), r32(at));
+        a.shr(r32(index), kShift);
+    }
     a.and_(r32(index), static_cast<i32>((kTlbEntries - 1) * sizeof(TlbEntry)));
     bytes == 1 ? a.mov(r64(tag), r64(at)) : a.lea(r64(tag), x86::ptr(r64(at), static_cast<i32>(bytes) - 1));
     a.and_(r64(tag), -static_cast<i32>(kTlbPage));
