@@ -59,10 +59,8 @@ ordered_json devices(const soc::RiscvVirt& machine) {
 ordered_json disks(const soc::RiscvVirtOptions& options) {
     ordered_json all = ordered_json::array();
     for (const soc::DiskImage& d : options.disks)
-        all.push_back({{"file", d.path},
-                       {"format", d.format},
-                       {"read_only", d.read_only},
-                       {"bus", bus_name(d.bus)}});
+        all.push_back(
+            {{"file", d.path}, {"format", d.format}, {"read_only", d.read_only}, {"bus", bus_name(d.bus)}});
     return all;
 }
 
@@ -85,10 +83,10 @@ ordered_json resolved(const BootOptions& o, const soc::RiscvVirtOptions& options
     j["firmware"] = firmware(o, f);
     j["kernel"] = o.kernel.empty() ? ordered_json() : program(o.kernel, f.kernel, f.plan.kernel_entry);
     if (!o.kernel.empty()) j["kernel"]["mode"] = f.mode == boot::Firmware::None ? "M" : "S";
-    j["initrd"] = o.initrd.empty() ? ordered_json()
-                                   : ordered_json{{"file", o.initrd},
-                                                  {"begin", f.plan.initrd},
-                                                  {"bytes", f.initrd.size()}};
+    j["initrd"] =
+        o.initrd.empty()
+            ? ordered_json()
+            : ordered_json{{"file", o.initrd}, {"begin", f.plan.initrd}, {"bytes", f.initrd.size()}};
     j["device_tree"] = {{"file", o.dtb.empty() ? ordered_json() : ordered_json(o.dtb)},
                         {"begin", f.plan.tree},
                         {"bytes", machine.device_tree().size()}};
@@ -131,7 +129,8 @@ void list_devices(std::string& out, const ordered_json& all) {
         const auto& irqs = d["irqs"];
         std::string lines;
         if (irqs.size() == 1) lines = fmt::format(", irq {}", number(irqs[0]));
-        if (irqs.size() > 1) lines = fmt::format(", irqs {} to {}", number(irqs.front()), number(irqs.back()));
+        if (irqs.size() > 1)
+            lines = fmt::format(", irqs {} to {}", number(irqs.front()), number(irqs.back()));
         out += fmt::format("  {:<28} {}{}\n", place, words(d["name"]), lines);
     }
 }
@@ -141,15 +140,18 @@ std::string text(const ordered_json& j) {
     line(out, "machine", fmt::format("{}, {}", words(j["machine"]), words(j["arch"])));
     const auto& p = j["processors"];
     line(out, "processors", fmt::format("{} of {}", number(p["count"]), words(p["isa"])));
-    line(out, "", fmt::format("{}; {}; tier {}", words(p["privilege"]), words(p["translation"]), words(p["tier"])));
+    line(out, "",
+         fmt::format("{}; {}; tier {}", words(p["privilege"]), words(p["translation"]), words(p["tier"])));
     const u64 base = number(j["memory"]["base"]), bytes = number(j["memory"]["bytes"]);
     line(out, "memory", fmt::format("{} MiB at {:#x} to {:#x}", bytes >> 20, base, base + bytes));
     line(out, "firmware", firmware_text(j["firmware"]));
     line(out, "kernel",
-         j["kernel"].is_null() ? "none"
-                               : fmt::format("{} in {}-mode", started(j["kernel"]), words(j["kernel"]["mode"])));
+         j["kernel"].is_null()
+             ? "none"
+             : fmt::format("{} in {}-mode", started(j["kernel"]), words(j["kernel"]["mode"])));
     if (!j["initrd"].is_null())
-        line(out, "initrd", fmt::format("{}, {} bytes", words(j["initrd"]["file"]), number(j["initrd"]["bytes"])));
+        line(out, "initrd",
+             fmt::format("{}, {} bytes", words(j["initrd"]["file"]), number(j["initrd"]["bytes"])));
     const auto& tree = j["device_tree"];
     line(out, "device tree",
          fmt::format("{}, {} bytes", tree["file"].is_null() ? "the machine's own" : words(tree["file"]),
@@ -158,8 +160,8 @@ std::string text(const ordered_json& j) {
     if (j.contains("tohost")) line(out, "tohost", fmt::format("{:#x}", number(j["tohost"])));
     if (j.contains("signature"))
         line(out, "signature",
-             fmt::format("{:#x} to {:#x}, into {}", number(j["signature"]["begin"]), number(j["signature"]["end"]),
-                         words(j["signature"]["file"])));
+             fmt::format("{:#x} to {:#x}, into {}", number(j["signature"]["begin"]),
+                         number(j["signature"]["end"]), words(j["signature"]["file"])));
     out += "in memory\n";
     for (const auto& place : j["placed"])
         out += fmt::format("  {:<28} {}\n",
@@ -174,8 +176,7 @@ std::string text(const ordered_json& j) {
                            d["read_only"].get<bool>() ? ", read-only" : "");
     if (!j["networks"].empty()) out += "networks\n";
     n = 0;
-    for (const auto& net : j["networks"])
-        out += fmt::format("  network card {:<15} {}\n", n++, words(net));
+    for (const auto& net : j["networks"]) out += fmt::format("  network card {:<15} {}\n", n++, words(net));
     return out;
 }
 

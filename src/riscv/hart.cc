@@ -37,6 +37,13 @@ CacheOpRule Hart::cache_op(CacheOp op) const {
     return (m & s & kEnvCbie) == kEnvCbie ? CacheOpRule::Allowed : CacheOpRule::AsFlush;
 }
 
+u64 Hart::cache_rights() const {
+    const auto may = [&](CacheOp op, u64 right) { return cache_op(op) != CacheOpRule::Illegal ? right : 0; };
+    return may(CacheOp::Clean, frontend::riscv64::kMayClean) |
+           may(CacheOp::Inval, frontend::riscv64::kMayInval) |
+           may(CacheOp::Zero, frontend::riscv64::kMayZero);
+}
+
 std::optional<u64> Hart::read_csr(u16 number, ir::FpEnv& fp) {
     const CsrRow* row = find_csr(number);
     if (row == nullptr || (row->exists && !row->exists(options_))) return std::nullopt;

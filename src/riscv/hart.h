@@ -31,10 +31,11 @@ enum class Flush : u8 {
 
 /// What an instruction came to.
 struct Outcome {
-    u64 pc = 0;                     ///< go on here
-    bool trap = false;              ///< a trap was taken
-    bool wait = false;              ///< WFI: may sleep until may_wake()
-    bool context_changed = false;   ///< context(), fetch_context() or satp of one of them
+    u64 pc = 0;         ///< go on here
+    bool trap = false;  ///< a trap was taken
+    bool wait = false;  ///< WFI: may sleep until may_wake()
+    /// context(), fetch_context() or satp of one of them, or cache_rights()
+    bool context_changed = false;
     bool fp_changed = false;        ///< fp_off() or frm
     bool check_interrupts = false;  ///< ask pending_interrupt() before going on
     /// With it: mip & mie is as before. Where that was 0, nothing is pending now.
@@ -100,6 +101,8 @@ class Hart {
         return context_privilege(context) == Privilege::Machine ? 0 : state_->satp;
     }
     CacheOpRule cache_op(CacheOp op) const;
+    /// The same for all of them, as generated code asks (frontend::riscv64::CacheRight).
+    u64 cache_rights() const;
 
     // --- state
     Privilege privilege() const { return state_->privilege; }

@@ -64,8 +64,9 @@ TEST(GivenTree, RefusesWhatIsNone) {
     EXPECT_EQ(adopt_tree(bad, "", 0, 0, kMost).error().message, "no device tree: FDT_ERR_BADMAGIC");
     for (size_t size = 0; size < good.size(); size += 3)
         EXPECT_FALSE(adopt_tree(std::span(good).first(size), "", 0, 0, kMost)) << size;
-    EXPECT_NE(adopt_tree(good, std::string(kMost, 'x'), 0, 0, kMost).error().message.find("there is room for"),
-              std::string::npos);
+    EXPECT_NE(
+        adopt_tree(good, std::string(kMost, 'x'), 0, 0, kMost).error().message.find("there is room for"),
+        std::string::npos);
 }
 
 TEST(GivenTree, DamageIsNoticedOrHarmless) {

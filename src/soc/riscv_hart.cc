@@ -263,10 +263,24 @@ void RiscvHart::fetch_fault(const engine::Exit& e) {
     trap(t.ok() ? u64{riscv::kCauseFetchAccess} : t.fault, e.value, e.pc);
 }
 
+/// cbo.inval, cbo.clean, cbo.flush: their faults are those of stores ("Cache-Block Management Instructions").
+bool RiscvHart::is_cache_operation(u64 pc) {
+    constexpr u32 kMask = 0x7fff, kCbo = 2 << 12 | 0x0f;  // without rd
+    u32 insn = 0;
+    unsigned bytes = 0;
+    u64 fault = 0;
+    return fetch(pc, &insn, &bytes, &fault) && (insn & kMask) == kCbo;
+}
+
 void RiscvHart::memory_fault(const engine::Exit& e) {
     const auto t = walker_.translate(e.value, e.write ? riscv::Access::Store : riscv::Access::Load);
-    const u64 access_fault = e.write ? u64{riscv::kCauseStoreAccess} : u64{riscv::kCauseLoadAccess};
-    trap(t.ok() ? access_fault : t.fault, e.value, e.pc);
+    u64 cause = t.fault;
+    if (t.ok()) cause = e.write ? u64{riscv::kCauseStoreAccess} : u64{riscv::kCauseLoadAccess};
+    if (!e.write && is_cache_operation(e.pc)) {  // what it was not allowed to load from it may not store to
+        if (cause == riscv::kCauseLoadPage) cause = riscv::kCauseStorePage;
+        if (cause == riscv::kCauseLoadAccess) cause = riscv::kCauseStoreAccess;
+    }
+    trap(cause, e.value, e.pc);
 }
 
 void RiscvHart::misaligned(const engine::Exit& e) {
@@ -327,6 +341,7 @@ void RiscvHart::update_context() {
     const bool supervisor = hart_.privilege() == riscv::Privilege::Supervisor;
     const u32 mode = supervisor ? u32{frontend::riscv64::kModeSupervisor} : 0;
     const u64 satp = hart_.satp_of(context);
+    set_field(HartField::CacheRights, hart_.cache_rights());
     if (supervisor) {
         set_field(HartField::ContextNoSum, data_number(satp, context & ~riscv::kContextSum));
         set_field(HartField::ContextSum, data_number(satp, context | riscv::kContextSum));

@@ -77,6 +77,7 @@ class RiscvHart final : private engine::HartMemory {
     bool execute(u64 pc, u32 bits, unsigned bytes) override;
     void execute(u64 pc);
     bool is_call(u32 insn) const;
+    bool is_cache_operation(u64 pc);
     void after(const riscv::Outcome& o);
     bool fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault);
     void trap(u64 cause, u64 value, u64 pc);

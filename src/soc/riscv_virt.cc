@@ -148,8 +148,6 @@ Result<void> Board::start() {
     engine::EngineOptions o = options_.engine;
     o.system = true;
     namespace rv = frontend::riscv64;
-    // Cache block operations depend on CSRs that the front end does not look at yet.
-    o.cpu_features &= ~(u64{1} << rv::Zicbom | u64{1} << rv::Zicboz);
     auto engine = engine::Engine::create(rv::kRiscv64, code_, o);
     if (!engine) return std::unexpected(engine.error());
     engine_ = std::move(*engine);

@@ -20,10 +20,10 @@ std::vector<std::string> extensions(u64 features) {
     namespace rv = frontend::riscv64;
     std::vector<std::string> names{"i", "m", "a"};
     const std::pair<rv::Ext, const char*> known[] = {
-        {rv::F, "f"},          {rv::D, "d"},     {rv::C, "c"},           {rv::Zawrs, "zawrs"},
-        {rv::Zfa, "zfa"},      {rv::Zfh, "zfh"}, {rv::Zfhmin, "zfhmin"}, {rv::Zba, "zba"},
-        {rv::Zbb, "zbb"},      {rv::Zbc, "zbc"}, {rv::Zbs, "zbs"},       {rv::Zicond, "zicond"},
-        {rv::Zicntr, "zicntr"}};
+        {rv::F, "f"},           {rv::D, "d"},           {rv::C, "c"},           {rv::Zawrs, "zawrs"},
+        {rv::Zfa, "zfa"},       {rv::Zfh, "zfh"},       {rv::Zfhmin, "zfhmin"}, {rv::Zba, "zba"},
+        {rv::Zbb, "zbb"},       {rv::Zbc, "zbc"},       {rv::Zbs, "zbs"},       {rv::Zicond, "zicond"},
+        {rv::Zicntr, "zicntr"}, {rv::Zicbom, "zicbom"}, {rv::Zicbop, "zicbop"}, {rv::Zicboz, "zicboz"}};
     for (const auto& [ext, name] : known)
         if (bit(features, ext)) names.emplace_back(name);
     for (const char* name :
@@ -49,6 +49,8 @@ void cpus(DeviceTree& t, const BoardTree& board) {
         t.text("riscv,isa-base", "rv64i");
         t.texts("riscv,isa-extensions", names);
         t.text("mmu-type", "riscv,sv57");
+        for (const char* name : {"riscv,cbom-block-size", "riscv,cbop-block-size", "riscv,cboz-block-size"})
+            t.cells(name, {static_cast<u32>(frontend::riscv64::kCacheBlock)});
         t.cells("phandle", {static_cast<u32>(id) + 1});
         t.open("interrupt-controller");
         t.text("compatible", "riscv,cpu-intc");

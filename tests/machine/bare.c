@@ -9,7 +9,8 @@ volatile struct {
     u64 cause, value, pc, count, resume, kept, to_machine, ra, sp;
 } last;
 volatile u64 slot;
-extern u8 trap_entry[], vectors[], call_out[], load_from[], store_to[], illegal_here[], wait_here[], read_mscratch[], s_handler[];
+extern u8 trap_entry[], vectors[], call_out[], load_from[], store_to[], illegal_here[], wait_here[], read_mscratch[], s_handler[], block_inval[], block_clean[], block_flush[], block_zero[];
+void block_zero_here(u64 address);
 u64 enter(u64 mode, void* function, u64 argument);
 static int failures;
 
@@ -191,6 +192,58 @@ static void protection(void) {
     check("locked: its address, too", CSR_READ(pmpaddr0), eight(&data[2]));
 }
 
+// ---------------------------------------------------------------------------------------------- cache blocks
+
+#ifndef UART  // QEMU 7.2's default processor has none
+enum { kInval, kClean, kFlush, kZero = 4 };
+#define CBIE(v) ((u64)(v) << 4)
+#define CBCFE (1ul << 6)
+#define CBZE (1ul << 7)
+
+static void cache_blocks(void) {
+    const u64 there = (u64)&data[24];
+    static const struct {
+        const char* name;
+        void* code;
+        u64 right;
+    } ops[] = {{"cbo.inval", block_inval, CBIE(1)}, {"cbo.clean", block_clean, CBCFE}, {"cbo.flush", block_flush, CBCFE}, {"cbo.zero", block_zero, CBZE}};
+    protect(0, 0);
+    for (u64 i = 0; i < 4; i++) {
+        CSR_WRITE(menvcfg, ~ops[i].right & (CBIE(3) | CBCFE | CBZE));
+        CSR_WRITE(senvcfg, CBIE(3) | CBCFE | CBZE);
+        put(ops[i].name);
+        put("\n");
+        check("  S-mode must be allowed to", cause_in(S, ops[i].code, there), kIllegal);
+        check("  U-mode, too", cause_in(U, ops[i].code, there), kIllegal);
+        CSR_WRITE(menvcfg, ops[i].right);
+        check("  S-mode may", cause_in(S, ops[i].code, there), kCallS);
+        check("  U-mode may", cause_in(U, ops[i].code, there), kCallU);
+        CSR_WRITE(senvcfg, 0);
+        check("  U-mode may if S-mode lets it", cause_in(U, ops[i].code, there), kIllegal);
+        check("  S-mode still may", cause_in(S, ops[i].code, there), kCallS);
+        protect(NAPOT, eight(&data[24]));
+        check("  memory without rights", cause_in(S, ops[i].code, there), kStoreAccess);
+        protect(0, 0);
+    }
+    for (int i = 0; i < 24; i++) data[8 + i] = ~0ul;
+    CSR_WRITE(menvcfg, CBZE);
+    enter(S, block_zero, (u64)&data[16] + 13);
+    u64 sum = 0, kept = 0;
+    for (int i = 0; i < 8; i++) {
+        sum |= data[16 + i];
+        kept += (data[8 + i] == ~0ul) + (data[24 + i] == ~0ul);
+    }
+    check("cbo.zero makes its block zero", sum, 0);
+    check("  and nothing else", kept, 16);
+    data[16] = 5;
+    CSR_WRITE(menvcfg, CBIE(3));
+    enter(S, block_inval, (u64)&data[16]);
+    check("cbo.inval loses nothing", data[16], 5);
+    CSR_WRITE(menvcfg, 0);
+    check("M-mode may do all of them", ({ block_zero_here((u64)&data[16]); data[16]; }), 0);
+}
+#endif
+
 // ---------------------------------------------------------------------------------------------- interrupts
 
 static volatile u32* const msip = (u32*)0x2000000;
@@ -320,6 +373,9 @@ void main(void) {
     put("vm bare test\n");
     traps();
     modes();
+#ifndef UART
+    cache_blocks();
+#endif
     protection();
     interrupts();
 #ifdef HARTS

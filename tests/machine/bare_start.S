@@ -130,6 +130,22 @@ wait_here:
 read_mscratch:
     csrr a0, mscratch
     ecall
+    .globl block_inval, block_clean, block_flush, block_zero, block_zero_here
+block_inval:
+    .insn i 0x0f, 2, x0, a0, 0
+    ecall
+block_clean:
+    .insn i 0x0f, 2, x0, a0, 1
+    ecall
+block_flush:
+    .insn i 0x0f, 2, x0, a0, 2
+    ecall
+block_zero:
+    .insn i 0x0f, 2, x0, a0, 4
+    ecall
+block_zero_here:
+    .insn i 0x0f, 2, x0, a0, 4
+    ret
     .balign 4
 s_handler:              // what was delegated: scause, and stval behind it, go to M-mode
     csrr a0, scause

@@ -61,6 +61,7 @@ def explain():
 def trees():
     status, _, err = boot(*BASE, "--dry-run", "--kernel", image, "--smp", 2, "--append", "these words", "--dump-dtb", tree)
     blob = tree.read_bytes()
+    check("with the sizes of cache blocks", all(f"riscv,{c}-block-size\0".encode() in blob for c in ("cbom", "cbop", "cboz")) and b"_zicboz_" in blob)
     check("a tree is written", status == 0 and struct.unpack(">2I", blob[:8]) == (0xd00dfeed, len(blob)), err)
     status, out, err = boot(*BASE, "--kernel", image, "--smp", 2, "--dtb", tree)
     check("and taken", status == 0 and out.endswith("passed\n"), out[-300:] + err)

@@ -13,6 +13,8 @@ enum class HartField : u16 {
     /// What the TLB's context becomes when sstatus.SUM is clear or set in S-mode.
     ContextNoSum,
     ContextSum,
+    /// Which cbo.* instructions the present mode may execute (CacheRight).
+    CacheRights,
     // As riscv::HartState begins.
     Mstatus,
     Stvec,
@@ -41,6 +43,9 @@ inline constexpr u64 kSstatusWritable =
 inline constexpr u64 kVectorBits = ~u64{2};
 /// mcounteren, scounteren
 inline constexpr u64 kCounterTime = 2;
+
+/// Bits of HartField::CacheRights.
+enum CacheRight : u64 { kMayClean = 1, kMayInval = 2, kMayZero = 4 };
 
 enum SupervisorCsr : u16 {
     kCsrSstatus = 0x100,

@@ -21,9 +21,9 @@ constexpr std::string_view kFNames[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "
                                           "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
                                           "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
-constexpr std::string_view kHartNames[] = {"interrupts", "context_no_sum", "context_sum", "mstatus",
-                                           "stvec",      "sscratch",       "sepc",        "scause",
-                                           "stval",      "mcounteren",     "scounteren"};
+constexpr std::string_view kHartNames[] = {"interrupts", "context_no_sum", "context_sum", "cache_rights",
+                                           "mstatus",    "stvec",          "sscratch",    "sepc",
+                                           "scause",     "stval",          "mcounteren",  "scounteren"};
 static_assert(std::size(kHartNames) == static_cast<size_t>(HartField::Count_));
 
 // Hottest first, by operand counts in Debian's riscv64 libc.a, libm.a and libstdc++ (gcc 12, -O2),

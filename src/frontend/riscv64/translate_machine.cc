@@ -1,7 +1,8 @@
-// Of machines: CSRs that kernels use at every trap, in generated code; floating point that may be off. Volume
-// II: "Supervisor Status (sstatus)", "Supervisor Trap Vector Base Address", "Supervisor Scratch", "Supervisor
-// Exception Program Counter", "Supervisor Cause", "Supervisor Trap Value", "Counter-Enable". All else that is
-// privileged the machine executes: it gets an Illegal exit at the instruction.
+// Of machines: CSRs that kernels use at every trap, in generated code; floating point and cache block
+// operations that may be off. Volume II: "Supervisor Status (sstatus)", "Supervisor Trap Vector Base
+// Address", "Supervisor Scratch", "Supervisor Exception Program Counter", "Supervisor Cause", "Supervisor
+// Trap Value", "Counter-Enable". All else that is privileged the machine executes: it gets an Illegal exit at
+// the instruction.
 #include "frontend/riscv64/hart_area.h"
 #include "frontend/riscv64/translator.h"
 
@@ -15,6 +16,12 @@ void Translator::need_fp() {
     fp_is_on_ = true;
     const Value fs = b.and_(b.get(hart_slot(HartField::Mstatus)), b.c64(kStatusFs));
     b.trap_if(b.icmp(Cond::Eq, fs, b.c64(0)), ExitReason::Illegal, b.c64(0));
+}
+
+void Translator::need_cache_right(u64 right) {
+    if (!request_.system) return;
+    const Value has = b.and_(b.get(hart_slot(HartField::CacheRights)), b.c64(right));
+    b.trap_if(b.icmp(Cond::Eq, has, b.c64(0)), ExitReason::Illegal, b.c64(0));
 }
 
 bool Translator::supervisor_csr(const Decoded& d, Value operand, bool writes, CsrOp op) {

@@ -1,5 +1,6 @@
 // Loads, stores and cache-block operations. Manual: "Load and Store Instructions"; "CMO Extensions".
 // Misaligned addresses are allowed for plain accesses (RVA22: Zicclsm).
+#include "frontend/riscv64/hart_area.h"
 #include "frontend/riscv64/translator.h"
 
 namespace vm::frontend::riscv64 {
@@ -30,6 +31,7 @@ bool Translator::SD(const Decoded& d) { return store(d, Type::I64); }
 Value Translator::block_address(const Decoded& d) { return b.and_(x(d.rs1), b.c64(~(kCacheBlock - 1))); }
 
 bool Translator::CBO_ZERO(const Decoded& d) {
+    need_cache_right(kMayZero);
     const Value block = block_address(d);
     const Value zero = b.c64(0);
 
@@ -38,16 +40,17 @@ bool Translator::CBO_ZERO(const Decoded& d) {
 }
 
 // Caches are coherent here, so clean, flush and invalidate change nothing that a program could see; what
-// remains is the fault on a block that may not be accessed. cbo.inval acts as a flush, as with xenvcfg.CBIE =
-// 01.
-bool Translator::cbo_touch(const Decoded& d) {
+// remains is the fault on a block that may not be loaded from, which machines report as a store's. cbo.inval
+// acts as a flush, as with xenvcfg.CBIE = 01.
+bool Translator::cbo_touch(const Decoded& d, u64 right) {
+    need_cache_right(right);
     b.load(Type::I64, Type::I8, x(d.rs1), 0, false);
     return true;
 }
 
-bool Translator::CBO_CLEAN(const Decoded& d) { return cbo_touch(d); }
-bool Translator::CBO_FLUSH(const Decoded& d) { return cbo_touch(d); }
-bool Translator::CBO_INVAL(const Decoded& d) { return cbo_touch(d); }
+bool Translator::CBO_CLEAN(const Decoded& d) { return cbo_touch(d, kMayClean); }
+bool Translator::CBO_FLUSH(const Decoded& d) { return cbo_touch(d, kMayClean); }
+bool Translator::CBO_INVAL(const Decoded& d) { return cbo_touch(d, kMayInval); }
 
 bool Translator::prefetch(const Decoded& d) {
     const Value address = b.add(x(d.rs1), imm(d));

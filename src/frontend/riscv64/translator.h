@@ -124,7 +124,9 @@ class Translator : private Walk {
     bool shift_add(const Decoded& d, unsigned n, bool uw);
     Value one_at(Value n) { return b.shl(b.c64(1), n); }
     Value block_address(const Decoded& d);
-    bool cbo_touch(const Decoded& d);
+    bool cbo_touch(const Decoded& d, u64 right);
+    /// Of machines: illegal if the present mode may not (menvcfg, senvcfg). `right`: a CacheRight.
+    void need_cache_right(u64 right);
     bool prefetch(const Decoded& d);
 
     static ir::MemOrder order(const Decoded& d);
