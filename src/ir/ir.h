@@ -185,10 +185,12 @@ struct StateSlot {
 /// The guest register file of one ISA, made once by its front end.
 struct StateLayout {
     std::vector<StateSlot> slots;
+    u16 machine_slots = 0;        ///< the last of them: what only machines use
     u16 size = 0;                 ///< bytes of guest area used; at most kMaxGuestState
     std::vector<u16> pin_int;     ///< slots worth a host register at all times, hottest first (I64)
     std::vector<u16> pin_vector;  ///< the same for F64 and V128 slots
     u16 pc_alignment = 1;         ///< guest instruction alignment in bytes (1, 2, 4)
+    std::span<const StateSlot> program_slots() const { return {slots.data(), slots.size() - machine_slots}; }
     /// The first of two I64 slots that no instruction sees: operands of deferred flags; 0: there are none.
     u16 flag_operands = 0;
     bool holds_flag_operand(u64 slot) const {

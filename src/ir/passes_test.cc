@@ -438,6 +438,8 @@ TEST(GroupAccesses, KeepsTheResultOfRandomBlocks) {
         const auto ok = verify(grouping, kLayout);
         ASSERT_TRUE(ok) << ok.error().message << "\n" << print(grouping, kLayout);
         grouped += grouping.insts.size() - before.insts.size();
+        const std::string text = print(grouping, kLayout);
+        ASSERT_EQ(print(parsed(text), kLayout), text);
         const Outcome plain = run_interpreter(before, kLayout, seed);
         for (u64 fault = 0; fault <= plain.accesses; ++fault)
             ASSERT_EQ(differences(run_interpreter(before, kLayout, seed, fault),

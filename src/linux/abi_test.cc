@@ -41,7 +41,7 @@ TEST_P(AbiTest, ASignalFrameGivesBackEveryRegister) {
     const u64 stack = g.pages(16) + 16 * 4096;
     std::mt19937_64 rng(1);
     const auto fill = [&] {
-        for (const auto& s : layout.slots) {
+        for (const auto& s : layout.program_slots()) {
             if (s.name == "tagged" || s.type == ir::Type::Flags || s.name == "fpcr" || s.name == "qc")
                 continue;
             for (unsigned i = 0; i < ir::width(s.type) / 8; i++)
@@ -80,7 +80,7 @@ TEST_P(AbiTest, ASignalFrameGivesBackEveryRegister) {
     EXPECT_EQ(v.pc(), 0x123456788u);
     EXPECT_EQ(v.fp().flags, 0x15);
     EXPECT_EQ(v.fp().rounding, 2);
-    for (const auto& s : layout.slots) {
+    for (const auto& s : layout.program_slots()) {
         if (s.name.starts_with("ap") || s.name == "tpidr_el0") continue;  // no part of a frame
         if (layout.holds_flag_operand(static_cast<u64>(&s - layout.slots.data()))) continue;
         EXPECT_EQ(std::memcmp(v.guest() + s.offset, &before[s.offset], ir::width(s.type) / 8), 0) << s.name;

@@ -41,6 +41,7 @@ ir::StateLayout make_layout() {
     for (unsigned n = 0; n < 32; ++n) l.slots.push_back({std::string(kFNames[n]), Type::F64, f_offset(n)});
     for (u16 n = 0; n < static_cast<u16>(HartField::Count_); ++n)
         l.slots.push_back({std::string(kHartNames[n]), Type::I64, hart_offset(HartField{n})});
+    l.machine_slots = static_cast<u16>(HartField::Count_) + 1;
     l.slots.push_back({"tlb_context", Type::I64, ir::kTlbContextOffset});
     l.size = ir::kTlbContextOffset + 8;
     for (u8 n : kHotX) l.pin_int.push_back(x_slot(n));
