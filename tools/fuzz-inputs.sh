@@ -7,7 +7,7 @@ seconds=${1:-30}
 bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
-mkdir -p "$seeds"/fuzz_{boot,bundle,tree,load,translate,qcow2}
+mkdir -p "$seeds"/fuzz_{boot,bundle,tree,load,translate,qcow2,p9}
 for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
 { printf '\037'; head -c 1000 /dev/zero; } >"$seeds/fuzz_bundle/zeros"  # all is made right
@@ -35,6 +35,23 @@ names = b"bootargs\0"
 at = 40 + 16
 header = struct.pack(">10I", 0xd00dfeed, at + len(nodes) + len(names), at, at + len(nodes), 40, 17, 16, 0, len(names), len(nodes))
 open(sys.argv[1], "wb").write(b"\3" + header + bytes(16) + nodes + names)
+EOF
+python3 - "$seeds/fuzz_p9" <<'EOF'
+import struct, sys  # messages of each kind about fid 0, the folder, and about files in it
+text = lambda s: struct.pack("<H", len(s)) + s
+fid = lambda n, form="", *more: struct.pack("<I" + form, n, *more)
+message = lambda kind, body: struct.pack("<IBH", 7 + len(body), kind, 1) + body
+walk = lambda to, *names: message(110, struct.pack("<IIH", 0, to, len(names)) + b"".join(map(text, names)))
+files = {"read": walk(1, b"f") + message(12, fid(1, "I", 2)) + message(118, fid(1, "QI", 2, 3) + b"abc") + message(116, fid(1, "QI", 0, 9)),
+         "list": walk(1) + message(12, fid(1, "I", 0)) + message(40, fid(1, "QI", 0, 300)) + message(120, fid(1)),
+         "make": walk(1, b"d") + message(14, fid(1) + text(b"n") + struct.pack("<III", 0xc1, 0o644, 0)) + message(122, fid(1)),
+         "names": message(72, fid(0) + text(b"e") + struct.pack("<II", 0o755, 0)) + message(16, fid(0) + text(b"s") + text(b"../x") + fid(0)) +
+                  message(18, fid(0) + text(b"p") + struct.pack("<IIII", 0o10644, 0, 0, 0)) + message(76, fid(0) + text(b"d") + fid(0x200)) +
+                  message(74, fid(0) + text(b"f") + fid(0) + text(b"g")) + walk(1, b"g") + message(70, fid(0) + fid(1) + text(b"h")),
+         "attributes": message(24, fid(0, "Q", 0x7ff)) + message(8, fid(0)) + walk(1, b"l") + message(22, fid(1)) + message(50, fid(0)) +
+                       message(26, fid(0) + struct.pack("<IIIIQQQQQ", 0x1ff, 0o700, 0, 0, 5, 1, 2, 3, 4)) + message(108, bytes([1, 0]))}
+for name, data in files.items():
+    open(f"{sys.argv[1]}/{name}", "wb").write(data)
 EOF
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue

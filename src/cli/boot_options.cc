@@ -1,5 +1,7 @@
 #include "cli/boot_options.h"
 
+#include <sys/resource.h>
+
 #include "base/format.h"
 #include "cli/boot_net.h"
 #include "cli/cli.h"
@@ -72,6 +74,53 @@ Result<void> net_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     return {};
 }
 
+/// "DIR,tag=NAME[,readonly][,bus=pci]", as for disks.
+Result<soc::SharedFolder> parse_share(const std::string& text) {
+    soc::SharedFolder share{.path = text, .tag = {}};
+    const auto wrong = [&](const std::string& why) {
+        return fail(ErrorKind::InvalidArgument, fmt::format("--share {}: {}", text, why));
+    };
+    for (;;) {
+        const size_t comma = share.path.rfind(',');
+        if (comma == std::string::npos) break;
+        const std::string word = share.path.substr(comma + 1);
+        if (word == "readonly")
+            share.read_only = true;
+        else if (word.starts_with("tag=") && share.tag.empty())
+            share.tag = word.substr(4);
+        else if (word.starts_with("bus=") && share.bus == soc::VirtioBus::Auto) {
+            const auto bus = soc::virtio_bus(word.substr(4));
+            if (!bus) return wrong(bus.error().message);
+            share.bus = *bus;
+        } else
+            break;
+        share.path.resize(comma);
+    }
+    if (share.tag.empty()) return wrong("it needs ,tag=NAME, by which the guest mounts it");
+    if (share.tag.size() > soc::kMostTagBytes)
+        return wrong(fmt::format("its tag is longer than {} bytes", soc::kMostTagBytes));
+    return share;
+}
+
+Result<void> share_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    for (const std::string& text : o.shares) {
+        auto share = parse_share(text);
+        if (!share) return std::unexpected(share.error());
+        for (const soc::SharedFolder& other : m.shares)
+            if (other.tag == share->tag)
+                return fail(ErrorKind::InvalidArgument,
+                            fmt::format("--share {}: there is another folder with this tag", text));
+        m.shares.push_back(std::move(*share));
+    }
+    // Each file that the guest knows costs a descriptor.
+    rlimit limit{};
+    if (!m.shares.empty() && ::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return {};
+}
+
 }  // namespace
 
 void declare_boot_options(OptionParser& p, BootOptions& o) {
@@ -90,6 +139,11 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.list("--disk", o.disks, "FILE,format=raw or qcow2[,readonly][,bus=mmio or pci]: a virtio block device")
         .value("DISK");
     p.list("--net", o.nets, kNetHelp).value("NET");
+    p.list("--share", o.shares,
+           "DIR,tag=NAME[,readonly][,bus=mmio or pci]: a folder for the guest, which mounts it by mount -t "
+           "9p -o "
+           "trans=virtio,version=9p2000.L NAME /mnt")
+        .value("SHARE");
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
@@ -115,7 +169,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
 Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
     soc::RiscvVirtOptions m;
     m.append = o.append;
-    for (const auto group : {memory_options, processor_options, disk_options, net_options})
+    for (const auto group : {memory_options, processor_options, disk_options, net_options, share_options})
         if (auto r = group(o, m); !r) return std::unexpected(r.error());
     return m;
 }

@@ -9,6 +9,7 @@
 #include "device/plic.h"
 #include "device/syscon.h"
 #include "device/uart16550.h"
+#include "device/virtio_9p.h"
 #include "device/virtio_blk.h"
 #include "device/virtio_net.h"
 #include "device/virtio_rng.h"
@@ -100,6 +101,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_disks();
     Result<void> add_htif(const device::Htif::Words& words);
     Result<void> add_nets();
+    Result<void> add_shares();
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -197,6 +199,17 @@ Result<void> Board::add_nets() {
     return {};
 }
 
+Result<void> Board::add_shares() {
+    for (const SharedFolder& share : options_.shares) {
+        auto files = device::p9::Files::open(share.path, share.read_only);
+        if (!files) return std::unexpected(files.error());
+        auto r = slots_->add(std::make_unique<device::Virtio9p>(*ram_, std::move(*files), share.tag),
+                             fmt::format("shared folder {}", share.tag), share.bus);
+        if (!r) return r;
+    }
+    return {};
+}
+
 Result<void> Board::add_devices() {
     const auto line = [&](RiscvHart& hart, unsigned irq) -> device::IrqLine* {
         return lines_.emplace_back(std::make_unique<HartLine>(hart, irq)).get();
@@ -228,7 +241,8 @@ Result<void> Board::add_devices() {
     (void)bus_.add(kUart, kUartSize, *uart_, "UART");
     if (auto r = slots_->add(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
     if (auto r = add_disks(); !r) return r;
-    return add_nets();
+    if (auto r = add_nets(); !r) return r;
+    return add_shares();
 }
 
 Result<void> Board::prepare(const Start& start) {

@@ -3,7 +3,7 @@
 //   0x0010_0000  power switch (sifive,test0)       0x0c00_0000  PLIC
 //   0x0010_1000  clock of day (goldfish), irq 11   0x1000_0000  UART 16550, irq 10
 //   0x0200_0000  ACLINT: MSWI, MTIMER              0x1000_1000  eight virtio-mmio slots, irq 1 to 8:
-//                                                  random numbers, disks, network cards
+//                                                  random numbers, disks, network cards, folders
 //   0x0300_0000  PCI: I/O ports                    0x3000_0000  PCI: configuration space (ECAM), bus 0 only;
 //                                                               INTA to INTD of slot 0 are irq 32 to 35
 //   0x8000_0000  RAM                               0x4000_0000  PCI: memory, up to RAM
@@ -37,6 +37,16 @@ struct DiskImage {
     VirtioBus bus = VirtioBus::Auto;
 };
 
+inline constexpr size_t kMostTagBytes = 64;
+
+/// A folder of the host that the guest can mount: a virtio 9P device.
+struct SharedFolder {
+    std::string path;
+    std::string tag;  ///< its name in the guest: 1 to 64 bytes
+    bool read_only = false;
+    VirtioBus bus = VirtioBus::Auto;
+};
+
 struct RiscvVirtOptions {
     unsigned harts = 1;           ///< 1 to 64
     u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
@@ -46,6 +56,7 @@ struct RiscvVirtOptions {
     std::string append;            ///< the kernel's command line
     std::vector<DiskImage> disks;  ///< /dev/vda first
     std::vector<NetCard> nets;     ///< eth0 first
+    std::vector<SharedFolder> shares;
     /// What the guest writes to its console. Called from harts' threads.
     std::function<void(std::span<const u8>)> console;
     /// Told what people should know of the machine while it runs. Called from any thread.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Networks of `vm boot`, seen from a guest: Debian's kernel and busybox (tools/machine-guests.sh).
+"""Networks and shared folders of `vm boot`, seen from a guest: Debian's kernel and busybox (tools/machine-guests.sh).
 
 run.py [--vm VM] [CASE...]
 Prints a line a check; exit status 1 if one failed. The cases of tap interfaces need root, for a network of their own.
@@ -15,6 +15,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -250,6 +251,61 @@ cat /sys/class/net/eth0/statistics/rx_packets"""
     check("tap: that it went is told", "vmtest0 is gone" in errors, errors)
 
 
+# ---------------------------------------------------------------------------------------------- shared folders
+
+def case_share(vm, g):
+    with tempfile.TemporaryDirectory() as temporary:
+        outside, folder, fixed = (pathlib.Path(temporary) / name for name in ("outside", "a folder, with commas", "fixed"))
+        for directory in (outside, folder, fixed):
+            directory.mkdir()
+        (outside / "secret").write_text("secret\n")
+        big = os.urandom(24 << 20)
+        (folder / "big").write_bytes(big)
+        (folder / "out").symlink_to(outside)
+        (folder / "up").symlink_to("../outside")
+        os.mkfifo(folder / "pipe")
+        (fixed / "file").write_text("fixed\n")
+        (folder / "many").mkdir()
+        for n in range(1500):
+            (folder / "many" / f"a file with a long name, number {n}").touch()
+        script = """mkdir /a /b
+mount -t 9p -o trans=virtio,version=9p2000.L a /a && echo MOUNTED
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=16384 b /b && echo MOUNTED
+sha256sum /a/big
+dd if=/dev/urandom of=/a/new bs=64k count=200 2>/dev/null; sha256sum /a/new
+sync; echo 3 >/proc/sys/vm/drop_caches; sha256sum /a/new
+ls /a/many | wc -l
+cat /a/out/secret || echo NOT-OUT; cat /a/up/secret || echo NOT-UP; ls /a/.. | grep -c outside
+mkdir /a/dir && echo one >/a/dir/x && echo two >>/a/dir/x && mv /a/dir/x /a/dir/y && cat /a/dir/y
+ln /a/dir/y /a/dir/hard && stat -c 'links %h' /a/dir/y; ln -s y /a/dir/soft && cat /a/dir/soft && readlink /a/dir/soft
+chmod 640 /a/dir/y; touch -d '2020-01-02 03:04:05' /a/dir/y; stat -c 'mode %a time %Y' /a/dir/y
+truncate -s 5 /a/dir/y; stat -c 'size %s' /a/dir/y; df /a >/dev/null && echo STATFS
+chmod 4755 /a/dir/y 2>/dev/null || echo NO-SETUID; mknod /a/disk b 254 0 2>/dev/null || echo NO-DEVICE
+mkfifo /a/dir/fifo && (echo through >/a/dir/fifo &) && cat /a/dir/fifo
+rmdir /a/dir 2>/dev/null || echo NOT-EMPTY; rm /a/dir/hard; rmdir /a/many/none 2>/dev/null || echo NONE
+exec 5>/a/gone; rm /a/gone; echo still >&5 && echo UNLINKED; exec 5>&-
+cat /b/file; touch /b/x 2>/dev/null || echo READ-ONLY; rm /b/file 2>/dev/null || echo READ-ONLY
+(echo x >/b/file) 2>/dev/null || echo READ-ONLY; chmod 777 /b/file 2>/dev/null || echo READ-ONLY
+umount /a && echo UMOUNTED"""
+        status, lines, errors = guests.run(vm, g, "share", script, "--share", f"{folder},tag=a", "--share", f"{fixed},tag=b,readonly")
+        check("share: mounted", lines.count("MOUNTED") == 2 and "UMOUNTED" in lines, (status, lines, errors))
+        sums = [line.split()[0] for line in lines if re.match(r"[0-9a-f]{64} ", line)]
+        new = (folder / "new").read_bytes() if (folder / "new").exists() else b""
+        check("share: 24 MiB read", sums[:1] == [sha(big)])
+        check("share: 12.5 MiB written, read by host and guest", len(new) == 200 << 16 and sums[1:] == [sha(new)] * 2)
+        check("share: a folder of 1500 files", "1500" in lines)
+        check("share: links lead the guest into its own files only", {"NOT-OUT", "NOT-UP"} <= set(lines) and "secret" not in lines)
+        for what, words in (("append and rename", ["one", "two"]), ("hard links", ["links 2"]), ("symbolic links", ["y"]),
+                            ("mode and time", ["mode 640 time 1577934245"]), ("size", ["size 5"]), ("statfs", ["STATFS"]),
+                            ("no setuid programs", ["NO-SETUID"]), ("no devices", ["NO-DEVICE"]), ("a FIFO of the guest's", ["through"]),
+                            ("errors", ["NOT-EMPTY", "NONE"]), ("an unlinked file", ["UNLINKED"])):
+            check(f"share: {what}", set(words) <= set(lines))
+        check("share: readonly", "fixed" in lines and lines.count("READ-ONLY") == 4 and (fixed / "file").read_text() == "fixed\n" and
+              [p.name for p in fixed.iterdir()] == ["file"])
+        check("share: the host sees it", (folder / "dir/y").exists() and (folder / "dir/y").stat().st_size == 5 and (folder / "dir/soft").is_symlink() and
+              not (folder / "disk").exists() and not (folder / "gone").exists())
+
+
 # ---------------------------------------------------------------------------------------------- refusals
 
 def case_refused(vm, g):
@@ -264,6 +320,11 @@ def case_refused(vm, g):
             ("a tap without a name", ("--net", "tap"), 125, "ifname="),
             ("a tap that is not there", ("--net", "tap,ifname=nonesuch0"), 127, "nonesuch0"),
             ("an interface that is no tap", ("--net", "tap,ifname=lo"), 125, "lo"),
+            ("a folder without a tag", ("--share", "/tmp"), 125, "tag="),
+            ("a folder with a long tag", ("--share", f"/tmp,tag={'x' * 65}"), 125, "longer than 64"),
+            ("a folder that is not there", ("--share", "/nonexistent,tag=a"), 127, "/nonexistent"),
+            ("a file in place of a folder", ("--share", "/etc/passwd,tag=a"), 125, "/etc/passwd"),
+            ("two folders of one tag", ("--share", "/tmp,tag=a", "--share", "/,tag=a"), 125, "another folder"),
             ("a bus that is not there", ("--net", "user,bus=isa"), 125, "isa"),
             ("too many cards", ("--net", "user,bus=mmio") * 8, 125, "no place for")):
         r = subprocess.run([vm, "boot", "--arch", "riscv64", "--kernel", g.kernel, *args], capture_output=True, text=True,
