@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
@@ -83,6 +84,11 @@ class Screen {
 /// machine and Ctrl-A Ctrl-A is Ctrl-A.
 class Keyboard {
   public:
+    /// Before any thread starts.
+    static void block() {
+        const sigset_t set = resize_signal();
+        ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    }
     explicit Keyboard(soc::RiscvVirt& machine) : machine_(machine), done_(::eventfd(0, EFD_CLOEXEC)) {
         terminal_ = ::isatty(STDIN_FILENO) != 0 && ::tcgetattr(STDIN_FILENO, &before_) == 0;
         if (terminal_) {
@@ -91,6 +97,9 @@ class Keyboard {
             raw.c_oflag = before_.c_oflag;
             ::tcsetattr(STDIN_FILENO, TCSANOW, &raw);
         }
+        const sigset_t resized = resize_signal();
+        resized_ = osal::Fd(::signalfd(-1, &resized, SFD_CLOEXEC | SFD_NONBLOCK));
+        tell_size();
         thread_ = std::thread([this] { read(); });
     }
     ~Keyboard() {
@@ -107,11 +116,17 @@ class Keyboard {
 
   private:
     void read() {
-        pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {done_.get(), POLLIN, 0}};
+        pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {done_.get(), POLLIN, 0}, {resized_.get(), POLLIN, 0}};
         u8 buffer[256];
         for (;;) {
-            if (::poll(fds, 2, -1) < 0 && errno == EINTR) continue;
+            if (::poll(fds, 3, -1) < 0 && errno == EINTR) continue;
             if (fds[1].revents != 0) return;
+            if (fds[2].revents != 0) {
+                signalfd_siginfo info;
+                (void)!::read(resized_.get(), &info, sizeof info);
+                tell_size();
+            }
+            if (fds[0].revents == 0) continue;
             const ssize_t n = ::read(STDIN_FILENO, buffer, sizeof buffer);
             if (n < 0 && errno == EINTR) continue;
             if (n <= 0) return;
@@ -120,6 +135,17 @@ class Keyboard {
             if (terminal_) keys = plain = escapes(keys);
             if (!type(keys)) return;
         }
+    }
+    static sigset_t resize_signal() {
+        sigset_t set;
+        ::sigemptyset(&set);
+        ::sigaddset(&set, SIGWINCH);
+        return set;
+    }
+    void tell_size() {
+        winsize size{};
+        if (terminal_ && ::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+            machine_.set_terminal_size(size.ws_col, size.ws_row);
     }
     std::vector<u8> escapes(std::span<const u8> keys) {
         constexpr u8 kCtrlA = 1;
@@ -155,7 +181,7 @@ class Keyboard {
     }
 
     soc::RiscvVirt& machine_;
-    osal::Fd done_;
+    osal::Fd done_, resized_;
     termios before_{};
     bool terminal_ = false, escaped_ = false;
     std::mutex mutex_;
@@ -285,6 +311,7 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, int* signal) {
 
 Result<int> boot(BootOptions o) {
     EndSignals::block();
+    Keyboard::block();
     for (int signal = 0;;) {
         const auto outcome = run_once(o, &signal);
         if (signal != 0) EndSignals::end_by(signal);

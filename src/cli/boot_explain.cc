@@ -98,6 +98,8 @@ ordered_json resolved(const BootOptions& o, const soc::RiscvVirtOptions& options
     j["devices"] = devices(machine);
     j["disks"] = disks(options);
     j["networks"] = o.nets;
+    j["shares"] = o.shares;
+    j["console"] = o.console;
     return j;
 }
 
@@ -177,6 +179,9 @@ std::string text(const ordered_json& j) {
     if (!j["networks"].empty()) out += "networks\n";
     n = 0;
     for (const auto& net : j["networks"]) out += fmt::format("  network card {:<15} {}\n", n++, words(net));
+    if (!j["shares"].empty()) out += "shared folders\n";
+    for (const auto& share : j["shares"]) out += fmt::format("  {}\n", words(share));
+    line(out, "console", words(j["console"]));
     return out;
 }
 

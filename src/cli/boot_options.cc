@@ -121,6 +121,22 @@ Result<void> share_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     return {};
 }
 
+/// PCI unless told otherwise: kernels have its driver built in, that of virtio-mmio is often a module and
+/// late.
+Result<void> console_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
+    const std::string bus = "virtio,bus=";
+    if (o.console == "serial") return {};
+    m.virtio_console = soc::VirtioBus::Pci;
+    if (o.console == "virtio") return {};
+    if (!o.console.starts_with(bus))
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--console is serial or virtio[,bus=mmio or pci], not '{}'", o.console));
+    const auto named = soc::virtio_bus(o.console.substr(bus.size()));
+    if (!named) return fail(named.error().kind, "--console: " + named.error().message);
+    m.virtio_console = *named;
+    return {};
+}
+
 }  // namespace
 
 void declare_boot_options(OptionParser& p, BootOptions& o) {
@@ -144,6 +160,12 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
            "9p -o "
            "trans=virtio,version=9p2000.L NAME /mnt")
         .value("SHARE");
+    p.text("--console", o.console,
+           "what is typed goes to the serial port (ttyS0) or to a virtio console (hvc0); what the guest "
+           "prints to "
+           "either is shown")
+        .value("serial|virtio[,bus=mmio or pci]")
+        .show_default();
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
@@ -169,7 +191,8 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
 Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {
     soc::RiscvVirtOptions m;
     m.append = o.append;
-    for (const auto group : {memory_options, processor_options, disk_options, net_options, share_options})
+    for (const auto group :
+         {memory_options, processor_options, disk_options, net_options, share_options, console_options})
         if (auto r = group(o, m); !r) return std::unexpected(r.error());
     return m;
 }

@@ -11,6 +11,7 @@
 #include "device/uart16550.h"
 #include "device/virtio_9p.h"
 #include "device/virtio_blk.h"
+#include "device/virtio_console.h"
 #include "device/virtio_net.h"
 #include "device/virtio_rng.h"
 #include "frontend/riscv64/riscv64.h"
@@ -68,6 +69,26 @@ class CodeMemory final : public engine::GuestMemory {
     mem::GuestRam& ram_;
 };
 
+/// The far end of the virtio console.
+class Terminal final : public device::ConsoleHost {
+  public:
+    explicit Terminal(const std::function<void(std::span<const u8>)>& print) : print_(print) {}
+    void set_on_room(std::function<void()> on_room) {
+        const std::lock_guard lock(mutex_);
+        on_room_ = std::move(on_room);
+    }
+    void output(std::span<const u8> bytes) override { print_(bytes); }
+    void input_possible() override {
+        const std::lock_guard lock(mutex_);
+        if (on_room_) on_room_();
+    }
+
+  private:
+    const std::function<void(std::span<const u8>)>& print_;
+    std::mutex mutex_;
+    std::function<void()> on_room_;
+};
+
 class Board final : public RiscvVirt, private riscv::SbiMachine {
   public:
     Board(const RiscvVirtOptions& options, std::unique_ptr<mem::GuestRam> ram,
@@ -87,8 +108,15 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<Outcome> run() override;
     void stop() override { end({End::PowerOff, 0}); }
     size_t type(std::span<const u8> keys, std::function<void()> on_room) override {
+        if (console_ != nullptr) {
+            terminal_.set_on_room(std::move(on_room));
+            return console_->input(keys);
+        }
         uart_->set_on_room(std::move(on_room));
         return uart_->receive(keys);
+    }
+    void set_terminal_size(u16 columns, u16 rows) override {
+        if (console_ != nullptr) console_->resize(columns, rows);
     }
     std::string stats_json() const override { return engine_->stats_json(); }
 
@@ -100,6 +128,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_devices();
     Result<void> add_disks();
     Result<void> add_htif(const device::Htif::Words& words);
+    Result<void> add_console();
     Result<void> add_nets();
     Result<void> add_shares();
 
@@ -138,6 +167,8 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     std::unique_ptr<device::Syscon> syscon_;
     std::unique_ptr<device::Htif> htif_;
     std::vector<std::unique_ptr<device::NetBackend>> wires_;
+    Terminal terminal_{options_.console};
+    device::VirtioConsole* console_ = nullptr;  ///< of slots_; none: the serial port is the console
     std::unique_ptr<RiscvVirtSlots> slots_;
     std::vector<u8> tree_;
     Start start_;
@@ -184,6 +215,13 @@ Result<void> Board::add_disks() {
         if (!r) return r;
     }
     return {};
+}
+
+Result<void> Board::add_console() {
+    if (!options_.virtio_console) return {};
+    auto console = std::make_unique<device::VirtioConsole>(*ram_, terminal_, u16{0}, u16{0});
+    console_ = console.get();
+    return slots_->add(std::move(console), "console", *options_.virtio_console);
 }
 
 Result<void> Board::add_nets() {
@@ -242,6 +280,7 @@ Result<void> Board::add_devices() {
     if (auto r = slots_->add(std::make_unique<device::VirtioRng>(*ram_), "random numbers"); !r) return r;
     if (auto r = add_disks(); !r) return r;
     if (auto r = add_nets(); !r) return r;
+    if (auto r = add_console(); !r) return r;
     return add_shares();
 }
 

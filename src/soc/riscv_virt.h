@@ -57,7 +57,9 @@ struct RiscvVirtOptions {
     std::vector<DiskImage> disks;  ///< /dev/vda first
     std::vector<NetCard> nets;     ///< eth0 first
     std::vector<SharedFolder> shares;
-    /// What the guest writes to its console. Called from harts' threads.
+    /// What is typed goes to a virtio console (hvc0) on this bus, not to the serial port.
+    std::optional<VirtioBus> virtio_console;
+    /// What the guest writes to its consoles. Called from harts' threads and others.
     std::function<void(std::span<const u8>)> console;
     /// Told what people should know of the machine while it runs. Called from any thread.
     std::function<void(const std::string&)> complain = [](const std::string&) {};
@@ -109,6 +111,8 @@ class RiscvVirt {
     /// Keys for the console: how many were taken. `on_room` of the last call with fewer is called when there
     /// is room again.
     virtual size_t type(std::span<const u8> keys, std::function<void()> on_room) = 0;
+    /// The terminal's size, which a virtio console tells the guest.
+    virtual void set_terminal_size(u16 columns, u16 rows) = 0;
     virtual std::string stats_json() const = 0;
 };
 

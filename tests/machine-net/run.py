@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
-"""Networks and shared folders of `vm boot`, seen from a guest: Debian's kernel and busybox (tools/machine-guests.sh).
+"""Networks, shared folders and the virtio console of `vm boot`, seen from a guest: Debian's kernel and busybox (tools/machine-guests.sh).
 
 run.py [--vm VM] [CASE...]
 Prints a line a check; exit status 1 if one failed. The cases of tap interfaces need root, for a network of their own.
 """
 import argparse
+import fcntl
 import hashlib
 import http.server
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
 import socketserver
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -251,6 +255,41 @@ cat /sys/class/net/eth0/statistics/rx_packets"""
     check("tap: that it went is told", "vmtest0 is gone" in errors, errors)
 
 
+# ---------------------------------------------------------------------------------------------- console
+
+def case_console(vm, g):
+    """On a terminal of 97 columns and 31 rows that becomes 120 by 40."""
+    def resize(columns, rows):
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    master, slave = os.openpty()
+    resize(97, 31)
+    script = """stty size; echo READY; read x; echo got $x; stty size; echo to the serial port >/dev/ttyS0; cat /proc/consoles
+stty raw; head -c 200000 /dev/zero | tr '\\0' y; echo READY; head -c 100000 | sha256sum"""
+    command = guests.machine.vm_command(vm, g.directory, guests.WORDS, initrd=g.initrd("console", script), more=("--console", "virtio"))
+    command = [c.replace("console=ttyS0", "console=hvc0") for c in command]
+    p = subprocess.Popen(command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = wait_for(p, "READY")
+    check("virtio console: the terminal's size", "31 97" in lines, lines)
+    resize(120, 40)
+    p.send_signal(signal.SIGWINCH)
+    time.sleep(1)
+    os.write(master, b"typed words\n")
+    text = b""
+    while not text.rstrip().endswith(b"READY"):
+        text += os.read(p.stdout.fileno(), 1 << 16)
+    check("virtio console: what is typed", b"got typed words" in text, text[:400])
+    check("virtio console: another size", b"40 120" in text, text[:400])
+    check("virtio console: hvc0 is the console, the serial port is shown too", b"hvc0" in text and b"to the serial port" in text, text[:400])
+    check("virtio console: 200000 bytes out", text.count(b"y") >= 200000, text.count(b"y"))
+    big = bytes(random.choices(b"abcdefghijklmnopqrstuvwxyz", k=100000))
+    threading.Thread(target=lambda: [os.write(master, big[i:i + 500]) for i in range(0, len(big), 500)], daemon=True).start()
+    rest = p.communicate(timeout=60)[0].decode(errors="replace")
+    check("virtio console: 100000 bytes in", sha(big) in rest and p.returncode == 0, rest[-300:])
+    os.close(master)
+    os.close(slave)
+
+
 # ---------------------------------------------------------------------------------------------- shared folders
 
 def case_share(vm, g):
@@ -320,6 +359,8 @@ def case_refused(vm, g):
             ("a tap without a name", ("--net", "tap"), 125, "ifname="),
             ("a tap that is not there", ("--net", "tap,ifname=nonesuch0"), 127, "nonesuch0"),
             ("an interface that is no tap", ("--net", "tap,ifname=lo"), 125, "lo"),
+            ("an unknown console", ("--console", "vga"), 125, "vga"),
+            ("a console on an unknown bus", ("--console", "virtio,bus=isa"), 125, "isa"),
             ("a folder without a tag", ("--share", "/tmp"), 125, "tag="),
             ("a folder with a long tag", ("--share", f"/tmp,tag={'x' * 65}"), 125, "longer than 64"),
             ("a folder that is not there", ("--share", "/nonexistent,tag=a"), 127, "/nonexistent"),
