@@ -138,8 +138,10 @@ class VcpuImpl final : public Vcpu {
     void bind_to_thread();
     Exit loop();
     bool arrive(u64* pc);
-    /// Where the code at virtual address `pc` lies, as the jit knows it. False: it cannot be fetched.
+    /// Where the code at virtual address `pc` lies, as the jit knows it. False: it cannot be fetched. Sets
+    /// cut_page_.
     bool locate(u64 pc, u64* place);
+    bool cut_page_ = false;  ///< perhaps not all of its page may be executed: each instruction is asked for
     void forget_code();
     static u64 code_hash(u64 address) {
         const u64 page = address / backend::kTlbPage;

@@ -20,8 +20,9 @@ class HartMemory {
         bool load = false, store = false;  ///< what is allowed besides the access that was asked for
         bool keep = true;                  ///< all of the page is so, and stays so until a flush
     };
-    /// As the page tables say now for `bytes` at `address`, all on one page; counts as an access of that kind
-    /// (A and D bits). False: it faults, and run() ends with FetchFault or MemoryFault.
+    /// As the page tables say now for `bytes` at `address`, all on one page (of a fetch: for as much of the
+    /// instruction as is there); counts as an access of that kind (A and D bits). False: it faults, and run()
+    /// ends with FetchFault or MemoryFault.
     virtual bool page(u64 address, Access access, unsigned bytes, Page* out) = 0;
     /// The page at `host` holds code: stores to it are to come to page() one by one, or, once page() has
     /// allowed one, to store_to_code().

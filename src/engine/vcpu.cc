@@ -127,6 +127,11 @@ Exit VcpuImpl::loop() {
         }
         u64 pc = state_->pc;
         if (!locate(pc, &pc)) return out = Exit{ir::ExitReason::FetchFault, pc, pc};
+        if (cut_page_) [[unlikely]] {
+            pending_link_ = nullptr;
+            if (interpret_one(state_->pc, out) == Next::Return) return out;
+            continue;
+        }
         const jit::Translation* t =
             engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
         if (t != nullptr && hart_ != nullptr && !(t->mode & jit::kModeUngrouped))
@@ -151,10 +156,12 @@ bool VcpuImpl::locate(u64 pc, u64* place) {
     if (hart_ == nullptr) return true;
     const u64 page = pc & ~(backend::kTlbPage - 1);
     CodePage& c = code_pages_[page / backend::kTlbPage % kCodePages];
+    cut_page_ = false;
     if (c.tag != (page | code_context_)) {
         HartMemory::Page found;
         if (!hart_->page(pc, HartMemory::Access::Fetch, 2, &found) || found.host == nullptr) return false;
         code_filter_.set(code_hash(pc));
+        cut_page_ = !found.keep;
         c = {found.keep ? page | code_context_ : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
     }
     state_->code_page = page;
@@ -519,7 +526,7 @@ u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     v.stats_.indirect_lookups++;
     u64 address = pc;
     jit::Translation* t = nullptr;
-    if (v.arrive(&address) && v.locate(address, &address)) {
+    if (v.arrive(&address) && v.locate(address, &address) && !v.cut_page_) {
         t = v.jit_.lookup(address, v.mode_);
         if (t == nullptr) t = v.jit_.lookup_on_disk(address, v.mode_);
     }

@@ -161,6 +161,14 @@ Result<void> RiscvHart::run() {
     }
     hart_.live_in(vcpu_->guest());
     current_hart = this;
+    auto r = live();
+    hart_.live_in(nullptr);
+    const std::lock_guard lock(mutex_);
+    vcpu_.reset();
+    return r;
+}
+
+Result<void> RiscvHart::live() {
     while (wait_for_start()) {
         for (;;) {
             if (attention_.exchange(false)) {
@@ -188,9 +196,6 @@ Result<void> RiscvHart::run() {
             }
         }
     }
-    hart_.live_in(nullptr);
-    const std::lock_guard lock(mutex_);
-    vcpu_.reset();
     return {};
 }
 
@@ -378,6 +383,10 @@ bool RiscvHart::page(u64 address, Access access, unsigned bytes, Page* out) {
     out->load = t.keeps(riscv::Access::Load);
     out->store = t.keeps(riscv::Access::Store);
     out->keep = t.page >= kPage;
+    if (access == Access::Fetch && !out->keep && out->host != nullptr && address % kPage < kPage - 2) {
+        const bool is_long = (out->host[address % kPage] & 3) == 3;
+        if (is_long && !walker_.translate(address + 2, riscv::Access::Fetch, 2).ok()) return false;
+    }
     if (access != Access::Store || out->host == nullptr) return true;
     if (is_code(out->host)) store_to_code(out->host);
     return true;

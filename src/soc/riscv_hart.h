@@ -73,6 +73,7 @@ class RiscvHart final : private engine::HartMemory {
     bool device_load(u64 physical, unsigned bytes, u64* out) override;
     bool device_store(u64 physical, unsigned bytes, u64 value) override;
 
+    Result<void> live();
     bool wait_for_start();
     bool execute(u64 pc, u32 bits, unsigned bytes) override;
     void execute(u64 pc);

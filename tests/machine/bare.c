@@ -9,7 +9,7 @@ volatile struct {
     u64 cause, value, pc, count, resume, kept, to_machine, ra, sp;
 } last;
 volatile u64 slot;
-extern u8 trap_entry[], vectors[], call_out[], load_from[], store_to[], illegal_here[], wait_here[], read_mscratch[], s_handler[], block_inval[], block_clean[], block_flush[], block_zero[];
+extern u8 trap_entry[], vectors[], call_out[], load_from[], store_to[], illegal_here[], wait_here[], read_mscratch[], s_handler[], cut_code[], block_inval[], block_clean[], block_flush[], block_zero[];
 void block_zero_here(u64 address);
 u64 enter(u64 mode, void* function, u64 argument);
 static int failures;
@@ -171,6 +171,16 @@ static void protection(void) {
     check("a load behind them", cause_in(S, load_from, there + 8), kCallS);
     protect(R | W | NAPOT, eight(call_out) & ~1ul);
     check("no execution", cause_in(U, call_out, 0), kFetchAccess);
+#ifndef UART  // QEMU looks where a block begins
+    protect(NA4, ((u64)cut_code + 8) >> 2);
+    for (int i = 0; i < 5; i++) {
+        forget();
+        check("code up to an instruction that is forbidden", enter(U, cut_code, 0) == 2 ? last.cause : ~0ul, kFetchAccess);
+        check("  says where", last.pc, (u64)cut_code + 8);
+    }
+    protect(0, 0);
+    check("the same when it is allowed", enter(U, cut_code, 0), 3);
+#endif
     CSR_WRITE(pmpaddr0, there >> 2);
     CSR_WRITE(pmpaddr1, (there + 16) >> 2);
     CSR_WRITE(pmpaddr2, ~0ul);

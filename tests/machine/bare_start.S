@@ -130,6 +130,15 @@ wait_here:
 read_mscratch:
     csrr a0, mscratch
     ecall
+    .globl cut_code
+    .option push
+    .option norvc
+cut_code:
+    addi a0, a0, 1
+    addi a0, a0, 1
+    addi a0, a0, 1
+    ecall
+    .option pop
     .globl block_inval, block_clean, block_flush, block_zero, block_zero_here
 block_inval:
     .insn i 0x0f, 2, x0, a0, 0
