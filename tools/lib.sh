@@ -27,7 +27,7 @@ take_guests() { # argument… : array `guests` of those that --guest NAME names 
 # ---- packages
 # kmod cpio xz-utils e2fsprogs: what tools/machine-guests.sh makes machines' guests with; qemu-utils checks their qcow2 disks;
 # iproute2: ip and ss of tests of networks; opensbi u-boot-qemu: what tests start machines with
-PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev libsodium-dev libfdt-dev zlib1g-dev libzstd-dev liblzma-dev libslirp-dev
+PACKAGES="g++ cmake ninja-build ccache python3 git pkg-config libxxhash-dev libsodium-dev libfdt-dev zlib1g-dev libzstd-dev liblzma-dev liburing-dev libslirp-dev
  libasmjit-dev libfmt-dev libcli11-dev nlohmann-json3-dev libcapstone-dev libgtest-dev libbenchmark-dev libvixl-dev
  qemu-user gdb-multiarch kmod cpio xz-utils e2fsprogs qemu-utils debian-archive-keyring iproute2 opensbi u-boot-qemu $(for g in $ALL_GUESTS; do (guest "$g" && echo "$guest_packages"); done)"
 PACKAGES_CLANG="clang-19 libclang-rt-19-dev"

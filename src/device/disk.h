@@ -2,6 +2,7 @@
 // whoever opens it and never guessed, as a guest writes what it likes to the first bytes of a raw disk.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@
 namespace vm::device {
 
 inline constexpr u64 kSector = 512;
+
+/// What start() does.
+enum class DiskOperation : u8 { Read, Write, Flush };
 
 enum class DiskFormat { Raw, Qcow2 };
 /// "raw" or "qcow2".
@@ -39,6 +43,12 @@ class Disk {
     virtual Result<void> discard(u64 offset, u64 bytes) = 0;
     /// `may_unmap`: the space may go back to the host.
     virtual Result<void> write_zeroes(u64 offset, u64 bytes, bool may_unmap) = 0;
+
+    using Done = std::function<void(Result<void>)>;
+    /// The same as read, write and flush, but what waits for the host's disk may go on when this has
+    /// returned. `done` is called once, from this thread or another; the buffers stay until then. The end of
+    /// the disk waits for it.
+    virtual void start(DiskOperation operation, u64 offset, std::vector<iovec> parts, Done done);
 
     Result<void> read(u64 offset, void* to, u64 bytes) {
         const iovec part{to, bytes};

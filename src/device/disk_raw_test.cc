@@ -3,7 +3,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <future>
+#include <memory>
 #include <numeric>
+#include <thread>
 
 #include "device/disk.h"
 #include "device/disk_test.h"
@@ -105,6 +109,66 @@ TEST(RawDisk, FileThatBecameShorter) {
     ASSERT_EQ(::truncate(image.path().c_str(), 4096), 0);
     u8 b[16];
     EXPECT_FALSE(disk->read(8000, b, 16));
+}
+
+/// Requests of several threads; what the page cache has forgotten takes another way than what it has.
+TEST(RawDisk, ManyAtATime) {
+    constexpr u64 kBlock = 4096, kBlocks = 512;
+    TempImage image(kBlock * kBlocks);
+    for (u64 n = 0; n < kBlocks; ++n) {
+        const std::vector<u64> data(kBlock / 8, n);
+        image.put(n * kBlock, data.data(), kBlock);
+    }
+    auto disk = open_raw_disk(image.path(), {}).value();
+    std::atomic<u64> ended = 0, wrong = 0;
+    const auto work = [&](u64 seed) {
+        for (int i = 0; i < 1000; ++i) {
+            seed = seed * 6364136223846793005 + 1442695040888963407;
+            const u64 n = (seed >> 40) % kBlocks;
+            auto data = std::make_shared<std::vector<u64>>(kBlock / 8, n);
+            const auto what = i % 7 == 0    ? DiskOperation::Write
+                              : i % 50 == 1 ? DiskOperation::Flush
+                                            : DiskOperation::Read;
+            std::vector<iovec> parts = {{data->data(), 1000}, {data->data() + 125, kBlock - 1000}};
+            if (what == DiskOperation::Flush) parts.clear();
+            if (what == DiskOperation::Read) std::fill(data->begin(), data->end(), ~u64{0});
+            disk->start(what, n * kBlock, parts, [&, n, data](Result<void> r) {
+                wrong += !r || data->front() != n || data->back() != n;
+                ++ended;
+            });
+            if (i % 100 == 0) ::posix_fadvise(image.descriptor(), 0, 0, POSIX_FADV_DONTNEED);
+        }
+    };
+    std::thread threads[] = {std::thread(work, 1), std::thread(work, 2)};
+    for (std::thread& t : threads) t.join();
+    disk.reset();
+    EXPECT_EQ(ended, 2000u) << "the end of the disk waits";
+    EXPECT_EQ(wrong, 0u);
+}
+
+TEST(RawDisk, StartedRequestsThatCannotBe) {
+    TempImage image(8192);
+    auto disk = open_raw_disk(image.path(), {}).value();
+    std::vector<u8> data(16);
+    const auto failed = [&](DiskOperation what, u64 offset) {
+        std::promise<bool> ended;
+        disk->start(what, offset, {{data.data(), data.size()}}, [&](Result<void> r) { ended.set_value(!r); });
+        return ended.get_future().get();
+    };
+    EXPECT_FALSE(failed(DiskOperation::Read, 8176));
+    EXPECT_TRUE(failed(DiskOperation::Read, 8177));
+    EXPECT_TRUE(failed(DiskOperation::Write, ~u64{0}));
+    ASSERT_EQ(::truncate(image.path().c_str(), 4096), 0);
+    EXPECT_TRUE(failed(DiskOperation::Read, 8000)) << "the file became shorter";
+    EXPECT_TRUE(failed(DiskOperation::Read, 4088)) << "in the middle";
+    EXPECT_FALSE(failed(DiskOperation::Flush, 0));
+    std::vector<iovec> many;
+    std::vector<u8> bytes(3000, 1);
+    for (u8& b : bytes) many.push_back({&b, 1});
+    std::promise<bool> ended;
+    disk->start(DiskOperation::Read, 5, many, [&](Result<void> r) { ended.set_value(!!r); });
+    EXPECT_TRUE(ended.get_future().get());
+    EXPECT_EQ(bytes.back(), 0);
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class TempImage {
     TempImage(const TempImage&) = delete;
     TempImage& operator=(const TempImage&) = delete;
     const std::string& path() const { return path_; }
+    int descriptor() const { return fd_; }
     u64 bytes() const {
         struct stat st {};
         EXPECT_EQ(::fstat(fd_, &st), 0);

@@ -106,12 +106,20 @@ Result<void> ImageFile::write(u64 offset, const void* from, u64 bytes) {
     return write(offset, Parts(&part, 1));
 }
 
-Result<void> ImageFile::flush() {
-    if (flush_failed_.load())
-        errno = EIO;
-    else if (::fdatasync(fd_.get()) == 0)
-        return {};
-    flush_failed_.store(true);
+u64 ImageFile::read_cached(u64 offset, Parts to) const {
+    if (offset > kMaxOffset) return 0;
+    const int count = static_cast<int>(std::min<size_t>(to.size(), IOV_MAX));
+    const ssize_t n = ::preadv2(fd_.get(), to.data(), count, static_cast<off_t>(offset), RWF_NOWAIT);
+    return n > 0 ? static_cast<u64>(n) : 0;
+}
+
+Result<void> ImageFile::flush() { return flushed(::fdatasync(fd_.get()) == 0 ? 0 : -errno); }
+
+/// The host reports once what it could not write.
+Result<void> ImageFile::flushed(int result) {
+    if (result != 0) flush_failed_.store(true);
+    if (!flush_failed_.load()) return {};
+    errno = result != 0 ? -result : EIO;
     return osal::fail_errno(fmt::format("{}: what was written cannot be made durable", path_));
 }
 

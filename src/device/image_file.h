@@ -25,6 +25,11 @@ class ImageFile {
     Result<void> write(u64 offset, Parts from);
     Result<void> write(u64 offset, const void* from, u64 bytes);
     Result<void> flush();
+    /// What flush() says after an fdatasync that somebody else did: 0 or -errno.
+    Result<void> flushed(int result);
+    /// Reads what needs no waiting; how many bytes that were.
+    u64 read_cached(u64 offset, Parts to) const;
+    int descriptor() const { return fd_.get(); }
     /// Zeroes. `unmap`: the host may take the space back.
     Result<void> zero(u64 offset, u64 bytes, bool unmap);
     /// Gives space back where the host can.

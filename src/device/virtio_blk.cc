@@ -8,8 +8,8 @@ namespace {
 constexpr u32 kBlockDevice = 2;  // 5: device id
 constexpr u16 kQueueSize = 256;
 // 5.2.3: features
-constexpr u64 kSegMax = 1 << 2, kRo = 1 << 5, kBlkSize = 1 << 6, kFlush = 1 << 9, kDiscard = 1 << 13,
-              kWriteZeroes = 1 << 14;
+constexpr u64 kSegMax = 1 << 2, kRo = 1 << 5, kBlkSize = 1 << 6, kFlush = 1 << 9, kMq = 1 << 12,
+              kDiscard = 1 << 13, kWriteZeroes = 1 << 14;
 // 5.2.6: types of requests, and how they ended
 constexpr u32 kIn = 0, kOut = 1, kFlushRequest = 4, kGetId = 8, kDiscardRequest = 11,
               kWriteZeroesRequest = 13;
@@ -52,11 +52,19 @@ struct Range {
 
 }  // namespace
 
-VirtioBlk::VirtioBlk(mem::GuestRam& ram, std::unique_ptr<Disk> disk, std::string serial)
-    : VirtioDevice(ram, kBlockDevice, {kQueueSize}),
+VirtioBlk::VirtioBlk(mem::GuestRam& ram, std::unique_ptr<Disk> disk, std::string serial, unsigned queues)
+    : VirtioDevice(ram, kBlockDevice, std::vector<u16>(queues, kQueueSize)),
       disk_(std::move(disk)),
-      serial_(std::move(serial)),
-      worker_("virtio-blk", [this] { work(); }) {}
+      serial_(std::move(serial)) {
+    for (unsigned n = 0; n < queues; ++n)
+        workers_.push_back(std::make_unique<Worker>("virtio-blk", [this, n] { work(n); }));
+}
+
+/// No thread starts anything more, then what runs ends.
+VirtioBlk::~VirtioBlk() {
+    workers_.clear();
+    disk_.reset();
+}
 
 std::string VirtioBlk::last_error() const {
     const std::lock_guard lock(error_mutex_);
@@ -64,7 +72,8 @@ std::string VirtioBlk::last_error() const {
 }
 
 u64 VirtioBlk::device_features() const {
-    return kSegMax | kBlkSize | kFlush | (disk_->read_only() ? kRo : kDiscard | kWriteZeroes);
+    return kSegMax | kBlkSize | kFlush | (workers_.size() > 1 ? kMq : 0) |
+           (disk_->read_only() ? kRo : kDiscard | kWriteZeroes);
 }
 
 u64 VirtioBlk::config(u64 offset, unsigned bytes) const {
@@ -72,7 +81,7 @@ u64 VirtioBlk::config(u64 offset, unsigned bytes) const {
     c.capacity = disk_->size() / kSector;
     c.seg_max = kQueueSize - 2;  // header and status
     c.blk_size = kSector;
-    c.num_queues = 1;
+    c.num_queues = static_cast<u16>(workers_.size());
     if (!disk_->read_only()) {
         c.max_discard_sectors = c.max_write_zeroes_sectors = kMaxEraseSectors;
         c.max_discard_seg = c.max_write_zeroes_seg = kMaxEraseRanges;
@@ -82,30 +91,63 @@ u64 VirtioBlk::config(u64 offset, unsigned bytes) const {
     return bytes_at(c, offset, bytes);
 }
 
-// ---- requests, on the worker's thread
+// ---- requests, on the worker's thread; their ends on any
 
-void VirtioBlk::work() {
-    drain(0, [&](Chain chain) { serve(std::move(chain)); });
+void VirtioBlk::work(unsigned queue) {
+    drain(queue, [&](Chain chain) { serve(queue, std::move(chain)); });
 }
 
 /// The status is the last byte that the device writes (5.2.6); without it, or without a header, there is no
 /// way to say what went wrong.
-void VirtioBlk::serve(Chain chain) {
+void VirtioBlk::serve(unsigned queue, Chain chain) {
     Header header{};
-    const u64 room = bytes_of(chain.writable());
-    if (copy_from(chain.readable(), 0, &header, sizeof header) != sizeof header || room == 0)
-        return reject(0, std::move(chain));
-    const Outcome o = execute(header.type, header.sector, chain);
-    copy_to(chain.writable(), room - 1, &o.status, 1);
-    const u64 written = o.written == room - 1 ? room : o.written;
-    complete(0, std::move(chain), written, o.bytes);
+    if (copy_from(chain.readable(), 0, &header, sizeof header) != sizeof header ||
+        bytes_of(chain.writable()) == 0)
+        return reject(queue, std::move(chain));
+    switch (header.type) {
+        case kIn:
+        case kOut: return transfer(queue, header.type == kIn, header.sector, std::move(chain));
+        case kFlushRequest: return start(queue, std::move(chain), DiskOperation::Flush, 0, {}, Outcome{kOk});
+        default: {
+            const Outcome o = execute(header.type, chain);
+            return finish(queue, std::move(chain), o);
+        }
+    }
 }
 
-VirtioBlk::Outcome VirtioBlk::execute(u32 type, u64 sector, const Chain& chain) {
+void VirtioBlk::finish(unsigned queue, Chain chain, const Outcome& o) {
+    const u64 room = bytes_of(chain.writable());
+    copy_to(chain.writable(), room - 1, &o.status, 1);
+    const u64 written = o.written == room - 1 ? room : o.written;
+    complete(queue, std::move(chain), written, o.bytes);
+}
+
+/// `good`: what came of it if the disk does it.
+void VirtioBlk::start(unsigned queue, Chain chain, DiskOperation operation, u64 offset,
+                      std::vector<iovec> parts, Outcome good) {
+    const auto kept = std::make_shared<Chain>(std::move(chain));
+    Disk* const disk = disk_.get();  // disk_ is empty while it ends
+    disk->start(operation, offset, std::move(parts),
+                [this, disk, queue, kept, operation, good](Result<void> r) {
+                    // 5.2.6.2: a driver that cannot flush gets write-through
+                    if (r && operation == DiskOperation::Write && !has(kFlush)) r = disk->flush();
+                    finish(queue, std::move(*kept), outcome(r, good.written, good.bytes));
+                });
+}
+
+void VirtioBlk::transfer(unsigned queue, bool in, u64 sector, Chain chain) {
+    const u64 bytes = in ? bytes_of(chain.writable()) - 1 : bytes_of(chain.readable()) - sizeof(Header);
+    const u64 sectors = disk_->size() / kSector;
+    if (bytes % kSector != 0 || sector > sectors || bytes / kSector > sectors - sector ||
+        (!in && disk_->read_only()))
+        return finish(queue, std::move(chain), {kIoError});
+    auto parts = in ? slice(chain.writable(), 0, bytes) : slice(chain.readable(), sizeof(Header), bytes);
+    start(queue, std::move(chain), in ? DiskOperation::Read : DiskOperation::Write, sector * kSector,
+          std::move(parts), Outcome{kOk, in ? bytes : 0, bytes});
+}
+
+VirtioBlk::Outcome VirtioBlk::execute(u32 type, const Chain& chain) {
     switch (type) {
-        case kIn:
-        case kOut: return transfer(type == kIn, sector, chain);
-        case kFlushRequest: return outcome(disk_->flush(), 0, 0);
         case kGetId: return get_id(chain);
         case kDiscardRequest:
         case kWriteZeroesRequest:
@@ -121,17 +163,6 @@ VirtioBlk::Outcome VirtioBlk::outcome(const Result<void>& r, u64 written, u64 by
     const std::lock_guard lock(error_mutex_);
     last_error_ = r.error().message;
     return {kIoError};
-}
-
-VirtioBlk::Outcome VirtioBlk::transfer(bool in, u64 sector, const Chain& chain) {
-    const u64 bytes = in ? bytes_of(chain.writable()) - 1 : bytes_of(chain.readable()) - sizeof(Header);
-    const u64 sectors = disk_->size() / kSector;
-    if (bytes % kSector != 0 || sector > sectors || bytes / kSector > sectors - sector) return {kIoError};
-    if (in) return outcome(disk_->read(sector * kSector, slice(chain.writable(), 0, bytes)), bytes, bytes);
-    if (disk_->read_only()) return {kIoError};
-    auto r = disk_->write(sector * kSector, slice(chain.readable(), sizeof(Header), bytes));
-    if (r && !has(kFlush)) r = disk_->flush();  // 5.2.6.2: a driver that cannot flush gets write-through
-    return outcome(r, 0, bytes);
 }
 
 VirtioBlk::Outcome VirtioBlk::get_id(const Chain& chain) {

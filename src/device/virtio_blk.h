@@ -1,4 +1,5 @@
-// virtio block device (virtio 1.2, section 5.2): one queue, requests done one by one on a thread of its own.
+// virtio block device (virtio 1.2, section 5.2). Each queue has a thread, which starts its requests in order;
+// they end in the order in which the disk is done with them.
 #pragma once
 
 #include <string>
@@ -11,8 +12,10 @@ namespace vm::device {
 
 class VirtioBlk final : public VirtioDevice {
   public:
-    /// `serial`: what the guest gets as the disk's identity, its first 20 bytes.
-    VirtioBlk(mem::GuestRam& ram, std::unique_ptr<Disk> disk, std::string serial);
+    static constexpr unsigned kMostQueues = 64;
+    /// `serial`: what the guest gets as the disk's identity, its first 20 bytes. `queues`: 1 to kMostQueues.
+    VirtioBlk(mem::GuestRam& ram, std::unique_ptr<Disk> disk, std::string serial, unsigned queues = 1);
+    ~VirtioBlk() override;
 
     u64 failed() const { return failed_.load(std::memory_order_relaxed); }  ///< requests that the disk failed
     std::string last_error() const;                                         ///< empty: none
@@ -20,26 +23,29 @@ class VirtioBlk final : public VirtioDevice {
   private:
     u64 device_features() const override;
     u64 config(u64 offset, unsigned bytes) const override;
-    void on_notify(unsigned) override { worker_.kick(); }
+    void on_notify(unsigned queue) override { workers_[queue]->kick(); }
 
     struct Outcome {
         u8 status;
         u64 written = 0, bytes = 0;  ///< into the guest before the status; moved
     };
-    void work();
-    void serve(Chain chain);
-    Outcome execute(u32 type, u64 sector, const Chain& chain);
-    Outcome transfer(bool in, u64 sector, const Chain& chain);
+    void work(unsigned queue);
+    void serve(unsigned queue, Chain chain);
+    void finish(unsigned queue, Chain chain, const Outcome& o);
+    void transfer(unsigned queue, bool in, u64 sector, Chain chain);
+    void start(unsigned queue, Chain chain, DiskOperation operation, u64 offset, std::vector<iovec> parts,
+               Outcome good);
+    Outcome execute(u32 type, const Chain& chain);
     Outcome get_id(const Chain& chain);
     Outcome erase(u32 type, const Chain& chain);
     Outcome outcome(const Result<void>& r, u64 written, u64 bytes);
 
-    const std::unique_ptr<Disk> disk_;
+    std::unique_ptr<Disk> disk_;
     const std::string serial_;
     std::atomic<u64> failed_ = 0;
     mutable std::mutex error_mutex_;
     std::string last_error_;
-    Worker worker_;  ///< last: its thread ends first
+    std::vector<std::unique_ptr<Worker>> workers_;  ///< one a queue
 };
 
 }  // namespace vm::device

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <mutex>
 #include <numeric>
 
 #include "device/disk_test.h"
@@ -39,6 +41,29 @@ class MemoryDisk final : public Disk {
         ++flushes;
         return {};
     }
+    /// While held, requests begin, and end when release() is called.
+    void start(DiskOperation operation, u64 offset, std::vector<iovec> parts, Done done) override {
+        if (!held) return Disk::start(operation, offset, std::move(parts), std::move(done));
+        const std::lock_guard lock(mutex);
+        waiting.push_back(
+            [this, operation, offset, parts, done] { Disk::start(operation, offset, parts, done); });
+    }
+    size_t begun() {
+        const std::lock_guard lock(mutex);
+        return waiting.size();
+    }
+    /// The last one first.
+    void release() {
+        const std::lock_guard lock(mutex);
+        while (!waiting.empty()) {
+            waiting.back()();
+            waiting.pop_back();
+        }
+    }
+    std::atomic<bool> held = false;
+    std::mutex mutex;
+    std::vector<std::function<void()>> waiting;
+
     Result<void> discard(u64, u64) override {
         ++discards;
         return {};
@@ -53,10 +78,10 @@ class VirtioBlkTest : public ::testing::Test {
   protected:
     static constexpr u64 kHeader = kRamBase + 0x80000, kStatus = kHeader + 0x100, kData = kHeader + 0x1000;
 
-    VirtioBlkTest() {
+    explicit VirtioBlkTest(unsigned queues = 1) {
         auto owned = std::make_unique<MemoryDisk>();
         disk = owned.get();
-        blk = std::make_unique<VirtioBlk>(*ram, std::move(owned), "serial-1");
+        blk = std::make_unique<VirtioBlk>(*ram, std::move(owned), "serial-1", queues);
         guest = std::make_unique<MmioGuest>(*ram, *blk);
         std::iota(disk->data.begin(), disk->data.end(), u8{3});
     }
@@ -244,6 +269,74 @@ TEST_F(VirtioBlkTest, ResetInTheMiddle) {
         EXPECT_EQ(q.get<u8>(kData), 0x5a) << "nothing is written behind a reset";
         EXPECT_EQ(q.used(), used);
     }
+}
+
+TEST_F(VirtioBlkTest, RequestsRunBesideEachOther) {
+    guest->start(kBlkFlush);
+    disk->held = true;
+    auto& q = guest->queues[0];
+    for (u16 n = 0; n < 4; ++n) {
+        const u64 at = kData + n * 0x1000;
+        q.put<u32>(at, n == 3 ? 4 : 0);  // the last one is a flush
+        q.put<u64>(at + 8, n);
+        q.offer(static_cast<u16>(4 * n),
+                {{at, 16, false}, {at + 0x200, n == 3 ? 0u : 512u, true}, {at + 0x100, 1, true}});
+    }
+    guest->notify(0);
+    for (int i = 0; i < 10000 && disk->begun() != 4; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_EQ(disk->begun(), 4u) << "none waits for another";
+    EXPECT_EQ(q.used(), 0);
+    disk->release();
+    q.wait_used(4);
+    for (u16 n = 0; n < 4; ++n) EXPECT_EQ(q.used_head(n), 4u * (3 - n)) << "in the order in which they end";
+    EXPECT_EQ(q.get<u8>(kData + 2 * 0x1000 + 0x200), disk->data[2 * 512]);
+    EXPECT_EQ(disk->flushes, 1);
+}
+
+TEST_F(VirtioBlkTest, ResetWaitsForWhatRuns) {
+    guest->start(kBlkFlush);
+    disk->held = true;
+    auto& q = guest->queues[0];
+    q.put<u32>(kHeader, 0);
+    q.put<u64>(kHeader + 8, 0);
+    q.offer(0, {{kHeader, 16, false}, {kData, 513, true}});
+    guest->notify(0);
+    for (int i = 0; i < 10000 && disk->begun() != 1; ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::atomic<bool> reset = false;
+    std::thread hart([&] {
+        guest->put(0x70, 0);
+        reset = true;
+    });
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    EXPECT_FALSE(reset);
+    disk->release();
+    hart.join();
+    EXPECT_EQ(guest->get(0x70), 0u);
+}
+
+struct VirtioBlkQueues : VirtioBlkTest {
+    VirtioBlkQueues() : VirtioBlkTest(3) {}
+};
+
+TEST_F(VirtioBlkQueues, EachHasItsRequests) {
+    constexpr u32 kBlkMq = 1 << 12;
+    EXPECT_NE(guest->get(0x10) & kBlkMq, 0u);
+    EXPECT_EQ(guest->mmio.read(0x122, 2), 3u);
+    guest->start(kBlkFlush | kBlkMq);
+    ASSERT_EQ(guest->queues.size(), 3u);
+    for (u32 n = 0; n < 3; ++n) {
+        auto& q = guest->queues[n];
+        const u64 at = kData + n * 0x1000;
+        q.put<u32>(at, 0);
+        q.put<u64>(at + 8, n);
+        q.offer(0, {{at, 16, false}, {at + 0x200, 513, true}});
+        guest->notify(n);
+        q.wait_used(1);
+        EXPECT_EQ(std::memcmp(ram->at(at + 0x200, 512), disk->data.data() + n * 512, 512), 0);
+    }
+    EXPECT_EQ(blk->requests(), 3u);
 }
 
 }  // namespace
