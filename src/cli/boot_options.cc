@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <charconv>
+
 #include "base/format.h"
 #include "cli/boot_net.h"
 #include "cli/cli.h"
@@ -10,23 +12,39 @@
 namespace vm::cli {
 namespace {
 
-/// "PATH,format=raw[,readonly][,bus=pci]". A path may have commas: the words are looked for at the end.
+/// Takes a word that stands behind a disk's path; false: there is no such word.
+Result<bool> take_disk_word(const std::string& word, soc::DiskImage& image) {
+    constexpr unsigned kMostQueues = soc::DiskImage::kMostQueues;
+    if (word == "readonly") {
+        image.read_only = true;
+    } else if (word.starts_with("format=") && image.format.empty()) {
+        image.format = word.substr(7);
+    } else if (word.starts_with("bus=") && image.bus == soc::VirtioBus::Auto) {
+        const auto bus = soc::virtio_bus(word.substr(4));
+        if (!bus) return std::unexpected(bus.error());
+        image.bus = *bus;
+    } else if (word.starts_with("queues=")) {
+        const char *begin = word.data() + 7, *end = word.data() + word.size();
+        const auto [rest, error] = std::from_chars(begin, end, image.queues);
+        if (error != std::errc() || rest != end || image.queues == 0 || image.queues > kMostQueues)
+            return fail(ErrorKind::InvalidArgument,
+                        fmt::format("a disk has 1 to {} queues, not {}", kMostQueues, word.substr(7)));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/// "PATH,format=raw[,WORD...]". A path may have commas: the words are looked for at the end.
 Result<soc::DiskImage> parse_disk(const std::string& text) {
     soc::DiskImage image{.path = text, .format = {}};
     for (;;) {
         const size_t comma = image.path.rfind(',');
         if (comma == std::string::npos) break;
-        const std::string word = image.path.substr(comma + 1);
-        if (word == "readonly")
-            image.read_only = true;
-        else if (word.starts_with("format=") && image.format.empty())
-            image.format = word.substr(7);
-        else if (word.starts_with("bus=") && image.bus == soc::VirtioBus::Auto) {
-            const auto bus = soc::virtio_bus(word.substr(4));
-            if (!bus) return fail(bus.error().kind, fmt::format("--disk {}: {}", text, bus.error().message));
-            image.bus = *bus;
-        } else
-            break;
+        const auto taken = take_disk_word(image.path.substr(comma + 1), image);
+        if (!taken)
+            return fail(taken.error().kind, fmt::format("--disk {}: {}", text, taken.error().message));
+        if (!*taken) break;
         image.path.resize(comma);
     }
     if (image.format.empty())
@@ -152,7 +170,8 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
         .not_empty();
     p.text("--initrd", o.initrd, "an initial RAM disk for it").value("FILE");
     p.text("--append", o.append, "the kernel's command line").value("TEXT");
-    p.list("--disk", o.disks, "FILE,format=raw or qcow2[,readonly][,bus=mmio or pci]: a virtio block device")
+    p.list("--disk", o.disks,
+           "FILE,format=raw or qcow2[,readonly][,bus=mmio or pci][,queues=N]: a virtio block device")
         .value("DISK");
     p.list("--net", o.nets, kNetHelp).value("NET");
     p.list("--share", o.shares,

@@ -209,9 +209,9 @@ Result<void> Board::add_disks() {
         if (!format) return std::unexpected(format.error());
         auto disk = device::open_disk(*format, image.path, {.read_only = image.read_only});
         if (!disk) return std::unexpected(disk.error());
-        auto r = slots_->add(
-            std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk), fmt::format("disk{}", n)),
-            fmt::format("disk {}", n), image.bus);
+        auto r = slots_->add(std::make_unique<device::VirtioBlk>(*ram_, std::move(*disk),
+                                                                 fmt::format("disk{}", n), image.queues),
+                             fmt::format("disk {}", n), image.bus);
         if (!r) return r;
     }
     return {};

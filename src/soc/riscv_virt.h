@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "device/htif.h"
+#include "device/virtio_blk.h"
 #include "engine/vcpu.h"
 #include "mem/guest_ram.h"
 #include "soc/network.h"
@@ -31,10 +32,12 @@ namespace vm::soc {
 
 /// A virtio block device.
 struct DiskImage {
+    static constexpr unsigned kMostQueues = device::VirtioBlk::kMostQueues;
     std::string path;
     std::string format;  ///< "raw" or "qcow2": never guessed
     bool read_only = false;
     VirtioBus bus = VirtioBus::Auto;
+    unsigned queues = 1;  ///< to kMostQueues
 };
 
 inline constexpr size_t kMostTagBytes = 64;
