@@ -59,8 +59,11 @@ ordered_json devices(const soc::RiscvVirt& machine) {
 ordered_json disks(const soc::RiscvVirtOptions& options) {
     ordered_json all = ordered_json::array();
     for (const soc::DiskImage& d : options.disks)
-        all.push_back(
-            {{"file", d.path}, {"format", d.format}, {"read_only", d.read_only}, {"bus", bus_name(d.bus)}});
+        all.push_back({{"file", d.path},
+                       {"format", d.format},
+                       {"read_only", d.read_only},
+                       {"bus", bus_name(d.bus)},
+                       {"queues", d.queues}});
     return all;
 }
 
@@ -174,7 +177,8 @@ std::string text(const ordered_json& j) {
     if (!j["disks"].empty()) out += "disks\n";
     unsigned n = 0;
     for (const auto& d : j["disks"])
-        out += fmt::format("  disk {:<23} {}, {}{}\n", n++, words(d["file"]), words(d["format"]),
+        out += fmt::format("  disk {:<23} {}, {}{}{}\n", n++, words(d["file"]), words(d["format"]),
+                           number(d["queues"]) != 1 ? fmt::format(", {} queues", number(d["queues"])) : "",
                            d["read_only"].get<bool>() ? ", read-only" : "");
     if (!j["networks"].empty()) out += "networks\n";
     n = 0;
