@@ -18,7 +18,8 @@ def of_help(command):
     text = subprocess.run([VM, command, "--help"], capture_output=True, text=True, check=True).stdout
     found = {}
     for names, _, rest in OPTION.findall(text):
-        default = re.match(r"(?!K=V)\S+=(\S+)", rest)
+        value = re.split(r" {2,}| \(Env:", rest)[0]
+        default = re.search(r"=([^=\]]+)$", value) if value != "K=V" else None
         variable = re.search(r"\(Env:(\w+)\)", rest)
         for name in names.split(","):
             found[name] = (default and default[1], variable and variable[1])

@@ -108,6 +108,22 @@ TEST(HartReset, ForFirmware) {
     EXPECT_EQ(t.hart.pmp().allows(0, 8, Privilege::Supervisor), Permissions{});
 }
 
+// menvcfg.CBCFE and CBZE, senvcfg.CBIE and CBZE
+TEST(Hart, CacheRightsOfEachMode) {
+    using namespace frontend::riscv64;
+    TestHart t;
+    EXPECT_EQ(t.hart.cache_rights(), kMayClean | kMayInval | kMayZero);
+    t.force(kCsrMenvcfg, kEnvCbcfe | kEnvCbze);
+    t.force(kCsrSenvcfg, kEnvCbie | kEnvCbze);
+    HartState s = t.hart.save();
+    s.privilege = Privilege::Supervisor;
+    t.hart.load(s);
+    EXPECT_EQ(t.hart.cache_rights(), kMayClean | kMayZero);
+    s.privilege = Privilege::User;
+    t.hart.load(s);
+    EXPECT_EQ(t.hart.cache_rights(), u64{kMayZero});
+}
+
 TEST(HartReset, WithoutExtensionsToo) {
     TestHart t({.features = 0, .sstc = false, .svadu = false, .svpbmt = false, .smstateen = false});
     t.hart.reset_for_kernel(0, 0, t.regs, t.fp);

@@ -7,6 +7,7 @@ import gzip
 import lzma
 import pathlib
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -125,6 +126,28 @@ def from_disk():
                "--disk", f"{disk},format=raw", memory="256M")
 
 
+# As in debian.py: the first boot writes, the second looks whether it is still there; a reset between them.
+LIFE = """vmload=virtio_mmio,virtio_blk,ext4 root=/dev/vda vmrun="[ -e /sum ] || { head -c 4000000 /dev/urandom > /data; md5sum /data > /sum; }
+sync; echo 3 > /proc/sys/vm/drop_caches; md5sum -c /sum || exit 1; [ $((boots % 2)) = 0 ] || reboot" """.replace("\n", "; ")
+
+
+def root_disk(guest):
+    """Debian's kernel behind OpenSBI on a root disk, through a reset."""
+    with tempfile.TemporaryDirectory() as d:
+        disk = pathlib.Path(d) / "root.ext4"
+        shutil.copy(guest / "root.ext4", disk)
+        command = machine.vm_command(VM, guest, LIFE, harts=2, disks=[(disk, "raw")], more=("--firmware", OPENSBI / "fw_dynamic.bin"))
+        with machine.Console(command) as console:
+            try:
+                status, text = console.ends(240), console.text
+            except machine.NoAnswer as e:
+                status, text = -1, str(e)
+        check("a root disk behind OpenSBI: two boots, a reset between them",
+              status == 0 and text.count("/data: OK") == 2 and text.count("OpenSBI v") == 2, f"status {status}: {text[-800:]}")
+        r = subprocess.run(["/sbin/e2fsck", "-fn", disk], capture_output=True, text=True)
+        check("  e2fsck finds nothing", r.returncode == 0, r.stdout + r.stderr)
+
+
 def debian():
     """Debian's kernel, behind OpenSBI and behind U-Boot from a disk."""
     guest = machine.artefacts("riscv64")
@@ -137,6 +160,7 @@ def debian():
                 status, text = -1, str(e)
             check(f"Debian's kernel behind OpenSBI, {harts} harts: to the marker and off",
                   status == 0 and "OpenSBI v" in text and f"VM-READY machine=riscv64 harts={harts} " in text and "VM-STATUS 0" in text, f"status {status}: {text[-800:]}")
+    root_disk(guest)
     with tempfile.TemporaryDirectory() as d:
         disk = bootable_disk(pathlib.Path(d), {"kernel": guest / "kernel", "initrd": guest / "initrd.cpio"}, 'vmrun="nproc"')
         status, out, err = boot("--arch", "riscv64", "-m", "512M", "--smp", 2, "--firmware", OPENSBI / "fw_dynamic.bin", "--kernel", UBOOT,
