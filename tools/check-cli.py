@@ -18,7 +18,7 @@ def of_help(command):
     text = subprocess.run([VM, command, "--help"], capture_output=True, text=True, check=True).stdout
     found = {}
     for names, _, rest in OPTION.findall(text):
-        value = re.split(r" {2,}| \(Env:", rest)[0]
+        value = re.split(r" {2,}| \(Env:| Needs:| Excludes:", rest)[0]
         default = re.search(r"=([^=\]]+)$", value) if value != "K=V" else None
         variable = re.search(r"\(Env:(\w+)\)", rest)
         for name in names.split(","):

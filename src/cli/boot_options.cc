@@ -189,12 +189,15 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
     p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();
-    p.text("--signature", o.signature,
-           "the ELF program's memory from begin_signature to end_signature, as text, when the machine ends")
-        .value("FILE")
-        .not_empty();
+    const Option signature =
+        p.text(
+             "--signature", o.signature,
+             "the ELF program's memory from begin_signature to end_signature, as text, when the machine ends")
+            .value("FILE")
+            .not_empty();
     p.number("--signature-granularity", o.granularity, "its bytes a line: 1, 2, 4, 8 or 16")
         .value("N")
+        .needs(signature)
         .show_default();
     p.text("--dtb", o.dtb, "a device tree in place of the machine's own").value("FILE").not_empty();
     p.text("--dump-dtb", o.dump_dtb, "where the device tree is written before the machine starts")

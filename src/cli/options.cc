@@ -27,6 +27,10 @@ Option& Option::excludes(Option other) {
     o_->excludes(other.o_);
     return *this;
 }
+Option& Option::needs(Option other) {
+    o_->needs(other.o_);
+    return *this;
+}
 Option& Option::not_empty() {
     o_->check([](const std::string& text) { return std::string(text.empty() ? "the value is empty" : ""); });
     return *this;

