@@ -7,11 +7,11 @@ constexpr int kMostAtOnce = 64;  // frames, until the loop looks at other things
 
 }  // namespace
 
-NetReader::NetReader(int fd, Read read, std::function<void()> on_end)
-    : fd_(fd), read_(std::move(read)), on_end_(std::move(on_end)), buffer_(kBufferBytes) {}
+NetReader::NetReader(Read read, std::function<void()> on_end)
+    : read_(std::move(read)), on_end_(std::move(on_end)), buffer_(kBufferBytes) {}
 
 Result<std::unique_ptr<NetReader>> NetReader::create(int fd, Read read, std::function<void()> on_end) {
-    std::unique_ptr<NetReader> reader(new NetReader(fd, std::move(read), std::move(on_end)));
+    std::unique_ptr<NetReader> reader(new NetReader(std::move(read), std::move(on_end)));
     auto loop = osal::EventLoop::start("vm-net");
     if (!loop) return std::unexpected(loop.error());
     reader->loop_ = std::move(*loop);

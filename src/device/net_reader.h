@@ -31,12 +31,11 @@ class NetReader {
     void receive_possible();
 
   private:
-    NetReader(int fd, Read read, std::function<void()> on_end);
+    NetReader(Read read, std::function<void()> on_end);
     void work();
     bool deliver();
     void wait_for_room();
 
-    const int fd_;
     const Read read_;
     const std::function<void()> on_end_;
     NetPort* port_ = nullptr;

@@ -19,8 +19,10 @@ namespace fs = std::filesystem;
 /// A folder beside a file that must stay as it is.
 const fs::path& make_folder() {
     static const fs::path base = [] {
-        char name[] = "/tmp/vm-p9-fuzz-XXXXXX";
-        const fs::path made = ::mkdtemp(name);
+        // In memory where there is such a place: most of the time goes into the folder.
+        std::string name = fs::exists("/dev/shm") ? "/dev/shm" : fs::temp_directory_path().string();
+        name += "/vm-p9-fuzz-XXXXXX";
+        const fs::path made = ::mkdtemp(name.data());
         std::ofstream(made / "outside") << "outside";
         static const fs::path gone = made;
         std::atexit([] { fs::remove_all(gone); });

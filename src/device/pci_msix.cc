@@ -6,7 +6,7 @@ namespace vm::device {
 namespace {
 
 // 6.8.2.6 to 6.8.2.9: words of an entry
-constexpr u64 kAddressLow = 0, kAddressHigh = 4, kData = 8, kControl = 12;
+constexpr u64 kAddressLow = 0, kAddressHigh = 4, kData = 8;
 constexpr u32 kMasked = 1;
 
 }  // namespace
