@@ -48,6 +48,7 @@ step machine-debian python3 tests/machine/debian.py
 step machine-pci python3 tests/machine/pci.py
 step machine-disk python3 tests/machine/disk.py --operations 1000
 step machine-net python3 tests/machine-net/run.py
+step monitor python3 tests/monitor/run.py
 step stress tests/stress/run.sh 2
 step docs tools/docs.sh
 if [ "$quick" != quick ]; then

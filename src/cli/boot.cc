@@ -20,6 +20,7 @@
 #include "boot/signature.h"
 #include "cli/boot_explain.h"
 #include "cli/cli.h"
+#include "cli/metrics.h"
 #include "osal/file.h"
 #include "soc/riscv_virt.h"
 
@@ -281,7 +282,7 @@ Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, const soc::R
 }
 
 /// One life of the machine, from power-on to power-off or reset.
-Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, int* signal) {
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry& registry, int* signal) {
     Screen screen;  // outlives the machine
     auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());
@@ -292,6 +293,7 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, int* signal) {
     const auto signature = load(o, *options, **machine);
     if (!signature) return std::unexpected(signature.error());
     if (o.dry_run) return soc::RiscvVirt::Outcome{};
+    const auto counted = registry.add([&](MetricSink& sink) { (*machine)->collect(sink); });
     Result<soc::RiscvVirt::Outcome> outcome;
     {
         EndSignals signals(**machine);
@@ -305,16 +307,26 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, int* signal) {
         if (auto r = write_file(o.signature, text); !r) return std::unexpected(r.error());
     }
     if (!o.stats.empty())
-        if (auto r = write_file(o.stats, (*machine)->stats_json()); !r) return std::unexpected(r.error());
+        if (auto r = write_file(o.stats, registry.json()); !r) return std::unexpected(r.error());
     return outcome;
 }
 
 Result<int> boot(BootOptions o) {
     EndSignals::block();
     Keyboard::block();
+    monitor::Registry registry;
+    std::unique_ptr<monitor::Server> server;  // serves across resets
+    if (!o.metrics.empty()) {
+        auto started = serve_metrics(o.metrics, registry);
+        if (!started) return std::unexpected(started.error());
+        server = std::move(*started);
+    }
     for (int signal = 0;;) {
-        const auto outcome = run_once(o, &signal);
-        if (signal != 0) EndSignals::end_by(signal);
+        const auto outcome = run_once(o, registry, &signal);
+        if (signal != 0) {
+            server.reset();
+            EndSignals::end_by(signal);
+        }
         if (!outcome) return std::unexpected(outcome.error());
         o.explain.clear();
         o.dump_dtb.clear();

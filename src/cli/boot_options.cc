@@ -65,7 +65,7 @@ Result<void> memory_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
 
 Result<void> processor_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     m.harts = o.harts < 0 ? 0 : static_cast<unsigned>(o.harts);
-    m.engine.timings = !o.stats.empty();
+    m.engine.timings = !o.stats.empty() || !o.metrics.empty();
     m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
                     : o.tier == "1"    ? engine::Tier::One
                                        : engine::Tier::Auto;
@@ -208,6 +208,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
            "what lies where");
     p.flag("--dry-run", o.dry_run, "do all but start the machine");
     p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
+    p.text("--metrics", o.metrics, "serve counters for Prometheus: HOST:PORT or unix:PATH").value("WHERE");
 }
 
 Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {

@@ -22,6 +22,7 @@ inline constexpr const char* kRunAgain = "vm run";
 struct RunCommand {
     linux::RunOptions options;
     bool help = false, help_all = false;
+    std::string metrics;  ///< where they are served; empty: nowhere
 };
 /// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.
 Result<RunCommand> parse_run(const std::vector<std::string>& args);

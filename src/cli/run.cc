@@ -15,6 +15,7 @@
 #include "cli/cli.h"
 #include "cli/guests.h"
 #include "cli/jit_options.h"
+#include "cli/metrics.h"
 #include "cli/options.h"
 #include "osal/private_dir.h"
 
@@ -25,7 +26,7 @@ namespace {
 
 /// What the parser fills before it is turned into RunOptions.
 struct Raw {
-    std::string sysroot, root, workdir, tier = "auto", strace, stats, dump, perf, cpu, stack = "8M",
+    std::string sysroot, root, workdir, tier = "auto", strace, stats, metrics, dump, perf, cpu, stack = "8M",
                                         memory_limit, cache_limit = "256M", cache_policy = "generations",
                                         cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
@@ -75,6 +76,7 @@ void declare_options(OptionParser& p, Raw& raw) {
     p.flag("--strace{text}", raw.strace, "guest system calls on stderr (--strace=json: one object a line)")
         .env("VM_STRACE");
     p.text("--stats", raw.stats, "counters as JSON at exit").value("FILE").env("VM_STATS");
+    p.text("--metrics", raw.metrics, "serve counters for Prometheus: HOST:PORT or unix:PATH").value("WHERE");
     p.text("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr").value("WHAT").env("VM_DUMP");
     p.text("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
         .value("KIND")
@@ -346,7 +348,7 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
     if (auto r = apply_cache(raw, o.engine); !r) return r;
-    o.engine.timings = !raw.stats.empty();
+    o.engine.timings = !raw.stats.empty() || !raw.metrics.empty();
     o.reexec_args = reexec_arguments(raw, o);
     return {};
 }
@@ -409,6 +411,7 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
         return command;
     }
     if (auto r = fill(raw, std::move(rest), command.options); !r) return std::unexpected(r.error());
+    command.metrics = raw.metrics;
     return command;
 }
 
@@ -449,6 +452,12 @@ int run_command(const std::vector<std::string>& args) {
 int run_parsed(const RunCommand& command) {
     if (command.help) return 0;
     const linux::RunOptions& o = command.options;
+    if (!command.metrics.empty()) {
+        if (auto r = serve_metrics_from_outside(command.metrics); !r) {
+            complain(r.error().message);
+            return kExitTool;
+        }
+    }
     if (auto r = enter_workdir(o); !r) {
         complain(r.error().message);
         return kExitTool;

@@ -29,7 +29,8 @@ struct TopOptions {
 
 Result<TopOptions> parse(const std::vector<std::string>& args, bool* help) {
     OptionParser parser(
-        "the counters of a running vm (vm run, vm-user), drawn until q, Ctrl-C or its end; where the\n"
+        "the counters of a running vm (vm run, vm-user, vm boot), drawn until q, Ctrl-C or its end; where "
+        "the\n"
         "output is no terminal, one sample. It must be of this build, and this user must be allowed to\n"
         "ptrace(2) it.",
         "vm top");

@@ -123,6 +123,7 @@ Result<void> TopTarget::read_vcpus(const Exposed& exposed, TopSample& s) const {
         engine::ExposedVcpu again;
         auto ok = read_counters(v.stats, engine::run_counters(), vcpu.stats);
         if (ok) ok = read(v.icount, icount);
+        if (ok && v.hart != 0) ok = read(v.hart, vcpu.hart.emplace());
         if (auto r = read(exposed_ + offsetof(Exposed, vcpus) + i * sizeof v, again); !r) return r;
         // It may be gone by now, and what was read other things.
         if (again.tid != v.tid || again.serial != v.serial) continue;
@@ -134,6 +135,23 @@ Result<void> TopTarget::read_vcpus(const Exposed& exposed, TopSample& s) const {
         s.run += vcpu.stats;
         s.icount += icount;
         s.vcpus.push_back(std::move(vcpu));
+    }
+    return {};
+}
+
+Result<void> TopTarget::read_devices(const Exposed& exposed, TopSample& s) const {
+    for (const engine::ExposedDevice& d : exposed.devices) {
+        if (d.name[0] == 0) continue;
+        TopDevice out{.name = std::string(d.name, ::strnlen(d.name, sizeof d.name)),
+                      .requests = {},
+                      .bytes = {},
+                      .interrupts = {}};
+        const std::pair<u64, std::optional<u64>*> counters[] = {
+            {d.requests, &out.requests}, {d.bytes, &out.bytes}, {d.interrupts, &out.interrupts}};
+        for (const auto& [address, value] : counters)
+            if (address != 0)
+                if (auto r = read(address, value->emplace()); !r) return r;
+        s.devices.push_back(std::move(out));
     }
     return {};
 }
@@ -198,6 +216,7 @@ Result<TopSample> TopTarget::look(bool* steady) const {
     if (ok) ok = read_counters(e.ended_stats, engine::run_counters(), s.run);
     if (ok) ok = read(e.ended_icount, s.icount);
     if (ok) ok = read_vcpus(exposed, s);
+    if (ok) ok = read_devices(exposed, s);
     if (ok) ok = read(exposed_ + offsetof(Exposed, sequence), sequence);
     *steady = ok && sequence % 2 == 0 && sequence == exposed.sequence;
     if (ok) ok = read_places(exposed, s);

@@ -17,6 +17,13 @@ struct TopVcpu {
     u64 identity = 0;  ///< the same in two samples: it is the same vCPU
     engine::Stats stats;
     std::optional<u64> user_ticks;
+    std::optional<engine::HartCounters> hart;  ///< of a machine
+};
+
+/// Of a machine. What it does not count is not there.
+struct TopDevice {
+    std::string name;
+    std::optional<u64> requests, bytes, interrupts;
 };
 
 struct TopSample {
@@ -28,7 +35,8 @@ struct TopSample {
     engine::Tier tier = engine::Tier::Auto;
     bool timings = false, exact_icount = false;
     std::vector<TopVcpu> vcpus;
-    u32 unlisted = 0;   ///< more vCPUs, of which nothing is known
+    u32 unlisted = 0;  ///< more vCPUs, of which nothing is known
+    std::vector<TopDevice> devices;
     engine::Stats run;  ///< sum of all that are or were
     u64 icount = 0;
     jit::Stats jit;
@@ -53,6 +61,7 @@ class TopTarget {
     Result<void> locate();
     Result<TopSample> look(bool* steady) const;
     Result<void> read_vcpus(const engine::Exposed& exposed, TopSample& s) const;
+    Result<void> read_devices(const engine::Exposed& exposed, TopSample& s) const;
     Result<void> read_places(const engine::Exposed& exposed, TopSample& s) const;
     template <class S>
     Result<void> read_counters(u64 address, std::span<const engine::Counter<S>> counters, S& out) const;

@@ -41,6 +41,13 @@ struct Between {
             before->vcpus, [&](const TopVcpu& b) { return b.identity == v.identity && b.tid == v.tid; });
         return it != before->vcpus.end() ? &*it : nullptr;
     }
+    /// The same device in the sample before.
+    const TopDevice* earlier(const TopDevice& d) const {
+        if (before == nullptr) return nullptr;
+        const auto it =
+            std::ranges::find_if(before->devices, [&](const TopDevice& o) { return o.name == d.name; });
+        return it != before->devices.end() ? &*it : nullptr;
+    }
     Rate percent(const std::optional<u64>& to, const std::optional<u64>& from) const {
         if (!to || !from) return {};
         const Rate ticks = rate(*to, *from);
@@ -188,6 +195,57 @@ std::vector<std::string> vcpu_lines(const Between& b, size_t most) {
     return out;
 }
 
+const char* hart_state(const engine::HartCounters& h) {
+    return h.started == 0 ? "stopped" : h.waiting_since != 0 ? "wfi" : "running";
+}
+
+/// Of a machine: what each hart does, in order.
+std::vector<std::string> hart_lines(const Between& b) {
+    std::vector<std::string> out;
+    std::vector<const TopVcpu*> order;
+    for (const TopVcpu& v : b.now.vcpus)
+        if (v.hart) order.push_back(&v);
+    if (order.empty()) return out;
+    std::ranges::sort(order, {}, [](const TopVcpu* v) { return v->hart->id; });
+    out.push_back(fmt::format("{:>5} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}", "HART", "TID", "STATE",
+                              "EXITS/s", "WFI/s", "TRAPS/s", "IRQS/s", "PRIV/s", "TLBMISS/s"));
+    for (const TopVcpu* v : order) {
+        const TopVcpu* e = b.earlier(*v);
+        const auto rate = [&](u64 engine::HartCounters::*member) {
+            return rate_text(e != nullptr && e->hart ? b.rate((*v->hart).*member, (*e->hart).*member)
+                                                     : Rate());
+        };
+        using H = engine::HartCounters;
+        out.push_back(
+            fmt::format("{:>5} {:>9} {:>8} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}", v->hart->id, v->tid,
+                        hart_state(*v->hart), rate(&H::exits), rate(&H::waits), rate(&H::traps),
+                        rate(&H::interrupts), rate(&H::privileged),
+                        rate_text(e != nullptr ? b.rate(v->stats.tlb_misses, e->stats.tlb_misses) : Rate())));
+    }
+    return out;
+}
+
+std::vector<std::string> device_lines(const Between& b) {
+    std::vector<std::string> out;
+    if (b.now.devices.empty()) return out;
+    out.push_back(fmt::format("{:>16} {:>11} {:>11} {:>11} {:>11} {:>11}", "DEVICE", "REQUESTS", "REQUESTS/s",
+                              "BYTES", "BYTES/s", "IRQS/s"));
+    for (const TopDevice& d : b.now.devices) {
+        const TopDevice* e = b.earlier(d);
+        const auto total = [](const std::optional<u64>& v) {
+            return v ? short_count(static_cast<double>(*v)) : std::string("-");
+        };
+        const auto rate = [&](std::optional<u64> TopDevice::*member) {
+            return rate_text(e != nullptr && d.*member && e->*member ? b.rate(*(d.*member), *(e->*member))
+                                                                     : Rate());
+        };
+        out.push_back(fmt::format("{:>16} {:>11} {:>11} {:>11} {:>11} {:>11}", printable(d.name, 16),
+                                  total(d.requests), rate(&TopDevice::requests), total(d.bytes),
+                                  rate(&TopDevice::bytes), rate(&TopDevice::interrupts)));
+    }
+    return out;
+}
+
 std::vector<std::string> jit_lines(const Between& b) {
     using S = jit::Stats;
     const S& j = b.now.jit;
@@ -256,6 +314,8 @@ std::string top_text(const TopSample& now, const TopSample* before, const TextSi
         lines.insert(lines.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     };
     append(jit_lines(b));
+    for (const auto& more : {hart_lines(b), device_lines(b)})
+        if (!more.empty()) append(more);
     const std::vector<std::string> places = place_lines(now);
     // Of many vCPUs those are left out that do least, so that the places are seen.
     constexpr size_t kFewest = 4;
@@ -289,10 +349,37 @@ ordered_json vcpu_json(const Between& b, const TopVcpu& v) {
     ordered_json totals = ordered_json::object(), rates;
     add_totals(totals, engine::run_counters(), v.stats);
     if (const TopVcpu* e = b.earlier(v)) add_rates(rates, engine::run_counters(), b, v.stats, e->stats);
-    return {{"tid", v.tid},
-            {"user_cpu_percent", json_of(b.vcpu_percent(v))},
-            {"totals", std::move(totals)},
-            {"rates", std::move(rates)}};
+    ordered_json out{{"tid", v.tid},
+                     {"user_cpu_percent", json_of(b.vcpu_percent(v))},
+                     {"totals", std::move(totals)},
+                     {"rates", std::move(rates)}};
+    if (v.hart)
+        out["hart"] = {{"id", v.hart->id},
+                       {"state", hart_state(*v.hart)},
+                       {"exits", v.hart->exits},
+                       {"waits", v.hart->waits},
+                       {"wait_ns", v.hart->wait_ns},
+                       {"traps", v.hart->traps},
+                       {"interrupts", v.hart->interrupts},
+                       {"privileged", v.hart->privileged},
+                       {"sbi_calls", v.hart->sbi_calls}};
+    return out;
+}
+
+ordered_json device_json(const Between& b, const TopDevice& d) {
+    const TopDevice* e = b.earlier(d);
+    ordered_json out{{"name", d.name}}, rates = ordered_json::object();
+    const std::pair<const char*, std::optional<u64> TopDevice::*> counters[] = {
+        {"requests", &TopDevice::requests},
+        {"bytes", &TopDevice::bytes},
+        {"interrupts", &TopDevice::interrupts}};
+    for (const auto& [name, member] : counters) {
+        if (!(d.*member)) continue;
+        out[name] = *(d.*member);
+        rates[name] = json_of(e != nullptr && e->*member ? b.rate(*(d.*member), *(e->*member)) : Rate());
+    }
+    out["rates"] = std::move(rates);
+    return out;
 }
 
 ordered_json place_json(const TopSample& s, u32 i) {
@@ -323,8 +410,10 @@ std::string top_json(const TopSample& now, const TopSample* before) {
         add_rates(rates, engine::run_counters(), b, now.run, before->run);
         add_rates(rates, engine::jit_counters(), b, now.jit, before->jit);
     }
-    ordered_json vcpus = ordered_json::array(), places = ordered_json::array();
+    ordered_json vcpus = ordered_json::array(), devices = ordered_json::array(),
+                 places = ordered_json::array();
     for (const TopVcpu& v : now.vcpus) vcpus.push_back(vcpu_json(b, v));
+    for (const TopDevice& d : now.devices) devices.push_back(device_json(b, d));
     for (u32 i = 0; i < now.places.count; i++) places.push_back(place_json(now, i));
     ordered_json out{{"pid", now.pid},
                      {"time", static_cast<double>(wall.tv_sec) + static_cast<double>(wall.tv_usec) / 1e6},
@@ -335,6 +424,7 @@ std::string top_json(const TopSample& now, const TopSample* before) {
                      {"uptime_seconds", now.age_s},
                      {"vcpus", std::move(vcpus)},
                      {"vcpus_not_listed", now.unlisted},
+                     {"devices", std::move(devices)},
                      {"totals", std::move(totals)},
                      {"rates", std::move(rates)},
                      {"code_bytes_used", now.code_bytes},

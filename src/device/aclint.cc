@@ -3,6 +3,7 @@
 #include <cassert>
 #include <utility>
 
+#include "device/metrics.h"
 #include "device/registers.h"
 
 namespace vm::device {
@@ -141,6 +142,19 @@ void AclintSswi::write(u64 offset, unsigned bytes, u64 value) {
         ssip_[at / 4]->set(true);
         ssip_[at / 4]->set(false);
     });
+}
+
+void Aclint::collect(MetricSink& sink, const std::string& name) const {
+    const Counters c = counters();
+    DeviceMetrics m(sink, name);
+    m.put({.name = "vm_device_timer_interrupts_total",
+           .key = "timer_interrupts",
+           .help = "Times that a timer of a hart ran out."},
+          c.timer_interrupts);
+    m.put({.name = "vm_device_software_interrupts_total",
+           .key = "software_interrupts",
+           .help = "Interrupts from one hart to another through the device."},
+          c.software_interrupts);
 }
 
 }  // namespace vm::device

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/metrics.h"
 #include "device/bus.h"
 #include "osal/timer.h"
 
@@ -46,6 +47,7 @@ class Aclint final : public Mmio {
         u64 timer_interrupts = 0, software_interrupts = 0;  ///< times that a line went high
     };
     Counters counters() const;
+    void collect(MetricSink& sink, const std::string& name) const;
 
   private:
     struct State {

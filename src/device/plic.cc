@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "device/metrics.h"
 #include "device/registers.h"
 
 namespace vm::device {
@@ -171,9 +172,12 @@ void Plic::update_lines() {
     }
 }
 
-u64 Plic::claims() const {
-    const std::lock_guard lock(mutex_);
-    return claims_;
+void Plic::collect(MetricSink& sink, const std::string& name) const {
+    DeviceMetrics(sink, name)
+        .put({.name = "vm_device_claims_total",
+              .key = "claims",
+              .help = "Interrupts that were claimed at the interrupt controller."},
+             claims());
 }
 
 }  // namespace vm::device

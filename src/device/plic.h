@@ -2,9 +2,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <mutex>
 #include <vector>
 
+#include "base/metrics.h"
 #include "device/bus.h"
 
 namespace vm::device {
@@ -28,7 +30,9 @@ class Plic final : public Mmio {
     /// Levels of sources stay as they are.
     void reset();
 
-    u64 claims() const;  ///< claimed interrupts
+    u64 claims() const { return claims_.load(std::memory_order_relaxed); }  ///< claimed interrupts
+    const std::atomic<u64>& claims_counter() const { return claims_; }
+    void collect(MetricSink& sink, const std::string& name) const;
 
   private:
     static constexpr unsigned kWords = kSources / 32;
@@ -65,7 +69,7 @@ class Plic final : public Mmio {
     std::array<Source, kSources> sources_;
     mutable std::mutex mutex_;
     State state_;
-    u64 claims_ = 0;
+    std::atomic<u64> claims_ = 0;
 };
 
 }  // namespace vm::device

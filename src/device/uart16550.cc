@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "device/metrics.h"
+
 namespace vm::device {
 namespace {
 
@@ -143,7 +145,7 @@ void Uart16550::write(u64 offset, unsigned, u64 value) {
             loop_back(byte);
             return update_line();
         }
-        counters_.sent++;
+        bytes_++;
         update_line();
     }
     if (sink_) sink_({&byte, 1});
@@ -203,7 +205,8 @@ size_t Uart16550::receive(std::span<const u8> bytes) {
     refill();
     while (taken < bytes.size() && state_.backlog.push(bytes[taken])) taken++;
     if (taken < bytes.size()) state_.full = true;
-    counters_.received += taken;
+    received_ += taken;
+    bytes_ += taken;
     update_line();
     return taken;
 }
@@ -225,13 +228,21 @@ void Uart16550::update_line() {
     const bool high = interrupt_id() != kIirNone;
     if (high == line_) return;
     line_ = high;
-    counters_.interrupts += high;
+    interrupts_ += high;
     interrupt_.set(high);
 }
 
 Uart16550::Counters Uart16550::counters() const {
     const std::lock_guard lock(mutex_);
-    return counters_;
+    return {.received = received_, .sent = bytes_ - received_, .interrupts = interrupts_};
+}
+
+void Uart16550::collect(MetricSink& sink, const std::string& name) const {
+    const Counters c = counters();
+    DeviceMetrics m(sink, name);
+    m.put(kReceivedBytes, c.received);
+    m.put(kSentBytes, c.sent);
+    m.put(kInterrupts, c.interrupts);
 }
 
 }  // namespace vm::device

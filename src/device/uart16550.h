@@ -2,10 +2,12 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <span>
 
+#include "base/metrics.h"
 #include "device/bus.h"
 
 namespace vm::device {
@@ -57,6 +59,10 @@ class Uart16550 final : public Mmio {
         u64 interrupts = 0;          ///< times that the line went high
     };
     Counters counters() const;
+    /// For `vm top`: both directions; times that the line went high.
+    const std::atomic<u64>& bytes_counter() const { return bytes_; }
+    const std::atomic<u64>& interrupts_counter() const { return interrupts_; }
+    void collect(MetricSink& sink, const std::string& name) const;
 
   private:
     static constexpr unsigned kFifo = 16, kBacklog = 4096;
@@ -90,7 +96,8 @@ class Uart16550 final : public Mmio {
     mutable std::mutex mutex_;
     State state_;
     bool line_ = false;
-    Counters counters_;
+    u64 received_ = 0;
+    std::atomic<u64> bytes_ = 0, interrupts_ = 0;  ///< changed under the lock, read without
 };
 
 }  // namespace vm::device

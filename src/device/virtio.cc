@@ -1,5 +1,7 @@
 #include "device/virtio.h"
 
+#include "device/metrics.h"
+
 namespace vm::device {
 
 VirtioDevice::VirtioDevice(mem::GuestRam& ram, u32 id, const std::vector<u16>& queue_sizes) : id_(id) {
@@ -110,6 +112,13 @@ void VirtioDevice::config_interrupt() {
     if (transport == nullptr) return;
     interrupts_.fetch_add(1, std::memory_order_relaxed);
     transport->config_interrupt();
+}
+
+void VirtioDevice::collect(MetricSink& sink, const std::string& name) const {
+    DeviceMetrics m(sink, name);
+    m.put(kRequests, requests());
+    m.put(kBytes, bytes());
+    m.put(kInterrupts, interrupts());
 }
 
 }  // namespace vm::device

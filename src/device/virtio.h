@@ -9,8 +9,10 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "base/metrics.h"
 #include "device/virtqueue.h"
 
 namespace vm::device {
@@ -72,6 +74,12 @@ class VirtioDevice {
     void write_config(u64 offset, unsigned bytes, u64 value);
 
     State state() const;
+    /// What it counts, under the label `device`.
+    virtual void collect(MetricSink& sink, const std::string& name) const;
+    /// The same for `vm top`.
+    const std::atomic<u64>& requests_counter() const { return requests_; }
+    const std::atomic<u64>& bytes_counter() const { return bytes_; }
+    const std::atomic<u64>& interrupts_counter() const { return interrupts_; }
     u64 requests() const { return requests_.load(std::memory_order_relaxed); }
     u64 bytes() const { return bytes_.load(std::memory_order_relaxed); }  ///< of data, both directions
     u64 interrupts() const {

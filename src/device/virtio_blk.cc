@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "device/metrics.h"
+
 namespace vm::device {
 namespace {
 
@@ -198,6 +200,15 @@ VirtioBlk::Outcome VirtioBlk::erase(u32 type, const Chain& chain) {
         sum += n;
     }
     return {kOk, 0, sum};
+}
+
+void VirtioBlk::collect(MetricSink& sink, const std::string& name) const {
+    VirtioDevice::collect(sink, name);
+    DeviceMetrics(sink, name)
+        .put({.name = "vm_device_failed_requests_total",
+              .key = "failed_requests",
+              .help = "Requests that the disk failed."},
+             failed());
 }
 
 }  // namespace vm::device

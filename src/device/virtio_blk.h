@@ -18,7 +18,8 @@ class VirtioBlk final : public VirtioDevice {
     ~VirtioBlk() override;
 
     u64 failed() const { return failed_.load(std::memory_order_relaxed); }  ///< requests that the disk failed
-    std::string last_error() const;                                         ///< empty: none
+    void collect(MetricSink& sink, const std::string& name) const override;
+    std::string last_error() const;  ///< empty: none
 
   private:
     u64 device_features() const override;

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "device/metrics.h"
+
 namespace vm::device {
 namespace {
 
@@ -112,6 +114,13 @@ void VirtioConsole::print(std::span<const u8> bytes) {
     if (bytes.empty()) return;
     bytes_out_.fetch_add(bytes.size(), std::memory_order_relaxed);
     host_.output(bytes);
+}
+
+void VirtioConsole::collect(MetricSink& sink, const std::string& name) const {
+    VirtioDevice::collect(sink, name);
+    DeviceMetrics m(sink, name);
+    m.put(kReceivedBytes, bytes_in());
+    m.put(kSentBytes, bytes_out());
 }
 
 }  // namespace vm::device

@@ -29,6 +29,7 @@ class VirtioConsole final : public VirtioDevice {
     /// From the host to the guest, kept until the driver takes it. Returns how many bytes were taken.
     size_t input(std::span<const u8> bytes);
     void resize(u16 columns, u16 rows);
+    void collect(MetricSink& sink, const std::string& name) const override;
     u64 bytes_in() const { return bytes_in_.load(std::memory_order_relaxed); }
     u64 bytes_out() const { return bytes_out_.load(std::memory_order_relaxed); }
 

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "device/metrics.h"
+
 namespace vm::device {
 namespace {
 
@@ -147,6 +149,15 @@ void VirtioNet::transmit(Chain chain) {
         backend_.send(header, std::span(sent_).first(n));
     else
         drop();
+}
+
+void VirtioNet::collect(MetricSink& sink, const std::string& name) const {
+    VirtioDevice::collect(sink, name);
+    DeviceMetrics(sink, name)
+        .put({.name = "vm_device_dropped_frames_total",
+              .key = "dropped_frames",
+              .help = "Frames that were dropped, both directions."},
+             dropped());
 }
 
 }  // namespace vm::device

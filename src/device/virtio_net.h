@@ -73,6 +73,7 @@ class VirtioNet final : public VirtioDevice, private NetPort {
     /// `backend` outlives it.
     VirtioNet(mem::GuestRam& ram, NetBackend& backend, const MacAddress& mac);
     ~VirtioNet() override;
+    void collect(MetricSink& sink, const std::string& name) const override;
     u64 dropped() const { return dropped_.load(std::memory_order_relaxed); }  ///< frames, both directions
 
   private:

@@ -199,16 +199,39 @@ Result<void> EngineImpl::fork_child(Vcpu& survivor) {
     return jit_->fork_child(v.executor_);
 }
 
-std::string EngineImpl::stats_json() const {
-    const std::lock_guard lock(mutex_);
-    Stats sum = retired_stats_;
-    u64 icount = retired_icount_;
-    for (const VcpuImpl* v : vcpus_) {
-        sum += v->stats_;
-        icount += v->icount();
+void EngineImpl::collect(MetricSink& sink) const {
+    Figures f;
+    {
+        const std::lock_guard lock(mutex_);
+        f.run = retired_stats_;
+        f.icount = retired_icount_;
+        for (const VcpuImpl* v : vcpus_) {
+            // Its thread may be counting.
+            for (const auto& c : run_counters())
+                f.run.*c.member +=
+                    std::atomic_ref(const_cast<u64&>(v->stats_.*c.member)).load(std::memory_order_relaxed);
+            f.icount += v->icount();
+        }
     }
-    return to_json(sum, jit_->stats(), jit_->live_translations(), jit_->used_code_bytes(),
-                   options_.code_cache_bytes, icount);
+    f.jit = jit_->stats();
+    f.live_translations = jit_->live_translations();
+    f.code_bytes = jit_->used_code_bytes();
+    f.code_limit = options_.code_cache_bytes;
+    f.timings = options_.timings;
+    f.exact_icount = options_.exact_icount;
+    f.system = options_.system;
+    engine::collect(f, sink);
+}
+
+std::string EngineImpl::stats_json() const {
+    MetricsJson json;
+    collect(json);
+    return json.text();
+}
+
+void EngineImpl::list_devices(std::span<const ListedDevice> devices) {
+    const std::lock_guard lock(mutex_);
+    ExposedChange(exposure_).list(devices);
 }
 
 }  // namespace vm::engine

@@ -57,7 +57,9 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     void fork_prepare() override;
     void fork_parent() override;
     Result<void> fork_child(Vcpu& survivor) override;
+    void collect(MetricSink& sink) const override;
     std::string stats_json() const override;
+    void list_devices(std::span<const ListedDevice> devices) override;
     const frontend::GuestIsa& isa() const override { return isa_; }
 
   private:

@@ -39,6 +39,7 @@ Exposure::~Exposure() {
         for (ExposedVcpu& v : object.vcpus) set_tid(v, 0);
         object.unlisted = 0;
         object.engine = {};
+        for (ExposedDevice& d : object.devices) d = {};
     }
     taken = false;
 }
@@ -61,13 +62,28 @@ ExposedChange::~ExposedChange() {
     change_sequence(object.sequence + 1);
 }
 
-void ExposedChange::add(const Stats& stats, const u64& icount) const {
+void ExposedChange::list(std::span<const ListedDevice> devices) const {
+    if (!holds_) return;
+    for (u32 i = 0; i < Exposed::kMostDevices; i++) {
+        ExposedDevice d;
+        if (i < devices.size()) {
+            devices[i].name.copy(d.name, sizeof d.name - 1);
+            d.requests = reinterpret_cast<u64>(devices[i].requests);
+            d.bytes = reinterpret_cast<u64>(devices[i].bytes);
+            d.interrupts = reinterpret_cast<u64>(devices[i].interrupts);
+        }
+        object.devices[i] = d;
+    }
+}
+
+void ExposedChange::add(const Stats& stats, const u64& icount, const HartCounters* hart) const {
     if (!holds_) return;
     for (ExposedVcpu& v : object.vcpus) {
         if (v.tid != 0) continue;
         v.serial++;
         v.stats = address(stats);
         v.icount = address(icount);
+        v.hart = reinterpret_cast<u64>(hart);
         set_tid(v, ::gettid());
         return;
     }

@@ -17,6 +17,15 @@ struct ExposedVcpu {
     u32 serial = 0;  ///< another one each time that a vCPU comes to stand here
     u64 stats = 0;   ///< engine::Stats
     u64 icount = 0;  ///< u64
+    u64 hart = 0;    ///< HartCounters; 0: of no machine
+};
+
+/// Of a machine. 0: it does not count these.
+struct ExposedDevice {
+    char name[32] = {};  ///< filled up with zeros; empty: no device
+    u64 requests = 0;    ///< u64
+    u64 bytes = 0;       ///< u64
+    u64 interrupts = 0;  ///< u64
 };
 
 struct ExposedEngine {
@@ -45,12 +54,15 @@ struct Exposed {
     u32 unlisted = 0;  ///< vCPUs that found no place
     u32 unused = 0;
     ExposedVcpu vcpus[kMost];
+    static constexpr u32 kMostDevices = 64;
+    ExposedDevice devices[kMostDevices];
 };
 
 constexpr u64 Exposed::layout_of_this_build() {
     u64 hash = 1;
-    for (const u64 size : {sizeof(Exposed), sizeof(ExposedEngine), sizeof(ExposedVcpu), sizeof(Stats),
-                           sizeof(jit::Stats), sizeof(jit::HotPlaces), sizeof(jit::HotPlace)})
+    for (const u64 size :
+         {sizeof(Exposed), sizeof(ExposedEngine), sizeof(ExposedVcpu), sizeof(ExposedDevice), sizeof(Stats),
+          sizeof(HartCounters), sizeof(jit::Stats), sizeof(jit::HotPlaces), sizeof(jit::HotPlace)})
         hash = (hash ^ size) * 0x100000001b3;
     return hash;
 }
@@ -82,8 +94,10 @@ class ExposedChange {
     ExposedChange(const ExposedChange&) = delete;
     ExposedChange& operator=(const ExposedChange&) = delete;
     /// A vCPU of the calling thread.
-    void add(const Stats& stats, const u64& icount) const;
+    void add(const Stats& stats, const u64& icount, const HartCounters* hart = nullptr) const;
     void remove(const Stats& stats) const;
+    /// In place of those before; as many as there is room for.
+    void list(std::span<const ListedDevice> devices) const;
     /// In the child of a fork: there is only this vCPU.
     void forked(const Stats& stats, const u64& icount) const;
 

@@ -63,8 +63,8 @@ bool TranslatedMemory::find_watched(u64 addr, HartMemory::Page* page) {
 }
 
 bool TranslatedMemory::find(u64 addr, unsigned size, bool write, HartMemory::Page* page) {
-    misses++;
     if (write && find_watched(addr, page)) return true;
+    stats_.tlb_misses++;
     if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, size, page))
         return fail(addr, write);
     if (page->host == nullptr || !page->keep) return true;
@@ -115,7 +115,7 @@ bool TranslatedMemory::device(const HartMemory::Page& page, u64 addr, unsigned s
                               const void* in) {
     if (page.physical == ~u64{0}) return false;  // it faulted
     if (size > 8) return fail(addr, in != nullptr);
-    device_accesses++;
+    stats_.device_accesses++;
     u64 value = 0;
     if (in != nullptr) std::memcpy(&value, in, size);
     const u64 physical = page.physical + offset_in_page(addr);

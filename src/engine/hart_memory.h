@@ -2,6 +2,7 @@
 #pragma once
 
 #include "backend/vcpu_state.h"
+#include "engine/stats.h"
 #include "ir/interp.h"
 #include "osal/guarded.h"
 
@@ -36,19 +37,21 @@ class HartMemory {
     virtual bool execute(u64 pc, u32 bits, unsigned bytes) = 0;
     /// Its clock, as ir::Op::ReadTime with aux 2 gives it.
     virtual u64 time() = 0;
+    /// For `vm top`; lives as long as the vCPU. nullptr: it does not count.
+    virtual const HartCounters* counters() const { return nullptr; }
 };
 
 /// The interpreter's memory in a machine.
 class TranslatedMemory final : public ir::Memory {
   public:
-    TranslatedMemory(backend::VcpuState& state, HartMemory& hart) : state_(state), hart_(hart) {}
+    TranslatedMemory(backend::VcpuState& state, HartMemory& hart, Stats& stats)
+        : state_(state), hart_(hart), stats_(stats) {}
     bool load(u64 addr, unsigned size, void* out) override;
     bool store(u64 addr, unsigned size, const void* in) override;
     bool rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) override;
     bool cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) override;
 
     bool fault_write = false;  ///< the access that failed was a store
-    u64 misses = 0, device_accesses = 0;
 
     /// Fills the TLB for the page of `addr` and says where that is. False: an access of `size` bytes, all on
     /// that page, faults (fault_addr is set).
@@ -66,6 +69,7 @@ class TranslatedMemory final : public ir::Memory {
     bool device(const HartMemory::Page& page, u64 addr, unsigned size, void* out, const void* in);
     backend::VcpuState& state_;
     HartMemory& hart_;
+    Stats& stats_;
 };
 
 }  // namespace vm::engine

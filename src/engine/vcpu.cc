@@ -56,7 +56,7 @@ VcpuImpl::VcpuImpl(EngineImpl& engine, HartMemory* hart)
       worker_(jit_),
       memory_(engine.memory_),
       hart_(hart) {
-    if (hart != nullptr) translated_ = std::make_unique<TranslatedMemory>(*state_, *hart);
+    if (hart != nullptr) translated_ = std::make_unique<TranslatedMemory>(*state_, *hart, stats_);
 }
 
 VcpuImpl::~VcpuImpl() {
@@ -85,7 +85,8 @@ Result<void> VcpuImpl::start() {
     bind_to_thread();
     const std::lock_guard lock(engine_.mutex_);
     engine_.vcpus_.push_back(this);
-    ExposedChange(engine_.exposure_).add(stats_, state_->icount);
+    ExposedChange(engine_.exposure_)
+        .add(stats_, state_->icount, hart_ != nullptr ? hart_->counters() : nullptr);
     return {};
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backend/vcpu_state.h"
+#include "base/metrics.h"
 #include "base/result.h"
 #include "frontend/guest_isa.h"
 #include "gc/policy.h"
@@ -79,6 +80,7 @@ struct Exit {
 };
 
 struct Stats;  // engine/stats.h
+struct ListedDevice;
 
 class Engine;
 class HartMemory;  // engine/hart_memory.h
@@ -172,8 +174,13 @@ class Engine {
     virtual void fork_prepare() = 0;
     virtual void fork_parent() = 0;
     virtual Result<void> fork_child(Vcpu& survivor) = 0;
-    /// Counters as JSON (what `--stats` writes).
+    /// Everything that is counted here, at any time, on any thread.
+    virtual void collect(MetricSink& sink) const = 0;
+    /// The same as JSON (what `--stats` writes).
     virtual std::string stats_json() const = 0;
+    /// Of a machine: the devices that `vm top` finds, in place of those before. They count while they are
+    /// listed.
+    virtual void list_devices(std::span<const ListedDevice> devices) = 0;
     virtual const frontend::GuestIsa& isa() const = 0;
 };
 

@@ -1,5 +1,7 @@
 #include "soc/riscv_hart.h"
 
+#include <utility>
+
 #include "base/format.h"
 #include "frontend/riscv64/hart_area.h"
 #include "osal/host.h"
@@ -36,7 +38,9 @@ RiscvHart::RiscvHart(const Board& board, const riscv::HartOptions& options)
                                        .timer_changed = [this] { arm_timer(); }}),
       walker_(*board.ram, hart_),
       timer_(board.timers->timer([this] { kick(); })),
-      sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })) {}
+      sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })) {
+    counters_.id = options.hart_id;
+}
 
 RiscvHart::~RiscvHart() = default;
 
@@ -134,6 +138,7 @@ void RiscvHart::serve() {
 void RiscvHart::halt() {
     const std::lock_guard lock(mutex_);
     status_ = HartStatus::Stopped;
+    counters_.started = 0;
     attention_ = true;
 }
 
@@ -142,6 +147,7 @@ bool RiscvHart::wait_for_start() {
     changed_.wait(lock, [&] { return stop_ || status_ == HartStatus::StartPending; });
     if (stop_) return false;
     status_ = HartStatus::Started;
+    counters_.started = 1;
     const Start s = start_;
     lock.unlock();
     u8* const regs = vcpu_->guest();
@@ -183,6 +189,7 @@ Result<void> RiscvHart::live() {
                 take_interrupt();
             }
             const engine::Exit e = vcpu_->run();
+            counters_.exits++;
             switch (e.reason) {
                 case ir::ExitReason::Illegal: execute(e.pc); break;
                 case ir::ExitReason::FetchFault: fetch_fault(e); break;
@@ -207,6 +214,7 @@ void RiscvHart::take_interrupt() {
 }
 
 void RiscvHart::trap(u64 cause, u64 value, u64 pc) {
+    (cause & riscv::kInterrupt ? counters_.interrupts : counters_.traps)++;
     vcpu_->set_pc(hart_.take_trap(cause, value, pc));
     update_context();
 }
@@ -233,6 +241,7 @@ bool RiscvHart::is_call(u32 insn) const {
 bool RiscvHart::execute(u64 pc, u32 bits, unsigned bytes) {
     constexpr u32 kWfi = 0x10500073;
     if (is_call(bits) || bits == kWfi) return false;
+    counters_.privileged++;
     after(hart_.execute(bits, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
     return true;
 }
@@ -245,11 +254,13 @@ void RiscvHart::execute(u64 pc) {
     if (!fetch(pc, &insn, &bytes, &fault)) return fetch_fault({.pc = pc, .value = fault});
     if (is_call(insn)) {
         vcpu_->set_pc(pc + 4);
+        counters_.sbi_calls++;
         const riscv::SbiAction action = board_.sbi->handle(hart_, vcpu_->guest());
         if (action == riscv::SbiAction::Wait) sleep();
         attention_ = true;
         return;
     }
+    counters_.privileged++;
     after(hart_.execute(insn, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
 }
 
@@ -257,7 +268,10 @@ void RiscvHart::after(const riscv::Outcome& o) {
     vcpu_->set_pc(o.pc);
     flush(o.flush, o.address);
     if (o.context_changed || o.fp_changed || o.trap) update_context();
-    if (o.trap) vcpu_->clear_reservation();
+    if (o.trap) {
+        counters_.traps++;
+        vcpu_->clear_reservation();
+    }
     if (o.wait) sleep();
     const bool none = o.only_enables && vcpu_->reg(hart_offset(HartField::Interrupts)) == 0;
     if ((o.check_interrupts && !none) || o.wait) take_interrupt();
@@ -301,7 +315,10 @@ void RiscvHart::misaligned(const engine::Exit& e) {
 /// WFI: until an interrupt is pending or somebody wants something. Ending early is allowed.
 void RiscvHart::sleep() {
     std::unique_lock lock(mutex_);
+    counters_.waits++;
+    counters_.waiting_since = osal::monotonic_ns();
     changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
+    counters_.wait_ns += osal::monotonic_ns() - std::exchange(counters_.waiting_since, 0);
     attention_ = true;
 }
 

@@ -10,6 +10,7 @@
 
 #include "device/bus.h"
 #include "engine/hart_memory.h"
+#include "engine/stats.h"
 #include "engine/vcpu.h"
 #include "frontend/riscv64/hart_area.h"
 #include "osal/timer.h"
@@ -66,6 +67,8 @@ class RiscvHart final : private engine::HartMemory {
     /// sbi_hart_stop of this hart, on its own thread.
     void halt();
 
+    const engine::HartCounters* counters() const override { return &counters_; }
+
   private:
     bool page(u64 address, Access access, unsigned bytes, Page* out) override;
     void store_to_code(const u8* page) override;
@@ -101,6 +104,7 @@ class RiscvHart final : private engine::HartMemory {
     void arm_timer();
 
     Board board_;
+    engine::HartCounters counters_;
     riscv::Hart hart_;
     riscv::Walker walker_;
     std::unique_ptr<engine::Vcpu> vcpu_;

@@ -95,6 +95,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
           std::unique_ptr<osal::EventLoop> loop)
         : options_(options), ram_(std::move(ram)), loop_(std::move(loop)), code_(*ram_), sbi_(*ram_, *this) {}
     ~Board() override {
+        if (engine_) engine_->list_devices({});
         if (slots_) slots_->clear();  // no request is under way afterwards
         loop_->stop();
     }
@@ -118,7 +119,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     void set_terminal_size(u16 columns, u16 rows) override {
         if (console_ != nullptr) console_->resize(columns, rows);
     }
-    std::string stats_json() const override { return engine_->stats_json(); }
+    void collect(MetricSink& sink) const override;
 
   private:
     u64 ticks() const { return (osal::monotonic_ns() - started_) / kNsPerTick; }
@@ -131,6 +132,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
     Result<void> add_console();
     Result<void> add_nets();
     Result<void> add_shares();
+    void list_devices();
 
     // SbiMachine
     u64 console_write(std::span<const u8> bytes) override {
@@ -199,7 +201,9 @@ Result<void> Board::start() {
         harts_.push_back(std::make_unique<RiscvHart>(board, h));
         ids_.push_back(n);
     }
-    return add_devices();
+    if (auto r = add_devices(); !r) return r;
+    list_devices();
+    return {};
 }
 
 Result<void> Board::add_disks() {
@@ -325,6 +329,31 @@ Result<void> Board::add_htif(const device::Htif::Words& words) {
     htif_ = std::move(*htif);
     for (const auto& h : harts_) h->report_stores(words.tohost, [this] { return htif_->look(); });
     return {};
+}
+
+// ---------------------------------------------------------------------------------------------- counters
+
+void Board::collect(MetricSink& sink) const {
+    engine_->collect(sink);
+    for (const auto& h : harts_) engine::collect(*h->counters(), osal::monotonic_ns(), sink);
+    sink.put({.name = "vm_guest_memory_bytes",
+              .key = "memory_bytes",
+              .kind = Metric::Kind::Gauge,
+              .help = "RAM of the guest."},
+             ram_->size());
+    plic_->collect(sink, "PLIC");
+    aclint_->collect(sink, "ACLINT");
+    uart_->collect(sink, "UART");
+    slots_->collect(sink);
+}
+
+/// For `vm top`.
+void Board::list_devices() {
+    std::vector<engine::ListedDevice> list{
+        {"PLIC", nullptr, nullptr, &plic_->claims_counter()},
+        {"UART", nullptr, &uart_->bytes_counter(), &uart_->interrupts_counter()}};
+    slots_->list(list);
+    engine_->list_devices(list);
 }
 
 // ---------------------------------------------------------------------------------------------- running

@@ -116,7 +116,8 @@ class RiscvVirt {
     virtual size_t type(std::span<const u8> keys, std::function<void()> on_room) = 0;
     /// The terminal's size, which a virtio console tells the guest.
     virtual void set_terminal_size(u16 columns, u16 rows) = 0;
-    virtual std::string stats_json() const = 0;
+    /// Everything that processors and devices count, at any time, on any thread.
+    virtual void collect(MetricSink& sink) const = 0;
 };
 
 }  // namespace vm::soc

@@ -35,7 +35,7 @@ RiscvVirtSlots::RiscvVirtSlots(device::Bus& bus, device::Plic& plic, u64 ram_byt
 
 Result<void> RiscvVirtSlots::add(std::unique_ptr<device::VirtioDevice> device, const std::string& name,
                                  VirtioBus bus) {
-    Occupied o{std::move(device), nullptr, nullptr};
+    Occupied o{std::move(device), nullptr, nullptr, name};
     if (bus == VirtioBus::Auto) bus = mmio_ < kVirtioSlots ? VirtioBus::Mmio : VirtioBus::Pci;
     return bus == VirtioBus::Mmio ? add_mmio(std::move(o), name) : add_pci(std::move(o), name);
 }
@@ -68,6 +68,16 @@ Result<void> RiscvVirtSlots::add_pci(Occupied o, const std::string& name) {
     pci_++;
     all_.push_back(std::move(o));
     return r;
+}
+
+void RiscvVirtSlots::collect(MetricSink& sink) const {
+    for (const Occupied& o : all_) o.device->collect(sink, o.name);
+}
+
+void RiscvVirtSlots::list(std::vector<engine::ListedDevice>& devices) const {
+    for (const Occupied& o : all_)
+        devices.push_back({o.name, &o.device->requests_counter(), &o.device->bytes_counter(),
+                           &o.device->interrupts_counter()});
 }
 
 Result<void> RiscvVirtSlots::make_host() {

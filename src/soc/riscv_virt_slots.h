@@ -8,6 +8,7 @@
 #include "device/pci_host.h"
 #include "device/plic.h"
 #include "device/virtio.h"
+#include "engine/stats.h"
 
 namespace vm::soc {
 
@@ -35,12 +36,16 @@ class RiscvVirtSlots {
     bool pci() const { return host_ != nullptr; }
     /// When no guest runs any more. No request is under way afterwards.
     void clear() { all_.clear(); }
+    /// What they count, also for `vm top`.
+    void collect(MetricSink& sink) const;
+    void list(std::vector<engine::ListedDevice>& devices) const;
 
   private:
     struct Occupied {
         std::unique_ptr<device::VirtioDevice> device;
         std::unique_ptr<device::Mmio> mmio;  ///< one of the two transports; it ends before its device
         std::unique_ptr<device::PciFunction> pci;
+        std::string name = {};
     };
     Result<void> add_mmio(Occupied o, const std::string& name);
     Result<void> add_pci(Occupied o, const std::string& name);
