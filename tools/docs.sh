@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Everything that keeps the documentation true: links and words, README samples compiled and run, headers compiled alone, the page about adding
-# an instruction followed on a toy. Needs a release build.
+# Everything that keeps the documentation true: links and words, README samples compiled and run, headers compiled alone, the pages about adding
+# an instruction and a device followed on toys. Needs a release build.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 . tools/lib.sh
