@@ -71,7 +71,7 @@ def life(line, cases):
             console.until("VM-READY")
             used = console.cpu_seconds()
             for case in cases:
-                m = console.until(rf"BENCH {case} (\S+) (\d+)")
+                m = console.until(rf"BENCH {case} (\S+) (\d+)\r?\n")
                 now = console.cpu_seconds()
                 found[case] = float(m[1]), (now - used) / (float(m[1]) * int(m[2]) / 1e9) * 1e6
                 used = now
