@@ -23,7 +23,8 @@ constexpr const char* kHelp =
     "  completion  print shell completions for bash, zsh or fish\n";
 
 std::string help() {
-    return fmt::format("{}\nGuests: {} (Linux programs), riscv64 (machines). Host: Linux x86-64.\n", kHelp, guest_names(", "));
+    return fmt::format("{}\nGuests: {} (Linux programs), riscv64 (machines). Host: Linux x86-64.\n", kHelp,
+                       guest_names(", "));
 }
 
 }  // namespace

@@ -13,7 +13,9 @@
 namespace vm::device {
 namespace {
 
-std::span<const u8> uart_bytes(std::string_view s) { return {reinterpret_cast<const u8*>(s.data()), s.size()}; }
+std::span<const u8> uart_bytes(std::string_view s) {
+    return {reinterpret_cast<const u8*>(s.data()), s.size()};
+}
 
 /// Registers by the names of Linux's serial_reg.h.
 class Uart16550Test : public ::testing::Test {
