@@ -16,7 +16,8 @@ inline constexpr u32 kNoNode = ~u32{0};
 struct Region {
     struct Node {
         Block block;
-        /// How often it runs, as far as the shape tells: 8 for each loop that it is in, at most kMaxWeight.
+        /// How often it runs where the region is entered kEntryWeight times, as far as its shape tells; at
+        /// most kMaxWeight.
         u32 weight = 1;
         /// What the flags slot is like where it is entered. Deferred: as `flags` says, not written. Any:
         /// nobody will look before it is written.
@@ -28,7 +29,7 @@ struct Region {
         u32 node = kNoNode;
         bool store = false;
     };
-    static constexpr u32 kMaxWeight = 4096;
+    static constexpr u32 kEntryWeight = 16, kMaxWeight = 65536;
     /// In the order in which they are to be laid out; no two of one pc and entry.
     std::vector<Node> nodes;
 
@@ -43,18 +44,57 @@ void for_each_target(const Block& block, F f) {
         if (in.op == Op::ExitIf || in.op == Op::Goto) f(in.imm);
 }
 
+/// Does it end in an indirect jump?
+inline bool jumps_indirectly(const Block& block) {
+    return !block.insts.empty() && block.insts.back().op == Op::JumpInd;
+}
+
 /// Where the call returns to that ends the block, if one does.
 std::optional<u64> return_point(const Block& block);
 
 inline constexpr size_t kMaxRegionNodes = 64;
 
-struct Placed {
-    u32 node, weight;
-};
-/// Orders nodes so that most jumps fall through, and weighs them. next[n]: where n leads, the usual way last.
+/// Orders nodes so that most jumps fall through. next[n]: where n leads, the usual way last.
 /// `loop`: drops those from which no way leads back to the entry, node 0; empty if that is in no loop. At
 /// most kMaxRegionNodes nodes.
-std::vector<Placed> arrange(const std::vector<std::vector<u32>>& next, bool loop);
+std::vector<u32> arrange(const std::vector<std::vector<u32>>& next, bool loop);
+
+/// The loops of a region, as compilers lay them out: from where a jump leads back to, up to the last such
+/// jump.
+class RegionShape {
+  public:
+    explicit RegionShape(const Region& region);
+    /// Calls f(inst, share) for each instruction of the block. share: of those who come so far, how many
+    /// leave the block here; 0 for all but exits.
+    template <class F>
+    void walk(const Block& block, F f) const {
+        size_t last = 0;  // behind the last exit that stays inside
+        for (size_t i = 0; i < block.insts.size(); i++) {
+            const Inst& in = block.insts[i];
+            if ((in.op == Op::ExitIf || in.op == Op::Goto) && inside(in.imm)) last = i + 1;
+        }
+        if (return_point(block) || jumps_indirectly(block)) last = block.insts.size();
+        u64 pc = block.start_pc;
+        for (size_t i = 0; i < block.insts.size(); i++) {
+            const Inst& in = block.insts[i];
+            if (in.op == Op::Insn) pc = in.imm;
+            f(in, in.op == Op::Goto ? 1.0 : in.op == Op::ExitIf ? taken(in, pc, i + 1 < last) : 0.0);
+        }
+    }
+
+  private:
+    struct Loop {
+        u64 head, end;
+    };
+    bool inside(u64 pc) const;
+    bool leaves_loop(u64 pc, u64 target) const;
+    double taken(const Inst& exit, u64 pc, bool rest_inside) const;
+    const Region& region_;
+    std::vector<Loop> loops_;
+};
+
+/// Sets the weights of all nodes.
+void estimate_weights(Region& region);
 
 /// Makes a region of `nodes`, nodes[0] its entry, all of them reached from it. `loop`: as for arrange();
 /// false if the entry is in no loop, or there are more than kMaxRegionNodes. `calls`: it goes on where they

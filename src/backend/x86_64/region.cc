@@ -2,6 +2,8 @@
 // have the host registers from the entry to every exit, as in loop.cc; jumps among the blocks are plain
 // jumps, and what is rare stands behind all of them.
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "backend/x86_64/lowering.h"
 
@@ -11,6 +13,39 @@ namespace {
 /// What entering and leaving costs an exchanged register, in accesses; the innermost loop runs a few times. A
 /// call is both, but what it costs is memory that was just written.
 constexpr u32 kBorder = 6, kCall = 12;
+/// What a slot without a register costs, in accesses to memory: for each use of its value, which is in a
+/// scratch register as long as there are enough of them; and where one turn of a loop waits for the other.
+constexpr double kUse = 0.25, kCarried = 4;
+
+/// How often the values of a slot are wanted, weighted.
+struct Accesses {
+    double gets = 0, sets = 0, uses = 0;
+    double read_first = 0;  ///< before anything in its block writes it
+};
+
+void count_accesses(const ir::RegionShape& shape, const ir::Region::Node& node, std::span<Accesses> out) {
+    std::vector<Value> now(out.size(), kNone);
+    std::vector<u16> slot_of(node.block.insts.size());
+    double weight = node.weight;
+    shape.walk(node.block, [&](const Inst& in, double leave) {
+        const auto i = static_cast<Value>(&in - node.block.insts.data());
+        if (in.op == Op::GetState || in.op == Op::SetState) {
+            Accesses& c = out[in.imm];
+            if (in.op == Op::SetState) {
+                c.sets += weight;
+            } else {
+                c.gets += weight;
+                if (now[in.imm] == kNone) c.read_first += weight;
+            }
+            now[in.imm] = in.op == Op::SetState ? in.args[0] : i;
+            slot_of[now[in.imm]] = static_cast<u16>(in.imm);
+        } else if (in.op != Op::Const128) {
+            for (const Value v : in.args)
+                if (v != kNone && now[slot_of[v]] == v) out[slot_of[v]].uses += weight;
+        }
+        weight *= 1 - leave;
+    });
+}
 }  // namespace
 
 Result<void> Lowering::compile_region(const ir::Region& region, CompiledBlock& out) {
@@ -53,30 +88,16 @@ void Lowering::region_once() {
 void Lowering::choose_region_swaps() {
     swaps_.clear();
     if (!on(JitOpt::LoopRegs)) return;
-    std::vector<SlotCost> costs(layout_.slots.size());
-    struct Accesses {
-        u64 weighted = 0;
-        u64 read_first = 0, written = 0;  ///< weights of the blocks that do so
-    };
+    const ir::RegionShape shape(*region_);
     std::vector<Accesses> accesses(layout_.slots.size());
-    std::vector<u32> seen(layout_.slots.size(), ir::kNoNode);
-    for (u32 n = 0; n < region_->nodes.size(); n++) {
-        const u32 weight = region_->nodes[n].weight;
-        for (const Inst& in : region_->nodes[n].block.insts) {
-            if (in.op != Op::GetState && in.op != Op::SetState) continue;
-            Accesses& c = accesses[in.imm];
-            c.weighted += weight;
-            if (in.op == Op::SetState) c.written += weight;
-            if (in.op == Op::GetState && seen[in.imm] != n) c.read_first += weight;
-            seen[in.imm] = n;
-        }
-    }
+    for (const ir::Region::Node& n : region_->nodes) count_accesses(shape, n, accesses);
+    std::vector<SlotCost> costs(layout_.slots.size());
     for (size_t s = 0; s < costs.size(); s++) {
         const Accesses& c = accesses[s];
-        const u64 cost = c.weighted + 4 * std::min(c.read_first, c.written);
-        costs[s] = {static_cast<u32>(std::min<u64>(cost, u32{1} << 30)), c.written != 0};
+        const double cost = c.gets + c.sets + kUse * c.uses + kCarried * std::min(c.read_first, c.sets);
+        costs[s] = {static_cast<u32>(std::min(cost, 1e9)), c.sets != 0};
     }
-    u32 border = kBorder;
+    u32 border = kBorder * ir::Region::kEntryWeight;
     for (const ir::Region::Node& n : region_->nodes)
         if (returns_to(n.block).node != ir::kNoNode) border += kCall * n.weight;
     pick_swaps(costs, border);

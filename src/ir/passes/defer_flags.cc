@@ -386,13 +386,13 @@ class Spread {
         std::vector<Region::Node> nodes;
         std::vector<std::vector<u32>> next(copies_.size());
         for (size_t c = 0; c < copies_.size(); c++) next[c] = copies_[c].next;
-        for (const Placed& p : arrange(next, false)) {
-            const Copy& c = copies_[p.node];
+        for (const u32 n : arrange(next, false)) {
+            const Copy& c = copies_[n];
             const Block& b = region_.nodes[c.node].block;
-            nodes.push_back(
-                {c.entry == Entry::Deferred ? entered_with(b, c.flags) : b, p.weight, c.entry, c.flags});
+            nodes.push_back({c.entry == Entry::Deferred ? entered_with(b, c.flags) : b, 1, c.entry, c.flags});
         }
         region_.nodes = std::move(nodes);
+        estimate_weights(region_);
     }
 
   private:
@@ -437,7 +437,7 @@ class Spread {
             const u32 m = node_at(in.imm);
             if (m == kNoNode) continue;
             reach(m);
-            gain |= region_.nodes[m].weight >= region_.nodes[n].weight && fate(block(m), d) != Fate::Lost;
+            gain |= 2 * region_.nodes[m].weight >= region_.nodes[n].weight && fate(block(m), d) != Fate::Lost;
         }
         if (seen == 0) return Worth::No;
         while (!todo.empty()) {
