@@ -17,11 +17,11 @@ constexpr const char* kBash = R"sh(_vm() {
         run) case $prev in
                  --tier) COMPREPLY=($(compgen -W "auto interp 1 2" -- "$cur")); return ;;
                  --perf) COMPREPLY=($(compgen -W "map jitdump" -- "$cur")); return ;;
-                 --dump) COMPREPLY=($(compgen -W "guest ir host guest,ir,host" -- "$cur")); return ;;
+                 --dump) COMPREPLY=($(compgen -W "guest ir host guest,ir,host regions" -- "$cur")); return ;;
                  -L|--sysroot|--root|-w|--workdir|--cache) COMPREPLY=($(compgen -d -- "$cur")); return ;;
              esac
              case $cur in
-                 -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --metrics --dump --perf --cpu --stack --memory-limit --code-cache --cache-policy --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
+                 -*) COMPREPLY=($(compgen -W "-L --sysroot --root -e --env -u --unset -w --workdir --argv0 --tier --jit-opt --strace --strace=json --stats --metrics --dump --region-policy --perf --cpu --stack --memory-limit --code-cache --cache-policy --cache --cache-size --no-cache --icount --ignore-env --help" -- "$cur")) ;;
                  *) COMPREPLY=($(compgen -f -- "$cur")) ;;
              esac ;;
         boot) case $prev in
@@ -74,7 +74,7 @@ _vm() {
     case $words[2] in
         run) _arguments '-L[sysroot]:dir:_directories' '--root[root]:dir:_directories' '*-e[set variable]:K=V' '*-u[unset variable]:K' '-w[directory]:dir:_directories' \
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1 2)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' '--metrics[serve counters]:where' \
-                 '--dump[what]:what:(guest ir host)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
+                 '--dump[what]:what:(guest ir host regions)' '--region-policy[which loops]:policy:(threshold forest all)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache-policy[policy]:policy:(generations fifo flush)' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
         boot) _arguments '--arch[processor]:arch:(riscv64)' '--firmware[M-mode software]:file:_files' '--kernel[kernel image]:file:_files' '--dtb[device tree]:file:_files' '--dump-dtb[write the device tree]:file:_files' '--explain[print the machine]' '--dry-run[do not start]' '--signature[write test memory]:file:_files' '--signature-granularity[bytes a line]:number:(1 2 4 8 16)' '--initrd[RAM disk]:file:_files' '--append[command line]:text' '*--disk[disk image]:file\:_files' '*--net[network card]:net:(user tap none)' '*--share[shared folder]:folder:_files -/' '--console[what is typed goes there]:console:(serial virtio)' '(-m --memory)'{-m,--memory}'[RAM]:size' '--smp[processors]:number' '--cpu[model]:model' '--tier[how code runs]:tier:(auto interp 1)' '--stats[counters]:file:_files' '--metrics[serve counters]:where' ;;
         top) _arguments '--interval[time between samples]:seconds' '(--once)--count[samples]:number' '(--count)--once[one sample]' '-o[format]:format:(text json)' '1:process:_pids' ;;
@@ -117,7 +117,7 @@ complete -c vm -n '__fish_seen_subcommand_from run' -l root -r
 complete -c vm -n '__fish_seen_subcommand_from run' -s e -l env -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s u -l unset -x
 complete -c vm -n '__fish_seen_subcommand_from run' -s w -l workdir -r
-complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l cache-policy -l cache-size -l jit-opt -x
+complete -c vm -n '__fish_seen_subcommand_from run' -l argv0 -l cpu -l stack -l memory-limit -l code-cache -l cache-policy -l region-policy -l cache-size -l jit-opt -x
 complete -c vm -n '__fish_seen_subcommand_from run' -l cache -r
 complete -c vm -n '__fish_seen_subcommand_from run' -l strace -l icount -l no-cache -l ignore-env
 complete -c vm -n '__fish_seen_subcommand_from run' -l stats -r

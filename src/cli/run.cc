@@ -28,7 +28,7 @@ namespace {
 struct Raw {
     std::string sysroot, root, workdir, tier = "auto", strace, stats, metrics, dump, perf, cpu, stack = "8M",
                                         memory_limit, cache_limit = "256M", cache_policy = "generations",
-                                        cache, cache_size = "1G";
+                                        region_policy = "threshold", cache, cache_size = "1G";
     std::optional<std::string> argv0;  ///< may be empty
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false, cwd_has_guest_name = false;
@@ -77,7 +77,14 @@ void declare_options(OptionParser& p, Raw& raw) {
         .env("VM_STRACE");
     p.text("--stats", raw.stats, "counters as JSON at exit").value("FILE").env("VM_STATS");
     p.text("--metrics", raw.metrics, "serve counters for Prometheus: HOST:PORT or unix:PATH").value("WHERE");
-    p.text("--dump", raw.dump, "guest,ir,host[:ADDR]: translations on stderr").value("WHAT").env("VM_DUMP");
+    p.text("--dump", raw.dump,
+           "guest,ir,host[:ADDR]: translations on stderr; regions: what tier 2 decides by")
+        .value("WHAT")
+        .env("VM_DUMP");
+    p.text("--region-policy", raw.region_policy,
+           "which hot loops tier 2 compiles: threshold, forest, all, not:ADDR[,ADDR…]")
+        .value("POLICY")
+        .env("VM_REGION_POLICY");
     p.text("--perf", raw.perf, "map or jitdump: symbols of generated code for perf")
         .value("KIND")
         .env("VM_PERF");
@@ -122,9 +129,11 @@ Result<void> apply_dump(const std::string& text, engine::EngineOptions& e) {
             e.dump_ir = true;
         else if (word == "host")
             e.dump_host = true;
+        else if (word == "regions")
+            e.dump_regions = true;
         else
             return fail(ErrorKind::InvalidArgument,
-                        fmt::format("--dump knows guest, ir and host, not '{}'", word));
+                        fmt::format("--dump knows guest, ir, host and regions, not '{}'", word));
     }
     if (colon == std::string::npos) return {};
     const char* begin = text.c_str() + colon + 1;
@@ -182,6 +191,9 @@ Result<void> apply_engine(const Raw& raw, engine::EngineOptions& e) {
     else
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("--cache-policy is generations, fifo or flush, not '{}'", raw.cache_policy));
+    auto regions = optimizers::parse_region_policy(raw.region_policy);
+    if (!regions) return std::unexpected(regions.error());
+    e.region_policy = std::move(*regions);
     e.exact_icount = raw.icount;
     return {};
 }
@@ -256,6 +268,7 @@ std::vector<std::string> reexec_arguments(const Raw& raw, const linux::RunOption
     pass("--memory-limit", raw.memory_limit);
     pass("--code-cache", raw.cache_limit);
     pass("--cache-policy", raw.cache_policy);
+    pass("--region-policy", raw.region_policy);
     if (o.engine.image_dir.empty()) {
         v.push_back("--no-cache");
     } else {

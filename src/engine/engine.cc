@@ -21,11 +21,13 @@ jit::Options jit_options(const EngineOptions& o) {
     j.timings = o.timings;
     j.background = o.tier == Tier::Auto && !o.system;
     j.system = o.system;
+    j.region_policy = o.region_policy;
+    j.dump_regions = o.dump_regions;
     j.dump_guest = o.dump_guest;
     j.dump_ir = o.dump_ir;
     j.dump_host = o.dump_host;
     j.dump_addr = o.dump_addr;
-    const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && o.perf == EngineOptions::Perf::None;
+    const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && !o.dump_regions && o.perf == EngineOptions::Perf::None;
     if (plain && (o.tier == Tier::One || o.tier == Tier::Auto) && !o.system) j.image_dir = o.image_dir;
     j.image_limit = o.image_limit;
     j.perf_map = o.perf == EngineOptions::Perf::Map;

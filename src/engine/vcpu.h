@@ -13,6 +13,7 @@
 #include "frontend/guest_isa.h"
 #include "gc/policy.h"
 #include "jit/stats.h"
+#include "optimizers/region_policy.h"
 
 namespace vm::engine {
 
@@ -35,7 +36,8 @@ struct EngineOptions {
     /// Tier::Auto: executions in the interpreter before tier 1; one fewer in programs that have translated
     /// much.
     unsigned hot_threshold = 2;
-    bool dump_guest = false, dump_ir = false, dump_host = false;
+    optimizers::RegionPolicy region_policy = {};  ///< Tier::Auto: which hot loops become regions
+    bool dump_guest = false, dump_ir = false, dump_host = false, dump_regions = false;
     u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
     std::string image_dir =

@@ -73,12 +73,13 @@ class RegionShape {
             const Inst& in = block.insts[i];
             if ((in.op == Op::ExitIf || in.op == Op::Goto) && inside(in.imm)) last = i + 1;
         }
-        if (return_point(block) || jumps_indirectly(block)) last = block.insts.size();
+        const bool jumps = jumps_indirectly(block);
+        if (return_point(block) || jumps) last = block.insts.size();
         u64 pc = block.start_pc;
         for (size_t i = 0; i < block.insts.size(); i++) {
             const Inst& in = block.insts[i];
             if (in.op == Op::Insn) pc = in.imm;
-            f(in, in.op == Op::Goto ? 1.0 : in.op == Op::ExitIf ? taken(in, pc, i + 1 < last) : 0.0);
+            f(in, in.op == Op::Goto ? 1.0 : in.op == Op::ExitIf ? taken(in, pc, i + 1 < last, jumps) : 0.0);
         }
     }
 
@@ -88,7 +89,7 @@ class RegionShape {
     };
     bool inside(u64 pc) const;
     bool leaves_loop(u64 pc, u64 target) const;
-    double taken(const Inst& exit, u64 pc, bool rest_inside) const;
+    double taken(const Inst& exit, u64 pc, bool rest_inside, bool jumps) const;
     const Region& region_;
     std::vector<Loop> loops_;
 };

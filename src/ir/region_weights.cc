@@ -54,11 +54,13 @@ bool RegionShape::leaves_loop(u64 pc, u64 target) const {
     return inner != nullptr && target > inner->end;
 }
 
-double RegionShape::taken(const Inst& exit, u64 pc, bool rest_inside) const {
+/// rest_inside: who goes on in the block may stay in the region. jumps: the block ends in an indirect jump.
+double RegionShape::taken(const Inst& exit, u64 pc, bool rest_inside, bool jumps) const {
     constexpr double kSeldom = 1.0 / 8, kMostly = 7.0 / 8;
     if (!inside(exit.imm)) return kSeldom;
     if (exit.imm <= pc || !rest_inside) return kMostly;
-    return leaves_loop(pc, exit.imm) ? kSeldom : 0.5;
+    // Before the jump of a switch: a value for which it has no case.
+    return jumps || leaves_loop(pc, exit.imm) ? kSeldom : 0.5;
 }
 
 void estimate_weights(Region& region) {

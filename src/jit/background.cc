@@ -206,10 +206,11 @@ bool Background::Impl::work(std::unique_lock<std::mutex>& lock) {
     const Place p = queue.front();
     queue.pop_front();
     show(BackgroundState::Compiling);
+    const u32 made_before = counts[p].compiled;
     lock.unlock();
     if (!worker) worker = std::make_unique<Worker>(jit);
     const u64 head = worker->back_edge_target(p.pc, p.mode);
-    const bool made = jit.optimize(*worker, head, p.mode);
+    const bool made = jit.optimize(*worker, head, p.mode, true, made_before);
     lock.lock();
     for (const u64 pc : {p.pc, head}) {
         Count& n = counts[{pc, p.mode}];

@@ -13,8 +13,9 @@ std::unique_ptr<ImageSpace> ImageSpace::make(const Host& host, const frontend::G
     const Producer producer{osal::build_id(), feature_names(host.features())};
     if (o.image_dir.empty() || producer.build.empty()) return nullptr;
     const std::string environment =
-        fmt::format("{} guest {:x} without {:x} icount {} tier 2 {}", isa.name, o.features, o.disabled_opts,
-                    o.count_instructions, o.background);
+        fmt::format("{} guest {:x} without {:x} icount {} tier 2 {} {} {}", isa.name, o.features,
+                    o.disabled_opts, o.count_instructions, o.background,
+                    static_cast<unsigned>(o.region_policy.kind), fmt::join(o.region_policy.except, " "));
     ImageKey key;
     key.producer = producer.hash();
     key.environment = hash128(environment.data(), environment.size());

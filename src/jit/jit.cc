@@ -80,10 +80,10 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
     }
 }
 
-bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop) {
+bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop, u32 made_before) {
     if (const Translation* t = lookup(pc, mode); t != nullptr && t->region) return true;
     const u64 start = clock();
-    if (!worker.compile_region(pc, mode, loop)) return false;
+    if (!worker.compile_region(pc, mode, loop, made_before)) return false;
     Translation* t = nullptr;
     if (install(worker, pc, mode, &t, true) != Publish::Done) return false;
     const u64 ns = clock() - start;

@@ -25,6 +25,7 @@
 #include "jit/lookup_map.h"
 #include "jit/stats.h"
 #include "jit/translation.h"
+#include "optimizers/region_policy.h"
 #include "osal/host.h"
 
 namespace vm::jit {
@@ -48,9 +49,11 @@ struct Options {
     u64 disabled_opts = 0;
     bool system = false;  ///< blocks of a machine: frontend::TranslateRequest::system
     bool count_instructions = false;
-    bool timings = true;      ///< measure how long translating takes
-    bool background = false;  ///< hot loops are compiled by tier 2
+    bool timings = true;                          ///< measure how long translating takes
+    bool background = false;                      ///< hot loops are compiled by tier 2
+    optimizers::RegionPolicy region_policy = {};  ///< which loops
     bool dump_guest = false, dump_ir = false, dump_host = false;
+    bool dump_regions = false;  ///< what the policy decided by, a line for each loop
     u64 dump_addr = 0;
     bool perf_map = false, jitdump = false;
     std::string image_dir;  ///< where translations are kept between processes; empty = nowhere
@@ -127,7 +130,7 @@ class Jit : private gc::Heap {
     /// The loop whose head is at (pc, mode) as a region, in place of the block there. False: there is no
     /// loop, or not now. From any thread; makes no room in the code cache. `loop`: see
     /// Worker::compile_region.
-    bool optimize(Worker& worker, u64 pc, u32 mode, bool loop = true);
+    bool optimize(Worker& worker, u64 pc, u32 mode, bool loop = true, u32 made_before = 0);
     /// What calls it from time to time. nullptr: Options::background is off.
     Background* background() const { return background_.get(); }
     /// Executors that run leave at their next safepoint and call Background::sampled(). False: none runs.

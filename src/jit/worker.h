@@ -27,8 +27,9 @@ class Worker {
     /// decode + passes + compile. False: not compilable (see `error`).
     bool compile(u64 pc, u32 mode);
     /// The same for the loop whose head is at `pc`, as a region; false also if there is none. Or, for tests,
-    /// for whatever direct jumps reach from there.
-    bool compile_region(u64 pc, u32 mode, bool loop);
+    /// for whatever direct jumps reach from there. False also if the policy finds no loop worth it, of which
+    /// `made_before` regions were made and dropped.
+    bool compile_region(u64 pc, u32 mode, bool loop, u32 made_before);
     /// Whether the block that was compiled last jumps to its own start.
     bool loops() const { return block_.may_loop; }
     /// Where the back-edge leads that the instruction at `pc` is; `pc` if it is none. Safepoints before a
@@ -46,6 +47,7 @@ class Worker {
     frontend::TranslateRequest block_request(u64 pc, u32 mode);
     bool form_region(u64 head, u32 mode, bool loop);
     bool cut(const ir::Block& block) const;
+    bool worthwhile(u64 head, u32 mode, u32 made_before) const;
     void summarize_region(u64 pc);
     void encode(u64 pc);
     u32 mode_ = 0;

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "backend/options.h"
+#include "base/format.h"
 #include "ir/passes/passes.h"
 #include "jit/worker.h"
+#include "optimizers/region_policy.h"
 
 namespace vm::jit {
 namespace {
@@ -109,7 +111,17 @@ u64 Worker::back_edge_target(u64 pc, u32 mode) {
     return pc;
 }
 
-bool Worker::compile_region(u64 pc, u32 mode, bool loop) {
+/// Asks the policy about the region that was formed.
+bool Worker::worthwhile(u64 head, u32 mode, u32 made_before) const {
+    const auto features = optimizers::region_features(region_, *jit_.isa().layout, made_before);
+    const bool yes = optimizers::worthwhile(jit_.options().region_policy, head, features);
+    if (jit_.options().dump_regions)
+        fmt::print(stderr, "region {:#x} mode {}: {} {}\n", head, mode, yes ? "made" : "left",
+                   optimizers::to_text(features));
+    return yes;
+}
+
+bool Worker::compile_region(u64 pc, u32 mode, bool loop, u32 made_before) {
     const u64 start = jit_.clock();
     begin_reading();
     if (!form_region(pc, mode, loop)) {
@@ -126,6 +138,10 @@ bool Worker::compile_region(u64 pc, u32 mode, bool loop) {
     const u64 disabled = jit_.options().disabled_opts >> kPassOptShift;
     for (ir::Region::Node& n : region_.nodes) ir::run_tier1_passes(n.block, *jit_.isa().layout, disabled);
     if ((disabled & ir::pass_bit(ir::defer_flags)) == 0) ir::defer_flags(region_, *jit_.isa().layout);
+    if (loop && !worthwhile(pc, mode, made_before)) {
+        error_ = "not worth it";
+        return false;
+    }
     if (jit_.options().dump_ir) summarize_region(pc);
     const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();

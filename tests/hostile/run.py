@@ -163,7 +163,7 @@ def options(vm, guest, d):
     case("abbreviated option", "--sysr", "/", guest, word="--sysr")
     case("option with a line break", "--bad\nopt", guest, word="--bad\\x0aopt")
     for option in ("--sysroot", "--root", "--tier", "--jit-opt", "--env", "--unset", "--workdir", "--stats", "--dump", "--perf", "--cpu", "--stack",
-                   "--memory-limit", "--code-cache", "--cache-policy"):
+                   "--memory-limit", "--code-cache", "--cache-policy", "--region-policy"):
         case(f"{option} without a value", option, word=option)
         case(f"{option} of an empty value", option, "", guest, word=option)
     case("--argv0 without a value", "--argv0", word="--argv0")
@@ -171,6 +171,8 @@ def options(vm, guest, d):
         case(f"tier {tier}", "--tier", tier, guest, word=f"'{tier}'")
     case("tier that does not exist", "--tier", "3", guest, word="--tier")
     case("cache policy that does not exist", "--cache-policy", "lru", guest, word="'lru'")
+    for policy in ("some", "not:", "not:0x", "not:0x10,", "not:12g", "not:0x10000000000000000"):
+        case(f"region policy {policy}", "--region-policy", policy, guest, word=policy)
     case("tier given twice", "--tier", "1", "--tier", "1", guest, word="--tier")
     for opt in ("bogus", "-nonsense", "+", "-", "+all,-bogus", ",", "--"):
         case(f"jit option {opt}", "--jit-opt=" + opt, guest, word="--jit-opt")
