@@ -19,7 +19,7 @@ jit::Options jit_options(const EngineOptions& o) {
     j.disabled_opts = o.disabled_opts;
     j.count_instructions = o.exact_icount;
     j.timings = o.timings;
-    j.background = o.tier == Tier::Auto && !o.system;
+    j.background = o.tier == Tier::Auto && !o.system && o.control == nullptr;
     j.system = o.system;
     j.region_policy = o.region_policy;
     j.dump_regions = o.dump_regions;
@@ -27,7 +27,8 @@ jit::Options jit_options(const EngineOptions& o) {
     j.dump_ir = o.dump_ir;
     j.dump_host = o.dump_host;
     j.dump_addr = o.dump_addr;
-    const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && !o.dump_regions && o.perf == EngineOptions::Perf::None;
+    const bool plain = !o.dump_guest && !o.dump_ir && !o.dump_host && !o.dump_regions &&
+                       o.perf == EngineOptions::Perf::None && o.control == nullptr;
     if (plain && (o.tier == Tier::One || o.tier == Tier::Auto) && !o.system) j.image_dir = o.image_dir;
     j.image_limit = o.image_limit;
     j.perf_map = o.perf == EngineOptions::Perf::Map;
@@ -67,7 +68,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const frontend::GuestIsa& isa, Gu
 }
 
 EngineImpl::EngineImpl(const frontend::GuestIsa& isa, GuestMemory& memory, const EngineOptions& options)
-    : isa_(isa), memory_(memory), options_(options) {}
+    : isa_(isa), memory_(memory), options_(options) {
+    if (options.control != nullptr) limits_.store(std::make_shared<BlockLimits>(options.system));
+}
 EngineImpl::~EngineImpl() = default;
 
 bool fault_hook(const osal::Fault& fault, osal::MachineContext& context);  // vcpu.cc
@@ -173,6 +176,29 @@ void EngineImpl::memory_is_shared() {
     const bool was_alone = jit_->alone();
     jit_->memory_is_shared();
     if (was_alone) interp_generation_.fetch_add(1);  // blocks were decoded for a program that is alone
+}
+
+std::shared_ptr<const Points> EngineImpl::follow(u64* version) {
+    const std::shared_ptr<const Points> points = options_.control->points(version);
+    const std::lock_guard lock(points_mutex_);
+    auto limits = std::make_shared<BlockLimits>(*limits_.load());
+    if (points->forget && !limits->empty()) {
+        limits = std::make_shared<BlockLimits>(options_.system);
+        limits_.store(limits);
+        invalidate_all();
+        return points;
+    }
+    std::vector<u64> fresh;
+    for (const u64 pc : points->breaks)
+        if (limits->add(pc)) fresh.push_back(pc);
+    limits_.store(limits);
+    if (fresh.empty()) return points;
+    if (options_.system) {
+        invalidate_all();  // where it lies is not known
+    } else {
+        for (const u64 pc : fresh) invalidate(pc, pc + 1);
+    }
+    return points;
 }
 
 void EngineImpl::stop_background(bool for_good) {

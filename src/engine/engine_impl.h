@@ -12,6 +12,7 @@
 #include "engine/exposed.h"
 #include "engine/guarded_memory.h"
 #include "engine/hart_memory.h"
+#include "engine/run_control.h"
 #include "engine/stats.h"
 #include "engine/vcpu.h"
 #include "jit/jit.h"
@@ -71,6 +72,11 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
+    u64 limit_behind(u64 pc) override {
+        return options_.control == nullptr ? ~u64{0} : limits_.load()->next(pc);
+    }
+    /// What the debugger wants now, and its number; blocks and translations are such that it works.
+    std::shared_ptr<const Points> follow(u64* version);
     void cold(u64 pc) override;
     void expose();
     bool code_file(u64 pc, frontend::CodeFile& file) override { return memory_.code_file(pc, file); }
@@ -98,6 +104,8 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     Stats retired_stats_;                ///< of vCPUs that are gone
     u64 retired_icount_ = 0;
     bool fork_failed_ = false;
+    std::mutex points_mutex_;
+    std::atomic<std::shared_ptr<const BlockLimits>> limits_;  ///< with a debugger
     Exposure exposure_;
 };
 
@@ -108,7 +116,7 @@ class VcpuImpl final : public Vcpu {
     Result<void> start();
 
     Exit run() override;
-    Exit step() override;
+    Exit step(bool watched) override;
     void request_safepoint() override;
     u64 pc() const override { return state_->pc; }
     void set_pc(u64 pc) override { state_->pc = pc; }
@@ -145,6 +153,11 @@ class VcpuImpl final : public Vcpu {
     bool locate(u64 pc, u64* place);
     bool cut_page_ = false;  ///< perhaps not all of its page may be executed: each instruction is asked for
     void forget_code();
+    void follow_points();
+    Exit step_one();
+    /// Programs that are watched are interpreted.
+    bool interprets() const { return engine_.options_.tier == Tier::Interp || memory_.watch.active(); }
+    bool watch_hit();
     static u64 code_hash(u64 address) {
         const u64 page = address / backend::kTlbPage;
         return (page ^ page >> 13) % 8192;
@@ -195,6 +208,9 @@ class VcpuImpl final : public Vcpu {
     std::array<u64, kColdBlocks> cold_{};  ///< pcs that were interpreted last because they are cold: a ring
     size_t cold_next_ = 0;
     std::unordered_set<u64> uncompilable_;
+    std::shared_ptr<const Points> points_;  ///< with a debugger
+    u64 points_version_ = 0;
+    std::shared_ptr<const BlockLimits> limits_;
     BlockCache blocks_;
     u64 blocks_generation_ = 0;
     Stats stats_;

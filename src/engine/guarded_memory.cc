@@ -28,14 +28,17 @@ bool GuardedMemory::guarded(u64 addr, bool write, Access access) {
 }
 
 bool GuardedMemory::load(u64 addr, unsigned size, void* out) {
-    return guarded(addr, false, [&] { return osal::guarded_load(addr, size, out); });
+    return watch.admits(addr, size, true, false) &&
+           guarded(addr, false, [&] { return osal::guarded_load(addr, size, out); });
 }
 
 bool GuardedMemory::store(u64 addr, unsigned size, const void* in) {
-    return guarded(addr, true, [&] { return osal::guarded_store(addr, size, in); });
+    return watch.admits(addr, size, false, true) &&
+           guarded(addr, true, [&] { return osal::guarded_store(addr, size, in); });
 }
 
 bool GuardedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) {
+    if (!watch.admits(addr, size, true, true)) return false;
     return guarded(addr, true, [&]() -> osal::MemFault {
         u64 expected = 0;
         if (auto f = osal::guarded_load(addr, size, &expected)) return f;
@@ -52,6 +55,7 @@ bool GuardedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64*
 }
 
 bool GuardedMemory::cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) {
+    if (!watch.admits(addr, size, true, true)) return false;
     if (size == 16)
         return guarded(addr, true, [&] { return osal::guarded_cas16(addr, expected, desired, old); });
     u64 e = 0, d = 0, seen = 0;

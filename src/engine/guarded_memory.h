@@ -2,6 +2,7 @@
 // first.
 #pragma once
 
+#include "engine/points.h"
 #include "engine/vcpu.h"
 #include "ir/interp.h"
 #include "osal/guarded.h"
@@ -16,6 +17,7 @@ class GuardedMemory : public ir::Memory {
     bool rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) override;
     bool cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) override;
 
+    WatchGuard watch;  ///< a debugger's
     /// The last access that failed.
     const osal::MemFault& fault() const { return fault_; }
     u64 repeated = 0;  ///< accesses that were repeated because the owner changed something

@@ -67,7 +67,7 @@ bool TranslatedMemory::find(u64 addr, unsigned size, bool write, HartMemory::Pag
     stats_.tlb_misses++;
     if (!hart_.page(addr, write ? HartMemory::Access::Store : HartMemory::Access::Load, size, page))
         return fail(addr, write);
-    if (page->host == nullptr || !page->keep) return true;
+    if (page->host == nullptr || !page->keep || watch.on_page(addr, kPage)) return true;
     const u64 tag = (addr & ~(kPage - 1)) | backend::tlb_context(state_);
     backend::TlbEntry& e = entry_of(state_, addr);
     // forbid_stores() of another thread may look at it meanwhile.
@@ -146,6 +146,7 @@ bool TranslatedMemory::split(u64 addr, unsigned size, void* out, const void* in)
 }
 
 bool TranslatedMemory::load(u64 addr, unsigned size, void* out) {
+    if (!watch.admits(addr, size, true, false)) return false;
     if (crosses(addr, size)) return split(addr, size, out, nullptr);
     HartMemory::Page page;
     const u8* host = ram(addr, size, false, &page);
@@ -155,6 +156,7 @@ bool TranslatedMemory::load(u64 addr, unsigned size, void* out) {
 }
 
 bool TranslatedMemory::store(u64 addr, unsigned size, const void* in) {
+    if (!watch.admits(addr, size, false, true)) return false;
     if (crosses(addr, size)) return split(addr, size, nullptr, in);
     HartMemory::Page page;
     u8* host = ram(addr, size, true, &page);
@@ -164,6 +166,7 @@ bool TranslatedMemory::store(u64 addr, unsigned size, const void* in) {
 }
 
 bool TranslatedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u64* old) {
+    if (!watch.admits(addr, size, true, true)) return false;
     HartMemory::Page page;
     u8* host = crosses(addr, size) ? nullptr : ram(addr, size, true, &page);
     if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);
@@ -182,6 +185,7 @@ bool TranslatedMemory::rmw(ir::RmwOp op, u64 addr, unsigned size, u64 operand, u
 }
 
 bool TranslatedMemory::cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) {
+    if (!watch.admits(addr, size, true, true)) return false;
     HartMemory::Page page;
     u8* host = crosses(addr, size) ? nullptr : ram(addr, size, true, &page);
     if (host == nullptr) return page.physical == ~u64{0} ? false : fail(addr, true);

@@ -106,8 +106,31 @@ void VcpuImpl::state_changed() {
     jit_.reset_predictions(executor_);
 }
 
+/// The debugger's points are to be those that it has set last.
+void VcpuImpl::follow_points() {
+    const RunControl* const control = engine_.options_.control;
+    if (control == nullptr || control->points_version() == points_version_) return;
+    points_ = engine_.follow(&points_version_);
+    limits_ = engine_.limits_.load();
+    const std::vector<Watch>* const watches = points_->watches.empty() ? nullptr : &points_->watches;
+    memory_.watch.set(hart_ == nullptr ? watches : nullptr);
+    if (translated_) {
+        translated_->watch.set(watches);
+        translated_->flush();
+    }
+}
+
+/// The access that just failed was one that is watched.
+bool VcpuImpl::watch_hit() {
+    WatchGuard& watch = translated_ ? translated_->watch : memory_.watch;
+    const auto hit = watch.take_hit();
+    if (hit) fault_ = {.addr = hit->address, .write = hit->write};
+    return hit.has_value();
+}
+
 Exit VcpuImpl::run() {
     bind_to_thread();
+    follow_points();
     stats_.runs++;
     jit_.enter(executor_);
     const Exit e = loop();
@@ -122,6 +145,8 @@ Exit VcpuImpl::loop() {
         if (std::atomic_ref<u32>(state_->safepoint_request).load(std::memory_order_acquire) != 0) [[unlikely]]
             if (requests(out) == Next::Return) return out;
         if (!arrive(&state_->pc)) return out = Exit{ir::ExitReason::Illegal, state_->pc, isa().bad_branch};
+        if (points_ && points_->breaks_at(state_->pc))
+            return out = Exit{ir::ExitReason::DebugBreak, state_->pc};
         if (const u8* const entry = entry_at_hand()) {
             if (run_generated(entry, out) == Next::Return) return out;
             continue;
@@ -133,8 +158,8 @@ Exit VcpuImpl::loop() {
             if (interpret_one(state_->pc, out) == Next::Return) return out;
             continue;
         }
-        const jit::Translation* t =
-            engine_.options_.tier == Tier::Interp || distrust_ ? nullptr : hot_translation(pc);
+        const bool interpreted = interprets() || distrust_ || (limits_ && limits_->contains(pc));
+        const jit::Translation* t = interpreted ? nullptr : hot_translation(pc);
         if (t != nullptr && hart_ != nullptr && !(t->mode & jit::kModeUngrouped))
             jit_.host().fill_fast_lookup(*state_, state_->pc, t->entry);
         if ((t != nullptr ? run_generated(t->entry, out) : run_interpreted(pc, out)) == Next::Return)
@@ -332,7 +357,7 @@ VcpuImpl::Next VcpuImpl::run_generated(const u8* entry, Exit& out) {
 }
 
 const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
-    if (engine_.options_.tier != Tier::Interp) return worker_.decode(pc, mode_, kColdInsns);
+    if (!interprets()) return worker_.decode(pc, mode_, kColdInsns);
     const u64 generation = engine_.interp_generation_.load();
     if (generation != blocks_generation_ || distrust_) {
         if (!blocks_.empty()) blocks_.clear();
@@ -352,11 +377,16 @@ ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
                               .read_time = &read_time};
     if (translated_) context.memory = translated_.get();
     const u64 repeated = memory_.repeated;
-    const ir::InterpResult r = ir::interpret(block, *engine_.isa_.layout, context);
+    ir::InterpResult r = ir::interpret(block, *engine_.isa_.layout, context);
     stats_.repeated_faults += memory_.repeated - repeated;
     stats_.interpreted++;
     stats_.interpreted_insns += r.insns;
     if (r.reason != ir::ExitReason::MemoryFault) return r;
+    if (watch_hit()) {
+        r.reason = ir::ExitReason::DebugWatch;
+        r.value = fault_.addr;
+        return r;
+    }
     fault_ = memory_.fault();
     if (translated_)
         fault_ = {.addr = translated_->fault_addr, .signal = SIGSEGV, .write = translated_->fault_write};
@@ -365,7 +395,7 @@ ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
 
 VcpuImpl::Next VcpuImpl::run_interpreted(u64 pc, Exit& out) {
     pending_link_ = nullptr;
-    const bool fresh = distrust_ || engine_.options_.tier != Tier::Interp;
+    const bool fresh = distrust_ || !interprets();
     const ir::InterpResult r = interpret(block_to_interpret(pc));
     distrust_ = false;
     return after_interpreting(r, fresh, out);
@@ -416,6 +446,7 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
         default: break;
     }
     out = Exit{reason, pc, value};
+    out.write = reason == ir::ExitReason::DebugWatch && fault_.write;
     return Next::Return;
 }
 
@@ -449,9 +480,9 @@ void VcpuImpl::code_changed(u64 where) {
                 if ((pc ^ page) / backend::kTlbPage == 0) engine_.cold(pc);
         return;
     }
-    if (engine_.options_.tier == Tier::Interp)
-        blocks_.clear();
-    else if (where == 0)
+    if (interprets()) blocks_.clear();
+    if (engine_.options_.tier == Tier::Interp) return;
+    if (where == 0)
         jit_.sync_code();
     else
         jit_.sync_code(begin, begin + (u64{1} << (where & 63)));
@@ -485,8 +516,20 @@ VcpuImpl::Next VcpuImpl::memory_fault(u64 pc, Exit& out) {
     return Next::Return;
 }
 
-Exit VcpuImpl::step() {
+Exit VcpuImpl::step(bool watched) {
     bind_to_thread();
+    if (watched) {
+        follow_points();
+        return step_one();
+    }
+    memory_.watch.set(nullptr);
+    if (translated_) translated_->watch.set(nullptr);
+    const Exit e = step_one();
+    points_version_ = 0;  // they are set again
+    return e;
+}
+
+Exit VcpuImpl::step_one() {
     jit_.enter(executor_);
     if (!arrive(&state_->pc)) {
         jit_.leave(executor_);
@@ -514,6 +557,7 @@ u64 VcpuImpl::tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     const u64 bytes = how % backend::kTlbMissStore;
     if (address % backend::kTlbPage + bytes > backend::kTlbPage) return 0;
+    if (v.translated_->watch.on_page(address, backend::kTlbPage)) return 0;
     HartMemory::Page page;
     const bool store = how & backend::kTlbMissStore, group = how & backend::kTlbMissGroup;
     if (!v.translated_->find(address, static_cast<unsigned>(bytes), store, &page) || page.host == nullptr ||

@@ -17,6 +17,8 @@
 
 namespace vm::engine {
 
+class RunControl;  // engine/run_control.h
+
 /// Auto: interpreter, then tier 1, hot loops by tier 2 in the background. Two: all code by tier 2 from its
 /// first execution on, for tests.
 enum class Tier : u8 { Auto, Interp, One, Two };
@@ -40,6 +42,8 @@ struct EngineOptions {
     bool dump_guest = false, dump_ir = false, dump_host = false, dump_regions = false;
     u64 dump_addr = 0;  ///< 0 = every block
     enum class Perf : u8 { None, Map, Jitdump } perf = Perf::None;
+    /// A debugger's; the vCPUs are run by it. Without tier 2 and translations on disk. Outlives the engine.
+    RunControl* control = nullptr;
     std::string image_dir =
         {};  ///< translations on disk; empty = none. With tiers Auto and One; not with dumps or perf
     u64 image_limit = u64{1} << 30;  ///< bytes of all of them
@@ -92,11 +96,13 @@ class Vcpu {
   public:
     virtual ~Vcpu() = default;
     /// Runs from pc() until an exit that the caller must handle (Syscall, Breakpoint, Illegal, MemoryFault,
-    /// FetchFault, Misaligned, Safepoint, Wait, Unsupported; CodeSync and ModeChange are handled inside).
+    /// FetchFault, Misaligned, Safepoint, Wait, Unsupported; with a debugger DebugBreak, DebugWatch; CodeSync
+    /// and ModeChange are handled inside).
     /// Guest state is complete and precise when it returns. All asynchronous requests arrive as Safepoint.
     virtual Exit run() = 0;
-    /// Executes exactly one guest instruction (in the interpreter).
-    virtual Exit step() = 0;
+    /// Executes exactly one guest instruction (in the interpreter), whether there is a breakpoint or not.
+    /// `watched`: it stops before an access that a watchpoint waits for.
+    virtual Exit step(bool watched = true) = 0;
     /// Async-signal-safe, any thread: run() returns Safepoint soon. Sticky until a run() has returned it.
     virtual void request_safepoint() = 0;
 

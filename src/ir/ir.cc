@@ -20,9 +20,10 @@ std::string_view name(Type t) {
 }
 
 std::string_view name(ExitReason r) {
-    constexpr std::string_view n[] = {
-        "none",       "next",      "syscall",     "breakpoint", "illegal",   "memory-fault", "fetch-fault",
-        "misaligned", "code-sync", "mode-change", "wait",       "safepoint", "interpret",    "unsupported"};
+    constexpr std::string_view n[] = {"none",      "next",         "syscall",     "breakpoint",
+                                      "illegal",   "memory-fault", "fetch-fault", "misaligned",
+                                      "code-sync", "mode-change",  "wait",        "safepoint",
+                                      "interpret", "unsupported",  "debug-break", "debug-watch"};
     return n[static_cast<u8>(r)];
 }
 

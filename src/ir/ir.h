@@ -80,6 +80,8 @@ enum class ExitReason : u8 {
     Safepoint,   ///< somebody requested it; pc = next instruction
     Interpret,   ///< of a machine: the interpreter is to execute this instruction; pc = the instruction
     Unsupported,  ///< decoded, but this build cannot execute it; pc = the instruction
+    DebugBreak,   ///< a debugger's breakpoint; pc = the instruction there, not executed
+    DebugWatch,   ///< an access that a debugger watches, not done; pc = the instruction; value = the address
     Count_
 };
 std::string_view name(ExitReason r);

@@ -68,6 +68,8 @@ class CodeSource {
     /// As frontend::TranslateRequest::guarded.
     virtual bool guarded(u64) { return false; }
     virtual void note_code(u64 begin, u64 end) = 0;
+    /// The first address behind `pc` where a block that begins at `pc` must end (a debugger's breakpoint).
+    virtual u64 limit_behind(u64) { return ~u64{0}; }
     /// The block at `pc` was not used for a while: its translation was given up. Under the jit's lock.
     virtual void cold(u64) {}
     /// The file mapping that `pc` lies in. False: there is none, or its bytes may differ from the file's.

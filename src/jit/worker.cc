@@ -130,10 +130,24 @@ const ir::Block& Worker::decode_bytes(u64 pc, u32 mode, std::span<const u8> byte
     return block_;
 }
 
+/// A debugger's breakpoint is not to be inside the block.
+void Worker::limit(frontend::TranslateRequest& request) const {
+    constexpr u64 kLongestInsn = 4;
+    const u64 end = jit_.source_.limit_behind(request.pc);
+    if (end >= request.code_end || request.max_insns == 1) return;
+    if (end - request.pc < kLongestInsn) {
+        request.max_insns = 1;
+    } else {
+        request.code_end = end;
+        request.if_convert = false;
+    }
+}
+
 const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
     begin_reading();
     frontend::TranslateRequest request = block_request(pc, mode);
     request.max_insns = max_insns;
+    limit(request);
     request.forward_state = forward_state_ && !simple;
     if (max_insns == kMaxInsns) {
         request.known = &Worker::known;

@@ -45,6 +45,7 @@ class Worker {
     static bool leads(void* self, u64 pc);
     void begin_reading();
     frontend::TranslateRequest block_request(u64 pc, u32 mode);
+    void limit(frontend::TranslateRequest& request) const;
     bool form_region(u64 head, u32 mode, bool loop);
     bool cut(const ir::Block& block) const;
     bool worthwhile(u64 head, u32 mode, u32 made_before) const;
