@@ -7,7 +7,7 @@ seconds=${1:-30}
 bad=0 ran=0
 tools/build-guests.sh
 seeds=build/fuzz/seeds
-mkdir -p "$seeds"/fuzz_{boot,bundle,tree,load,translate,qcow2,p9}
+mkdir -p "$seeds"/fuzz_{boot,bundle,tree,load,session,translate,qcow2,p9}
 for g in $ALL_GUESTS; do cp "build/guests/hello.$g" "$seeds/fuzz_load/"; done
 printf '#!/nowhere/at/all -x\n' >"$seeds/fuzz_load/script"
 { printf '\037'; head -c 1000 /dev/zero; } >"$seeds/fuzz_bundle/zeros"  # all is made right
@@ -52,6 +52,14 @@ files = {"read": walk(1, b"f") + message(12, fid(1, "I", 2)) + message(118, fid(
                        message(26, fid(0) + struct.pack("<IIIIQQQQQ", 0x1ff, 0o700, 0, 0, 5, 1, 2, 3, 4)) + message(108, bytes([1, 0]))}
 for name, data in files.items():
     open(f"{sys.argv[1]}/{name}", "wb").write(data)
+EOF
+python3 - "$seeds/fuzz_session/packets" <<'EOF'
+import sys  # a byte with the length, then a payload; 0xff: the guest stops
+packets = ("qSupported:swbreak+;hwbreak+", "?", "vCont?", "qXfer:features:read:target.xml:0,ffb", "Hg1", "g", "p3", "P0=0100000000000000", "m1000,10",
+           "x1000,10", "M1000,2:0102", "X1000,1:}", "Z0,1000,2", "Z2,1000,8", "z0,1000,2", "qRcmd,6563686f2061", "QPassSignals:e;1e", "qCRC:1000,10",
+           "vFile:setfs:0", "vCont;s:1;c")
+data = b"".join(bytes([len(p)]) + p.encode() for p in packets)
+open(sys.argv[1], "wb").write(data + b"\xff" + data)
 EOF
 for f in build/fuzz/fuzz_*; do
     [ -x "$f" ] && [ -f "$f" ] || continue

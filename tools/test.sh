@@ -43,6 +43,7 @@ step top python3 tests/top/run.py
 step machine python3 tests/machine/run.py
 step machine-bare python3 tests/machine/bare.py
 step machine-options python3 tests/machine/options.py
+step gdb python3 tests/gdb/run.py
 step machine-firmware python3 tests/machine/firmware.py
 step machine-debian python3 tests/machine/debian.py
 step machine-pci python3 tests/machine/pci.py

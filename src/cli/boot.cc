@@ -20,7 +20,9 @@
 #include "boot/signature.h"
 #include "cli/boot_explain.h"
 #include "cli/cli.h"
+#include "cli/debugging.h"
 #include "cli/metrics.h"
+#include "debug/machine.h"
 #include "osal/file.h"
 #include "soc/riscv_virt.h"
 
@@ -281,13 +283,40 @@ Result<std::optional<boot::SymbolRange>> load(const BootOptions& o, const soc::R
     return files->signature;
 }
 
+/// With --gdb: what stays from one life of the machine to the next.
+struct Debugged {
+    explicit Debugged(std::unique_ptr<Debugging> d)
+        : debugging(std::move(d)), machine(debugging->control()) {}
+    ~Debugged() { debugging.reset(); }  // its server uses the machine
+    std::unique_ptr<Debugging> debugging;
+    debug::Machine machine;
+};
+
+/// Shows one life of the machine to the debugger; nullptr: there is none.
+class DebuggedLife {
+  public:
+    DebuggedLife(Debugged* debugged, soc::RiscvVirt& machine) : debugged_(debugged) {
+        if (debugged_ == nullptr) return;
+        debugged_->machine.set_board(&machine);
+        debugged_->debugging->start(debugged_->machine);
+    }
+    ~DebuggedLife() {
+        if (debugged_ != nullptr) debugged_->machine.set_board(nullptr);
+    }
+
+  private:
+    Debugged* debugged_;
+};
+
 /// One life of the machine, from power-on to power-off or reset.
-Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry& registry, int* signal) {
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry& registry, Debugged* debugged,
+                                         int* signal) {
     Screen screen;  // outlives the machine
     auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());
     options->machine_mode = firmware_of(o) != boot::Firmware::BuiltIn;
     options->console = [&screen](std::span<const u8> bytes) { screen.print(bytes); };
+    if (debugged != nullptr) options->engine.control = &debugged->debugging->control();
     auto machine = soc::RiscvVirt::create(*options);
     if (!machine) return std::unexpected(machine.error());
     const auto signature = load(o, *options, **machine);
@@ -298,6 +327,7 @@ Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry
     {
         EndSignals signals(**machine);
         const Keyboard keyboard(**machine);
+        const DebuggedLife life(debugged, **machine);
         outcome = (*machine)->run();
         *signal = signals.came();
     }
@@ -321,17 +351,27 @@ Result<int> boot(BootOptions o) {
         if (!started) return std::unexpected(started.error());
         server = std::move(*started);
     }
+    std::unique_ptr<Debugged> debugged;
+    if (!o.gdb.empty()) {
+        auto debugging = Debugging::listen(o.gdb);
+        if (!debugging) return std::unexpected(debugging.error());
+        debugged = std::make_unique<Debugged>(std::move(*debugging));
+    }
     for (int signal = 0;;) {
-        const auto outcome = run_once(o, registry, &signal);
+        const auto outcome = run_once(o, registry, debugged.get(), &signal);
         if (signal != 0) {
             server.reset();
+            debugged.reset();
             EndSignals::end_by(signal);
         }
         if (!outcome) return std::unexpected(outcome.error());
         o.explain.clear();
         o.dump_dtb.clear();
         if (outcome->end == soc::RiscvVirt::End::Reset) continue;
-        return outcome->end == soc::RiscvVirt::End::PowerOff ? 0 : std::max(1, outcome->status & 0xff);
+        const int status =
+            outcome->end == soc::RiscvVirt::End::PowerOff ? 0 : std::max(1, outcome->status & 0xff);
+        if (debugged) debugged->debugging->control().ended({.by_signal = false, .code = status});
+        return status;
     }
 }
 

@@ -209,6 +209,10 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.flag("--dry-run", o.dry_run, "do all but start the machine");
     p.text("--stats", o.stats, "counters as JSON, when the machine ends").value("FILE");
     p.text("--metrics", o.metrics, "serve counters for Prometheus: HOST:PORT or unix:PATH").value("WHERE");
+    p.text("--gdb", o.gdb,
+           "HOST:PORT or unix:PATH[,nowait]: a GDB server; the machine waits at its first instruction")
+        .value("ADDRESS")
+        .not_empty();
 }
 
 Result<soc::RiscvVirtOptions> machine_options(const BootOptions& o) {

@@ -13,10 +13,12 @@
 
 #include "base/format.h"
 #include "cli/cli.h"
+#include "cli/debugging.h"
 #include "cli/guests.h"
 #include "cli/jit_options.h"
 #include "cli/metrics.h"
 #include "cli/options.h"
+#include "debug/program.h"
 #include "osal/private_dir.h"
 
 extern char** environ;
@@ -33,6 +35,7 @@ struct Raw {
     std::vector<std::string> env, unset, jit_opt;
     bool ignore_env = false, icount = false, no_cache = false, by_binfmt = false, cwd_has_guest_name = false;
     bool cache_optional = false;
+    std::string gdb;
     int self_fd = -1;
     std::string self_name;
 };
@@ -109,6 +112,9 @@ void declare_options(OptionParser& p, Raw& raw) {
     p.flag("--no-cache", raw.no_cache, "keep no translations (env VM_NO_CACHE=1)").excludes(cache);
     p.flag("--icount", raw.icount, "count guest instructions exactly (in --stats and instret)")
         .env("VM_ICOUNT");
+    p.text("--gdb", raw.gdb,
+           "HOST:PORT or unix:PATH[,nowait]: a GDB server; the program waits at its first instruction")
+        .value("ADDRESS");
     p.flag("--ignore-env", raw.ignore_env, "ignore VM_* environment variables");
     // From one vm to the next that runs a child of its guest (linux/exec.cc); not for people.
     p.flag("--cache-optional", raw.cache_optional).hidden();
@@ -361,6 +367,13 @@ Result<void> fill(const Raw& raw, std::vector<std::string> rest, linux::RunOptio
     if (auto r = prepare_stats(raw.stats, o.stats_file); !r) return r;
     if (auto r = apply_engine(raw, o.engine); !r) return r;
     if (auto r = apply_cache(raw, o.engine); !r) return r;
+    if (!raw.gdb.empty() && o.engine.tier == engine::Tier::Two)
+        return fail(ErrorKind::InvalidArgument,
+                    "--gdb and --tier 2 exclude each other: regions have no breakpoints");
+    if (!raw.gdb.empty() && !raw.cache.empty())
+        return fail(ErrorKind::InvalidArgument,
+                    "--gdb and --cache exclude each other: what is debugged is translated anew");
+    if (!raw.gdb.empty()) o.engine.image_dir.clear();
     o.engine.timings = !raw.stats.empty() || !raw.metrics.empty();
     o.reexec_args = reexec_arguments(raw, o);
     return {};
@@ -425,6 +438,7 @@ Result<RunCommand> parse_run(const std::vector<std::string>& args) {
     }
     if (auto r = fill(raw, std::move(rest), command.options); !r) return std::unexpected(r.error());
     command.metrics = raw.metrics;
+    command.gdb = raw.gdb;
     return command;
 }
 
@@ -464,12 +478,22 @@ int run_command(const std::vector<std::string>& args) {
 
 int run_parsed(const RunCommand& command) {
     if (command.help) return 0;
-    const linux::RunOptions& o = command.options;
+    linux::RunOptions o = command.options;
     if (!command.metrics.empty()) {
         if (auto r = serve_metrics_from_outside(command.metrics); !r) {
             complain(r.error().message);
             return kExitTool;
         }
+    }
+    std::unique_ptr<Debugging> debugging;
+    if (!command.gdb.empty()) {
+        auto listening = Debugging::listen(command.gdb);
+        if (!listening) {
+            complain(listening.error().message);
+            return exit_status(listening.error());
+        }
+        debugging = std::move(*listening);
+        o.engine.control = &debugging->control();
     }
     if (auto r = enter_workdir(o); !r) {
         complain(r.error().message);
@@ -480,6 +504,10 @@ int run_parsed(const RunCommand& command) {
         complain(process.error().message);
         return exit_status(process.error());
     }
+    if (!debugging) return (*process)->run();
+    debug::Program program(debugging->control(), **process);
+    debugging->control().set_watch_after(debug::cpu_registers((*process)->engine().isa().name).watch_after);
+    debugging->start(program);
     return (*process)->run();
 }
 

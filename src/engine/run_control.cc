@@ -15,7 +15,7 @@ RunControl::Member::Member(RunControl& control, u64 id, std::function<void()> wa
                            std::function<bool()> idle)
     : control_(control), id_(id), wake_(std::move(wake)), idle_(std::move(idle)) {
     const Lock lock(control_.mutex_);
-    action_ = control_.rest_;
+    action_ = control_.action_of(id);
     control_.members_.push_back(this);
 }
 
@@ -31,6 +31,11 @@ RunControl::Member::~Member() {
 RunControl::Member* RunControl::find(u64 id) const {
     const auto it = std::ranges::find(members_, id, &Member::id_);
     return it == members_.end() ? nullptr : *it;
+}
+
+RunControl::Action RunControl::action_of(u64 id) const {
+    const auto it = actions_.find(id);
+    return it == actions_.end() ? rest_ : it->second;
 }
 
 bool RunControl::all_stand() const {
@@ -50,6 +55,7 @@ void RunControl::notify(Lock& lock) {
 
 void RunControl::stop_all() {
     rest_ = {};
+    actions_.clear();
     for (Member* m : members_) {
         m->action_ = {};
         if (m->state_ == Member::State::Running) m->wake_();
@@ -174,7 +180,12 @@ Exit RunControl::run(Member& m) {
 
 int RunControl::signal(Member& m, int number) {
     Lock lock(mutex_);
-    if (!attached_) return number;
+    const u64 mask = u64{1} << ((number - 1) & 63);
+    if (!attached_ || (passed_signals & mask)) return number;
+    if (m.pass_once_ & mask) {
+        m.pass_once_ &= ~mask;
+        return number;
+    }
     m.at_signal_ = true;
     m.signal_result_ = number;
     report(lock, m, {.why = Why::Signal, .signal = number});
@@ -260,6 +271,7 @@ void RunControl::detach() {
         attached_ = stopping_ = false;
         order_.clear();
         rest_ = {.go = Go::Continue};
+        actions_.clear();
         for (Member* m : members_) {
             m->pending_.reset();
             m->stepped_ = false;
@@ -315,13 +327,11 @@ void RunControl::ended_was_told() {
 
 void RunControl::resume(const std::map<u64, Action>& actions, const Action& rest) {
     Lock lock(mutex_);
-    const auto action_of = [&](const Member& m) {
-        const auto it = actions.find(m.id_);
-        return it == actions.end() ? rest : it->second;
-    };
+    actions_ = actions;
+    rest_ = rest;
     for (const u64 id : std::deque<u64>(order_)) {
         Member* const m = find(id);
-        if (m == nullptr || !m->pending_ || action_of(*m).go == Go::Stop) continue;
+        if (m == nullptr || !m->pending_ || action_of(id).go == Go::Stop) continue;
         if (m->pending_->why == Why::Watch && !still_watched(*m->pending_)) {
             m->pending_.reset();
             std::erase(order_, id);
@@ -331,15 +341,21 @@ void RunControl::resume(const std::map<u64, Action>& actions, const Action& rest
         std::erase(order_, id);
         order_.push_front(id);
         stopping_ = true;
+        stop_all();
         return notify(lock);
     }
-    rest_ = rest;
+    stopping_ = false;
     for (Member* m : members_) {
-        m->action_ = action_of(*m);
+        m->action_ = action_of(m->id_);
         m->stepped_ = false;
         if (m->at_signal_ && m->action_.go != Go::Stop) m->signal_result_ = m->action_.signal;
     }
     changed_.notify_all();
+}
+
+void RunControl::pass_once(u64 id, int number) {
+    const Lock lock(mutex_);
+    if (Member* const m = find(id)) m->pass_once_ |= u64{1} << ((number - 1) & 63);
 }
 
 std::vector<u64> RunControl::ids() const {

@@ -47,11 +47,12 @@ class RunControl {
     struct Options {
         /// Nothing runs before resume().
         bool wait = true;
-        /// A watched access is done before it is told of. Else the vCPU stands at its instruction, as
-        /// debuggers expect of some ISAs.
-        bool watch_after = true;
+        bool watch_after = true;  ///< see set_watch_after()
     };
     explicit RunControl(const Options& options);
+    /// A watched access is done before it is told of. Else the vCPU stands at its instruction, as debuggers
+    /// expect of some ISAs. Before any vCPU runs.
+    void set_watch_after(bool after) { options_.watch_after = after; }
     ~RunControl();
 
     /// One vCPU. Made and dropped by its owner, which calls run() in place of Vcpu::run().
@@ -79,6 +80,7 @@ class RunControl {
         bool stepped_ = false;  ///< the step of action_ is done but for what its owner does of it
         bool poked_ = false;
         bool at_signal_ = false;
+        u64 pass_once_ = 0;  ///< signals that come from the debugger
         int signal_result_ = 0;
         std::optional<Stop> pending_;  ///< not told yet
     };
@@ -139,12 +141,17 @@ class RunControl {
     bool is_away(u64 id) const;
     /// It stands where it is about to get a signal.
     bool at_signal(u64 id) const;
+    /// The next signal `number` of this vCPU is not to be told: the debugger sends it.
+    void pass_once(u64 id, int number);
+    /// Signals (1 << (number - 1)) that the guest gets without a stop.
+    std::atomic<u64> passed_signals{0};
     /// Stepped vCPUs take interrupts, too.
     std::atomic<bool> step_interrupts{false};
 
   private:
     using Lock = std::unique_lock<std::mutex>;
     bool all_stand() const;
+    Action action_of(u64 id) const;
     void stop_all();
     void report(Lock& lock, Member& m, const Stop& stop);
     bool stand(Lock& lock, Member& m);
@@ -154,15 +161,16 @@ class RunControl {
     bool still_watched(const Stop& stop) const;
     Member* find(u64 id) const;
 
-    const Options options_;
+    Options options_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<Member*> members_;
     std::function<void()> listener_;
     bool attached_;
-    bool stopping_;          ///< all are to stand, and nobody was told that they do
-    Action rest_;            ///< of members that come
-    std::deque<u64> order_;  ///< members with something pending, first come
+    bool stopping_;                  ///< all are to stand, and nobody was told that they do
+    std::map<u64, Action> actions_;  ///< of the last resume(), for members that come, too
+    Action rest_;                    ///< of those that are not there
+    std::deque<u64> order_;          ///< members with something pending, first come
     std::optional<Ended> ended_;
     bool ended_told_ = false;
     std::shared_ptr<const Points> points_ = std::make_shared<Points>();

@@ -194,7 +194,7 @@ TEST(Verify, BrokenTerminators) {
         {"call_ind %64, %64\n", "constant i64"},
         {"jump_ind %32\n", "target"},
         {"ret %164\n", "target"},
-        {"exit 0x10, aux=14\n", "ExitReason"},
+        {"exit 0x10, aux=16\n", "ExitReason"},
     };
     for (const Broken& c : kCases) {
         const auto block = parse(std::string(kValues) + std::string(c.line), kLayout);

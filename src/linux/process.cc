@@ -12,6 +12,7 @@
 
 #include "base/format.h"
 #include "linux/core_dump.h"
+#include "linux/debugging.h"
 #include "linux/signals.h"
 #include "linux/threads.h"
 
@@ -26,15 +27,16 @@ Result<void> choose_cpu(const Guest& guest, RunOptions* o) {
 
 }  // namespace
 
-Thread::Thread(Process& p, std::unique_ptr<engine::Vcpu> v) : process_(p), vcpu_(std::move(v)) {}
-Thread::~Thread() = default;
+Thread::Thread(Process& p, std::unique_ptr<engine::Vcpu> v)
+    : control(p.options().engine.control), process_(p), vcpu_(std::move(v)) {}
+Thread::~Thread() { debugged.reset(); }
 AddressSpace& Thread::mm() { return process_.mm(); }
 const Abi& Thread::abi() const { return process_.abi(); }
 
 int Thread::loop() {
     while (!exiting) {
         in_guest.store(true, std::memory_order_relaxed);
-        const engine::Exit e = vcpu_->run();
+        const engine::Exit e = control == nullptr ? vcpu_->run() : run_debugged(*this);
         in_guest.store(false, std::memory_order_release);
         stop_if_asked(*this);
         switch (e.reason) {
@@ -81,6 +83,7 @@ Result<std::unique_ptr<Process>> Process::create(const RunOptions& options, Gues
     if (abi.init_registers) abi.init_registers(*p->main_);
     p->main_->vcpu().state_changed();
     p->threads.push_back(p->main_.get());
+    begin_debugging(*p->main_);
     return p;
 }
 
@@ -106,6 +109,8 @@ int Process::run() {
 void Process::finish(int code) {
     if (options_.warm_report >= 0 && ::getpid() == pid && !translate_files()) code = kNotKept;
     save_translations();
+    if (options_.engine.control != nullptr && ::getpid() == pid)
+        options_.engine.control->ended({.by_signal = false, .code = code});
     if (stats_owner_ == ::getpid() && !options_.stats_file.empty()) {
         const std::string text = engine_->stats_json();
         const int fd = ::open(options_.stats_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/run_control.h"
 #include "engine/vcpu.h"
 #include "linux/address_space.h"
 #include "linux/file_view.h"
@@ -110,6 +111,11 @@ class Thread {
     bool exiting = false;
     int exit_code = 0;
     bool in_restart = false;
+
+    /// Of a thread that a debugger sees (debugging.cc).
+    std::optional<engine::RunControl::Member> debugged;
+    engine::RunControl* const control;  ///< a debugger's; nullptr: there is none
+    bool hidden = false;                ///< from it: a vfork child runs on this thread
 
     std::shared_ptr<void> exec_image;  ///< what an execve in progress was made from (exec.cc)
 

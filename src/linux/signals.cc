@@ -14,6 +14,7 @@
 
 #include "base/format.h"
 #include "linux/core_dump.h"
+#include "linux/debugging.h"
 #include "linux/signal_frame.h"
 #include "linux/syscalls.h"
 #include "linux/vfork.h"
@@ -151,12 +152,15 @@ std::unique_lock<std::mutex> lock_actions(Thread& t) { return std::unique_lock(t
 bool default_ignored(int sig) { return sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT; }
 bool default_stops(int sig) { return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU; }
 
-/// Makes the host's disposition follow the guest's. Called with the dispositions locked. `shares_memory`: see
-/// Group; such a process dies and stops at safepoints only.
-void mirror_action(int sig, const SigAction& a, bool shares_memory) {
+/// The process dies and stops at safepoints only: see Group::shares_memory; and a debugger is asked first.
+bool acts_at_safepoints(const Thread& t) { return t.group->shares_memory || t.control != nullptr; }
+
+/// Makes the host's disposition follow the guest's. Called with the dispositions locked. `safepoints`: see
+/// acts_at_safepoints().
+void mirror_action(int sig, const SigAction& a, bool safepoints) {
     if (kSyncSignals & sigbit(sig))
         return;  // the fault handlers stay; deliver_signals applies the guest's wish
-    const bool at_safepoint = signal_dumps_core(sig) || (shares_memory && !default_ignored(sig));
+    const bool at_safepoint = signal_dumps_core(sig) || (safepoints && !default_ignored(sig));
     const bool by_host = a.handler == kSigDfl && !at_safepoint;
     if (by_host || a.handler == kSigIgn)
         host_sigaction(sig, a.handler, a.flags & (kSaNocldstop | kSaNocldwait), 0);
@@ -173,17 +177,17 @@ SigAction take_action(Thread& t, int sig) {
     const SigAction a = slot;
     if (a.handler != kSigDfl && a.handler != kSigIgn && (a.flags & kSaResethand)) {
         slot.handler = kSigDfl;
-        mirror_action(sig, slot, t.group->shares_memory);
+        mirror_action(sig, slot, acts_at_safepoints(t));
     }
     return a;
 }
 
-void stop_by_default(int sig, bool shares_memory) {
+void stop_by_default(int sig, bool safepoints) {
     host_sigaction(sig, kSigDfl, 0, 0);
     raw_syscall(SYS_tgkill, static_cast<u64>(getpid()), static_cast<u64>(gettid()), static_cast<u64>(sig));
     set_host_mask(~kSyncSignals & ~sigbit(sig));  // stops here until SIGCONT
     set_host_mask(~kSyncSignals);
-    if (shares_memory) mirror_action(sig, {}, true);
+    if (safepoints) mirror_action(sig, {}, true);
 }
 
 /// Applies the restart rules to a call that the signal interrupted, before its handler's frame saves the
@@ -237,8 +241,8 @@ void frame_failed(Thread& t, int sig) {
 
 bool tracing(Thread& t) { return t.process().options().strace != RunOptions::Strace::Off; }
 
-/// One signal that is not blocked. True if the guest's registers now point at a handler.
-bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
+/// True if the guest's registers now point at a handler.
+bool deliver(Thread& t, int sig, const SigInfo& info, i64* result) {
     const SigAction a = take_action(t, sig);
     if (a.handler == kSigIgn) return false;
     if (tracing(t)) strace_signal(t, sig, info);
@@ -248,7 +252,7 @@ bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
             t.process().save_translations();
             die_by_signal(t, sig, info);
         }
-        stop_by_default(sig, t.group->shares_memory);
+        stop_by_default(sig, acts_at_safepoints(t));
         return false;
     }
     finish_interrupted_call(t, result, a);
@@ -257,6 +261,14 @@ bool deliver_one(Thread& t, int sig, const SigInfo& info, i64* result) {
     q.temporary = false;
     if (!enter_handler(t, sig, info, a, mask, t.blocked)) frame_failed(t, sig);
     return true;
+}
+
+/// One signal that is not blocked. True if the guest's registers now point at a handler.
+bool deliver_one(Thread& t, int number, const SigInfo& noted, i64* result) {
+    const int sig = t.control == nullptr ? number : signal_to_debugger(t, number);
+    if (sig == 0) return false;
+    const SigInfo info = sig == number ? noted : make_info(sig, SI_USER, 0);
+    return deliver(t, sig, info, result);
 }
 
 /// The next noted signal that the mask lets through; 0 if none.
@@ -336,7 +348,7 @@ void signals_clear_handlers(Thread& t) {
         SigAction& slot = actions(t)[sig];
         if (slot.handler <= kSigIgn) continue;
         slot = {};
-        mirror_action(sig, slot, t.group->shares_memory);
+        mirror_action(sig, slot, acts_at_safepoints(t));
     }
 }
 
@@ -411,6 +423,7 @@ SignalSets signal_sets(Thread& t, int tid) {
 bool signal_waiting(Thread& t) { return t.queue->flag != 0; }
 
 void die_by_signal(Thread& t, int sig, const SigInfo& info) {
+    if (t.control != nullptr && !t.hidden) t.control->ended({.by_signal = true, .code = sig});
     if (signal_dumps_core(sig)) forbid_host_core(t, dump_core(t, sig, info));
     if (t.group->shares_memory) stop_group(t.process(), t.home, ::getpid());
     host_sigaction(sig, kSigDfl, 0, 0);
@@ -421,11 +434,17 @@ void die_by_signal(Thread& t, int sig, const SigInfo& info) {
     __builtin_unreachable();
 }
 
+static i64 debugged_syscall(Thread& t, long nr, const u64* args) {
+    const HostCall call(t);
+    return vm_safe_syscall(&t.queue->flag, nr, args);
+}
+
 i64 safe_syscall(Thread& t, long nr, u64 a0, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5) {
     const u64 args[6] = {a0, a1, a2, a3, a4, a5};
     const bool open = t.queue->is_vfork_child && !t.queue->executing;
     if (open) set_host_mask(t.blocked & ~kSyncSignals);
-    const i64 r = vm_safe_syscall(&t.queue->flag, nr, args);
+    const i64 r =
+        t.control == nullptr ? vm_safe_syscall(&t.queue->flag, nr, args) : debugged_syscall(t, nr, args);
     if (open) set_host_mask(~kSyncSignals);
     return r;
 }
@@ -475,6 +494,15 @@ void raise_sync(Thread& t, const engine::Exit& exit) {
     }
     t.vcpu().set_pc(e.pc);
     const SigInfo info = make_info(sig, code, addr);
+    if (t.control != nullptr) {
+        const int instead = signal_to_debugger(t, sig);
+        if (instead == 0) return;
+        if (instead != sig) {
+            deliver(t, instead, make_info(instead, SI_USER, 0), nullptr);
+            if (!t.queue->full) set_host_mask(host_mask(t));
+            return;
+        }
+    }
     if (tracing(t)) strace_signal(t, sig, info);
     const SigAction a = take_action(t, sig);
     if (a.handler == kSigDfl || a.handler == kSigIgn || (t.blocked & sigbit(sig)))
@@ -492,8 +520,8 @@ void install_host_signal_handlers(Thread& first) {
             continue;
         if (old.handler == kSigIgn)  // stays ignored over execve
             actions(first)[sig].handler = kSigIgn;
-        else if (signal_dumps_core(sig))
-            mirror_action(sig, actions(first)[sig], false);
+        else if (signal_dumps_core(sig) || acts_at_safepoints(first))
+            mirror_action(sig, actions(first)[sig], acts_at_safepoints(first));
     }
 }
 
@@ -509,7 +537,7 @@ i64 guest_sigaction(Thread& t, int sig, const SigAction* act, SigAction* old) {
         slot.mask &= ~kUnblockable;
         const bool same_host =
             before.handler > kSigIgn && act->handler > kSigIgn && before.flags == act->flags;
-        if (!same_host) mirror_action(sig, slot, t.group->shares_memory);
+        if (!same_host) mirror_action(sig, slot, acts_at_safepoints(t));
     }
     if (old) *old = before;
     return 0;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/format.h"
+#include "linux/debugging.h"
 #include "linux/signals.h"
 #include "linux/vfork.h"
 #include "osal/guarded.h"
@@ -96,6 +97,7 @@ void* thread_main(void* arg) {
         std::lock_guard guard(p.threads_mutex);
         p.threads.push_back(t.get());
     }
+    begin_debugging(*t);
     // glibc registered its own robust list for this host thread; the guest's starts empty.
     publish(s, tid);
     signals_thread_start(*t, false);
@@ -123,21 +125,24 @@ i64 make_thread(Thread& t, const CloneRequest& r) {
 
 // ---- processes
 
-/// Locks that must be free in a child. Order: threads, signals, engine, address space.
+/// Locks that must be free in a child. Order: threads, signals, engine, address space, debugger.
 struct ForkLocks {
-    ForkLocks(Process& process, Thread& t) : p(process), actions(*t.group->actions) {
+    ForkLocks(Process& process, Thread& t) : p(process), actions(*t.group->actions), control(t.control) {
         p.threads_mutex.lock();
         actions.mutex.lock();
         p.engine().fork_prepare();
         p.mm().fork_prepare();
+        if (control != nullptr) control->fork_prepare();
     }
     void parent() {
+        if (control != nullptr) control->fork_parent();
         p.mm().fork_done();
         p.engine().fork_parent();
         actions.mutex.unlock();
         p.threads_mutex.unlock();
     }
     Result<void> child(Thread& survivor) {
+        if (control != nullptr) control->fork_child(survivor.debugged ? &*survivor.debugged : nullptr);
         p.mm().fork_done();
         auto ok = p.engine().fork_child(survivor.vcpu());
         p.threads.assign(1, &survivor);
@@ -147,6 +152,7 @@ struct ForkLocks {
     }
     Process& p;
     SignalActions& actions;
+    engine::RunControl* control;
 };
 
 struct VforkPipe {
@@ -317,6 +323,7 @@ bool start_host_thread(void* (*main)(void*), void* arg) {
 void end_thread(Thread& t, int code) {
     Process& p = t.process();
     const std::shared_ptr<Group> group = t.group;
+    t.debugged.reset();
     signals_thread_end(t);
     if (t.tid == ::getpid()) group->main_exit_code = code;
     bool last;

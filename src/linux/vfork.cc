@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/format.h"
+#include "linux/debugging.h"
 #include "linux/proc_files.h"
 #include "linux/signals.h"
 #include "linux/threads.h"
@@ -273,6 +274,7 @@ i64 vfork_process(Thread& t, const CloneRequest& r) {
     if (!host_stack) return -ENOMEM;
     Child child{&t, &r};
     const u64 old_mask = block_host_signals();
+    const HiddenThread hidden(t);
     Thread::SignalQueue* queue = signals_vfork_begin(t);
     const SavedThread saved(t);
     t.group = new_group(*t.group, r.flags & CLONE_SIGHAND);

@@ -81,7 +81,7 @@ bool Hart::csr_instruction(u32 insn, u8* guest_regs, ir::FpEnv& fp, Outcome& out
     if (row->change)
         row->change(access, set, clear);
     else
-        write_csr(*row, access, (old & ~clear) | set);
+        riscv::write_csr(*row, access, (old & ~clear) | set);
     out.check_interrupts = row->interrupts;
     if (row->flush) out.flush = Flush::All;
     return true;

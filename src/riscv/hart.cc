@@ -56,6 +56,17 @@ void Hart::live_in(u8* guest_area) {
     *state_ = s;
 }
 
+bool Hart::write_csr(u16 number, u64 value, ir::FpEnv& fp) {
+    const CsrRow* row = find_csr(number);
+    if (row == nullptr || (row->exists && !row->exists(options_)) || number >> 10 == 3) return false;
+    const CsrAccess access{*this, fp, number};
+    if (row->change)
+        row->change(access, value, ~value);
+    else
+        riscv::write_csr(*row, access, value);
+    return true;
+}
+
 HartState Hart::save() const {
     HartState s = *state_;
     s.lines = lines_.load(std::memory_order_acquire);
@@ -107,7 +118,7 @@ u64 Hart::reset_for_kernel(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& f
     s.privilege = Privilege::Supervisor;
     const auto set = [&](u16 number, u64 value) {
         const CsrRow& row = *find_csr(number);
-        if (!row.exists || row.exists(options_)) write_csr(row, {*this, fp, number}, value);
+        if (!row.exists || row.exists(options_)) riscv::write_csr(row, {*this, fp, number}, value);
     };
     set(kCsrMstatus, kStatusFs);
     set(kCsrMedeleg, ~(u64{1} << kCauseSupervisorEcall));

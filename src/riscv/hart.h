@@ -112,6 +112,9 @@ class Hart {
     u64 time() const { return clocks_.time(); }
     /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none.
     std::optional<u64> read_csr(u16 number, ir::FpEnv& fp);
+    /// The same as such an access writes it. False: there is none, or it is read-only. Everything that
+    /// Outcome names may have changed.
+    bool write_csr(u16 number, u64 value, ir::FpEnv& fp);
     /// Moves the state to where generated code reaches it (frontend::riscv64::kHartOffset of a guest area),
     /// or, with nullptr, back into this object.
     void live_in(u8* guest_area);

@@ -40,6 +40,9 @@ RiscvHart::RiscvHart(const Board& board, const riscv::HartOptions& options)
       timer_(board.timers->timer([this] { kick(); })),
       sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })) {
     counters_.id = options.hart_id;
+    if (board.control != nullptr)
+        member_.emplace(
+            *board.control, id() + 1, [this] { wake(); }, [this] { return idle(); });
 }
 
 RiscvHart::~RiscvHart() = default;
@@ -60,23 +63,31 @@ HartStatus RiscvHart::status() const {
 }
 
 bool RiscvHart::start(const Start& start) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (status_ != HartStatus::Stopped) return false;
     status_ = HartStatus::StartPending;
     start_ = start;
     changed_.notify_all();
+    lock.unlock();
+    if (member_) board_.control->arrives(*member_);
     return true;
 }
 
 void RiscvHart::stop() {
-    const std::lock_guard lock(mutex_);
-    stop_ = true;
-    attention_ = true;
-    if (vcpu_) vcpu_->request_safepoint();
-    changed_.notify_all();
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    kick();
 }
 
 void RiscvHart::kick() {
+    wake();
+    if (member_) board_.control->poke(*member_);
+}
+
+/// Wherever its thread is, it comes to its loop soon.
+void RiscvHart::wake() {
     const std::lock_guard lock(mutex_);
     kicked_ = true;
     attention_ = true;
@@ -143,6 +154,7 @@ void RiscvHart::halt() {
 }
 
 bool RiscvHart::wait_for_start() {
+    if (member_) board_.control->away(*member_);
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return stop_ || status_ == HartStatus::StartPending; });
     if (stop_) return false;
@@ -150,6 +162,7 @@ bool RiscvHart::wait_for_start() {
     counters_.started = 1;
     const Start s = start_;
     lock.unlock();
+    if (member_) board_.control->arrives(*member_);
     u8* const regs = vcpu_->guest();
     vcpu_->set_pc(s.machine_mode ? hart_.reset_for_firmware(s.entry, s.arguments, regs, vcpu_->fp())
                                  : hart_.reset_for_kernel(s.entry, s.arguments[0], regs, vcpu_->fp()));
@@ -167,7 +180,9 @@ Result<void> RiscvHart::run() {
     }
     hart_.live_in(vcpu_->guest());
     current_hart = this;
+    if (member_) board_.control->enter(*member_, *vcpu_);
     auto r = live();
+    if (member_) board_.control->leave(*member_);
     hart_.live_in(nullptr);
     const std::lock_guard lock(mutex_);
     vcpu_.reset();
@@ -188,7 +203,7 @@ Result<void> RiscvHart::live() {
                     if (auto r = stored_(); !r) return r;
                 take_interrupt();
             }
-            const engine::Exit e = vcpu_->run();
+            const engine::Exit e = member_ ? board_.control->run(*member_) : vcpu_->run();
             counters_.exits++;
             switch (e.reason) {
                 case ir::ExitReason::Illegal: execute(e.pc); break;
@@ -206,10 +221,21 @@ Result<void> RiscvHart::live() {
     return {};
 }
 
+/// A debugger wants it to stand. False: it is to end.
+bool RiscvHart::idle() {
+    serve();
+    const std::lock_guard lock(mutex_);
+    return !stop_;
+}
+
 void RiscvHart::take_interrupt() {
     const bool any = hart_.may_wake();
     set_field(HartField::Interrupts, any ? ~u64{0} : 0);
     if (!any) return;
+    if (masks_interrupts()) {
+        attention_ = true;
+        return;
+    }
     if (const auto cause = hart_.pending_interrupt()) trap(*cause, 0, vcpu_->pc());
 }
 
@@ -314,11 +340,28 @@ void RiscvHart::misaligned(const engine::Exit& e) {
 
 /// WFI: until an interrupt is pending or somebody wants something. Ending early is allowed.
 void RiscvHart::sleep() {
+    if (masks_interrupts()) return;
     std::unique_lock lock(mutex_);
     counters_.waits++;
     counters_.waiting_since = osal::monotonic_ns();
     changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
     counters_.wait_ns += osal::monotonic_ns() - std::exchange(counters_.waiting_since, 0);
+    attention_ = true;
+}
+
+bool RiscvHart::write_csr(u16 number, u64 value) {
+    if (!hart_.write_csr(number, value, vcpu_->fp())) return false;
+    vcpu_->flush_tlb();
+    update_context();
+    attention_ = true;
+    return true;
+}
+
+void RiscvHart::set_privilege(riscv::Privilege privilege) {
+    riscv::HartState state = hart_.save();
+    state.privilege = privilege;
+    hart_.load(state);
+    update_context();
     attention_ = true;
 }
 

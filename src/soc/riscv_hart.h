@@ -10,6 +10,7 @@
 
 #include "device/bus.h"
 #include "engine/hart_memory.h"
+#include "engine/run_control.h"
 #include "engine/stats.h"
 #include "engine/vcpu.h"
 #include "frontend/riscv64/hart_area.h"
@@ -30,6 +31,7 @@ class RiscvHart final : private engine::HartMemory {
         riscv::Sbi* sbi = nullptr;   ///< nullptr: a firmware in M-mode serves the kernel
         std::function<u64()> ticks;  ///< of the machine's timer, thread-safe
         u64 ns_per_tick = 100;
+        engine::RunControl* control = nullptr;  ///< a debugger's; harts have their ids + 1 there
     };
     RiscvHart(const Board& board, const riscv::HartOptions& options);
     ~RiscvHart() override;
@@ -68,6 +70,14 @@ class RiscvHart final : private engine::HartMemory {
     void halt();
 
     const engine::HartCounters* counters() const override { return &counters_; }
+    // --- for a debugger, while the hart stands (RunControl::with)
+    std::optional<u64> read_csr(u16 number) { return hart_.read_csr(number, vcpu_->fp()); }
+    bool write_csr(u16 number, u64 value);
+    riscv::Privilege privilege() const { return hart_.privilege(); }
+    void set_privilege(riscv::Privilege privilege);
+    u64 satp() const { return hart_.satp_of(hart_.context()); }
+    /// Where a load would go if it were allowed; nothing: there is no page.
+    std::optional<u64> physical(u64 address) const { return walker_.look_up(address, hart_.context()); }
 
   private:
     bool page(u64 address, Access access, unsigned bytes, Page* out) override;
@@ -91,6 +101,9 @@ class RiscvHart final : private engine::HartMemory {
     void take_interrupt();
     void sleep();
     void kick();
+    void wake();
+    bool idle();
+    bool masks_interrupts() const { return member_ && board_.control->masks_interrupts(*member_); }
     void update_context();
     u64 time() override { return hart_.time(); }
     /// As what the vCPU knows memory that is seen through satp in `context`; at most kMostNumbers.
@@ -127,6 +140,7 @@ class RiscvHart final : private engine::HartMemory {
     bool kicked_ = false, stop_ = false;
     riscv::HartStatus status_ = riscv::HartStatus::Stopped;
     Start start_;
+    std::optional<engine::RunControl::Member> member_;  ///< with a debugger
     std::vector<riscv::RemoteFence> fences_;
     u64 posted_ = 0, served_ = 0;
 };

@@ -120,6 +120,14 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
         if (console_ != nullptr) console_->resize(columns, rows);
     }
     void collect(MetricSink& sink) const override;
+    std::vector<RiscvHart*> hart_list() const override {
+        std::vector<RiscvHart*> out;
+        for (const auto& h : harts_) out.push_back(h.get());
+        return out;
+    }
+    const device::Bus& bus() const override { return bus_; }
+    bool write(u64 physical, std::span<const u8> bytes) override;
+    void reset() override { end({End::Reset, 0}); }
 
   private:
     u64 ticks() const { return (osal::monotonic_ns() - started_) / kNsPerTick; }
@@ -193,7 +201,8 @@ Result<void> Board::start() {
                            .timers = loop_.get(),
                            .sbi = options_.machine_mode ? nullptr : &sbi_,
                            .ticks = [this] { return time(); },
-                           .ns_per_tick = kNsPerTick};
+                           .ns_per_tick = kNsPerTick,
+                           .control = options_.engine.control};
     for (unsigned n = 0; n < options_.harts; n++) {
         riscv::HartOptions h;
         h.hart_id = n;
@@ -376,6 +385,13 @@ Result<RiscvVirt::Outcome> Board::run() {
         if (!r) return std::unexpected(r.error());
     const std::lock_guard lock(mutex_);
     return outcome_;
+}
+
+bool Board::write(u64 physical, std::span<const u8> bytes) {
+    if (!ram_->write(physical, bytes.data(), bytes.size())) return false;
+    const u64 at = reinterpret_cast<u64>(ram_->at(physical, bytes.size()));
+    engine_->invalidate(at, at + bytes.size());
+    return true;
 }
 
 void Board::end(Outcome o) {

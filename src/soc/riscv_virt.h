@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "device/bus.h"
 #include "device/htif.h"
 #include "device/virtio_blk.h"
 #include "engine/vcpu.h"
@@ -86,6 +87,8 @@ struct Part {
     virt::Irqs irqs;
 };
 
+class RiscvHart;
+
 class RiscvVirt {
   public:
     enum class End : u8 { PowerOff, Reset, Failed };
@@ -118,6 +121,14 @@ class RiscvVirt {
     virtual void set_terminal_size(u16 columns, u16 rows) = 0;
     /// Everything that processors and devices count, at any time, on any thread.
     virtual void collect(MetricSink& sink) const = 0;
+
+    // --- for a debugger (RiscvVirtOptions::engine.control)
+    virtual std::vector<RiscvHart*> hart_list() const = 0;
+    virtual const device::Bus& bus() const = 0;
+    /// Writes RAM, code too. False, and nothing is done: a byte is no RAM.
+    virtual bool write(u64 physical, std::span<const u8> bytes) = 0;
+    /// Ends run() with End::Reset. From any thread.
+    virtual void reset() = 0;
 };
 
 }  // namespace vm::soc
