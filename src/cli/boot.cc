@@ -309,8 +309,8 @@ class DebuggedLife {
 };
 
 /// One life of the machine, from power-on to power-off or reset.
-Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry& registry, Debugged* debugged,
-                                         int* signal) {
+Result<soc::RiscvVirt::Outcome> run_once(const BootOptions& o, monitor::Registry& registry,
+                                         Debugged* debugged, int* signal) {
     Screen screen;  // outlives the machine
     auto options = machine_options(o);
     if (!options) return std::unexpected(options.error());

@@ -23,7 +23,7 @@ struct RunCommand {
     linux::RunOptions options;
     bool help = false, help_all = false;
     std::string metrics;  ///< where they are served; empty: nowhere
-    std::string gdb;  ///< --gdb
+    std::string gdb;      ///< --gdb
 };
 /// Parses the arguments of `vm run`. The guest's own arguments are never interpreted.
 Result<RunCommand> parse_run(const std::vector<std::string>& args);

@@ -53,7 +53,7 @@ class TranslatedMemory final : public ir::Memory {
     bool cas(u64 addr, unsigned size, const void* expected, const void* desired, void* old) override;
 
     bool fault_write = false;  ///< the access that failed was a store
-    WatchGuard watch;  ///< a debugger's; its pages are not in the TLB
+    WatchGuard watch;          ///< a debugger's; its pages are not in the TLB
 
     /// Fills the TLB for the page of `addr` and says where that is. False: an access of `size` bytes, all on
     /// that page, faults (fault_addr is set).
