@@ -113,7 +113,8 @@ void RunControl::leave(Member& m) {
 
 void RunControl::arrives(Member& m) {
     const Lock lock(mutex_);
-    m.state_ = Member::State::Running;
+    // Who says so may be late: it may have run, and stand by now.
+    if (m.state_ == Member::State::Away) m.state_ = Member::State::Running;
 }
 
 void RunControl::away(Member& m) {
