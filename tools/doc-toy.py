@@ -127,7 +127,7 @@ def instruction():
 
 def device():
     test = "test_device"
-    toy = Toy("docs/adding-a-device.md", "device", "src/(base|osal|mem|ir|isagen|gc|jit|engine|riscv|usernet|device|soc)/.*|src/(frontend|backend)/.*")
+    toy = Toy("docs/adding-a-device.md", "device", "src/(base|osal|mem|ir|isagen|gc|optimizers|jit|engine|riscv|usernet|device|soc)/.*|src/(frontend|backend)/.*")
     tests = [f for f, where, _ in toy.steps if where == "new" and f.endswith("_test.cc")]
     if len(tests) != 1 or not any(f.startswith("src/soc/") for f, _, _ in toy.steps):
         toy.fail("does not show one new test and what the board needs")

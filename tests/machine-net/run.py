@@ -245,15 +245,15 @@ def case_tap(vm, g):
     server.files["/big"] = big
     script = f"""ip addr add 10.9.0.2/24 dev eth0; ip link set eth0 up
 wget -q -O - http://10.9.0.1:{server.port}/big | sha256sum
+cat /sys/class/net/eth0/statistics/rx_packets
 dd if=/dev/urandom of=/tmp/up bs=64k count=512 2>/dev/null; sha256sum /tmp/up
-nc 10.9.0.1 {sink.port} </tmp/up && echo SENT
-cat /sys/class/net/eth0/statistics/rx_packets"""
+nc 10.9.0.1 {sink.port} </tmp/up && echo SENT"""
     status, lines, errors = guests.run(vm, g, "tap", script, "--net", "tap,ifname=vmtest0")
     sums = [line.split()[0] for line in lines if re.match(r"[0-9a-f]{64} ", line)]
     check("tap: 48 MiB from the host", sums[:1] == [sha(big)], (status, lines, errors))
     check("tap: 32 MiB to the host", "SENT" in lines and sums[1:] == [sha(sink.taken[-1])], lines)
     packets = [int(line) for line in lines if re.fullmatch(r"\d+", line)]
-    check(f"tap: the host sends long segments ({packets[:1]} packets for 48 MiB)", packets and packets[0] < (48 << 20) // 4096, lines)
+    check(f"tap: the host sends long segments ({packets[:1]} packets for 48 MiB)", packets and packets[0] < (48 << 20) // 2920, lines)
     p = guests.start(vm, g, "hold", "echo READY; sleep 60", "--net", "tap,ifname=vmtest0")
     wait_for(p, "READY")
     r = subprocess.run([vm, "boot", "--arch", "riscv64", "--kernel", g.kernel, "--net", "tap,ifname=vmtest0"], capture_output=True, text=True)
