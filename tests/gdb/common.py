@@ -7,22 +7,12 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 HERE = ROOT / "tests/gdb"
 OUT = ROOT / "build/guests/gdb"
 VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
 GDB = "gdb-multiarch"
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f' {more}' if more and not good else ''}", flush=True)
-
-
-def finish():
-    print("failed" if failed else "passed")
-    sys.exit(failed != 0)
 
 
 class Guest:

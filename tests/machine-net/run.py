@@ -24,15 +24,9 @@ import threading
 import time
 
 import guest as guests
+from checks import check, finish  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{' ' + str(more)[-1500:] if more and not good else ''}", flush=True)
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
@@ -399,8 +393,7 @@ def main():
     g = guests.Guest()
     for name in args.cases or CASES:
         CASES[name](str(args.vm), g)
-    print("failed" if failed else "passed")
-    sys.exit(failed != 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -4,24 +4,13 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 HERE = ROOT / "tests/machine"
 OUT = ROOT / "build/guests/machine"
 VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
 FLAGS = ("-O2 -Wall -Werror -march=rv64gc -mabi=lp64 -mcmodel=medany -ffreestanding -nostdlib -static -fno-pic -no-pie -fno-stack-protector "
          "-Wl,--build-id=none").split()
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f' {more}' if more and not good else ''}", flush=True)
-
-
-def finish():
-    """The last line, and the exit status."""
-    print("failed" if failed else "passed")
-    sys.exit(failed != 0)
 
 
 def build(name, *sources, flags=(), script="link.ld"):

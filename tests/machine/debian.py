@@ -12,18 +12,12 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 import machine  # noqa: E402
 
 VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
 GUEST = machine.artefacts("riscv64")
 IDLE_SECONDS, IDLE_PERCENT = 10, 2
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f': {more}' if more and not good else ''}", flush=True)
 
 
 def run(words, **options):
@@ -88,5 +82,4 @@ with tempfile.TemporaryDirectory() as d:
     for form in ("raw", "qcow2"):
         root_disk(form, pathlib.Path(d))
 idle()
-print("failed" if failed else "passed")
-sys.exit(failed != 0)
+finish()

@@ -22,6 +22,7 @@ import zlib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/machine"
 sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 import machine  # noqa: E402
 
 MIB = 1 << 20
@@ -35,13 +36,6 @@ KINDS = {
     "compressed": ["-o", "cluster_size=64k"],
     "narrow refcounts": ["-o", "cluster_size=512,refcount_bits=1"],
 }
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f': {more}' if more and not good else ''}", flush=True)
 
 
 def initrd(directory, guest):
@@ -183,8 +177,7 @@ def main():
         ram_disk = initrd(directory, guest)
         kills(a.vm, guest, ram_disk, directory, a.kills, chance)
         verifies(a.vm, guest, ram_disk, directory, a.operations, chance)
-    print("failed" if failed else "passed")
-    sys.exit(failed != 0)
+    finish()
 
 
 if __name__ == "__main__":

@@ -11,19 +11,13 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 import machine  # noqa: E402
 
 VM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "build/release/vm")
 GUEST = machine.artefacts("riscv64")
 BUS = "/sys/bus/pci/devices"
 MIB = 1 << 20
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f': {more}' if more and not good else ''}", flush=True)
 
 
 def run(words, disks, **options):
@@ -95,5 +89,4 @@ with tempfile.TemporaryDirectory() as d:
     many(directory, 40, ",bus=pci", "more than PCI has slots", 40, functions=9)
     much_memory(directory, 14, 0x4_0000_0000)
     much_memory(directory, 15, 0x8_0000_0000)
-print("failed" if failed else "passed")
-sys.exit(failed != 0)
+finish()

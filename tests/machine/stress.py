@@ -14,19 +14,13 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 import machine  # noqa: E402
 
 HARTS = 4
 CLASSES = ("cpu", "vm", "fork", "switch", "futex", "mmap", "signal", "sigq", "sigsegv")
 BYTES = "--vm-bytes 32M --mmap-bytes 32M"
 COMPLAINTS = "BUG:|Oops|WARNING:|rcu.*stall|soft lockup|hung_task|Call Trace|EXT4-fs error"
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f': {more}' if more and not good else ''}", flush=True)
 
 
 def words(seconds):
@@ -61,8 +55,7 @@ def main():
                 check("power off", console.ends() == 0)
             except machine.NoAnswer as e:
                 check("the machine answers", False, str(e))
-    print("failed" if failed else "passed")
-    return failed != 0
+    finish()
 
 
 sys.exit(main())

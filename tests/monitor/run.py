@@ -18,6 +18,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
+from checks import check, finish  # noqa: E402
 import guests  # noqa: E402
 import machine  # noqa: E402
 
@@ -25,13 +26,6 @@ VM = str(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build/releas
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 VALUE = r"(?:[+-]?(?:[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?|Inf)|NaN)"
 SAMPLE = re.compile(rf'({NAME})(?:\{{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\[\\"n])*",?)*)\}})? ({VALUE})')
-failed = 0
-
-
-def check(what, good, more=""):
-    global failed
-    failed += not good
-    print(f"{'ok  ' if good else 'FAIL'} {what}{f': {more}' if more and not good else ''}", flush=True)
 
 
 class Tcp(http.client.HTTPConnection):
@@ -284,5 +278,4 @@ with tempfile.TemporaryDirectory() as directory:
         check("a machine", False, str(e))
 program()
 refused()
-print("failed" if failed else "passed")
-sys.exit(failed != 0)
+finish()
