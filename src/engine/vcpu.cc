@@ -435,7 +435,10 @@ VcpuImpl::Next VcpuImpl::handle(ir::ExitReason reason, u64 pc, u64 value, bool f
         case ir::ExitReason::Illegal:
             if (hart_ != nullptr && execute(pc)) return Next::GoOn;
             break;
-        case ir::ExitReason::Interpret: return interpret_one(pc, out);
+        case ir::ExitReason::Interpret:
+            if (engine_.options_.exact_icount || (mode_ & frontend::kModeCounts))
+                state_->icount--;  // it is counted already
+            return interpret_one(pc, out);
         case ir::ExitReason::MemoryFault: return memory_fault(pc, out);
         case ir::ExitReason::Syscall: {
             const QuickCalls& quick = engine_.quick_calls_;

@@ -22,6 +22,10 @@ struct CodeFile {
     bool operator==(const CodeFile&) const = default;
 };
 
+/// A bit of TranslateRequest::mode that all ISAs leave alone: the block counts its instructions whatever the
+/// engine's options say. Machines switch it on while their guest wants to know.
+inline constexpr u32 kModeCounts = u32{1} << 20;
+
 struct TranslateRequest {
     u64 pc = 0;
     u32 mode = 0;                     ///< mode bits of the block key, from GuestIsa::mode_of

@@ -97,7 +97,7 @@ frontend::TranslateRequest Worker::block_request(u64 pc, u32 mode) {
     request.pc = pc;
     request.mode = mode & ~kModeUngrouped;
     request.max_insns = kMaxInsns;
-    request.count_instructions = jit_.options().count_instructions;
+    request.count_instructions = jit_.options().count_instructions || (mode & frontend::kModeCounts);
     request.if_convert = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::IfConvert));
     request.forward_state = forward_state_;
     if (jit_.options().system) {
@@ -192,7 +192,10 @@ bool Worker::compile(u64 pc, u32 mode) {
     ir::run_tier1_passes(block_, *jit_.isa().layout, disabled);
     if (ungrouped) block_.may_loop = false;
     const bool groups = !(jit_.options().disabled_opts & backend::opt_bit(backend::JitOpt::GroupAccesses));
-    if (jit_.options().system && groups && !ungrouped) ir::group_accesses(block_, *jit_.isa().layout);
+    // What leaves a group's block is executed again, and would be counted again.
+    const bool counts = mode & frontend::kModeCounts;
+    if (jit_.options().system && groups && !ungrouped && !counts)
+        ir::group_accesses(block_, *jit_.isa().layout);
     const u64 passed = jit_.clock();
     if (alone_ != jit_.alone()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {

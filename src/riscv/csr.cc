@@ -13,6 +13,7 @@ namespace rv = frontend::riscv64;
 bool has_f(const HartOptions& o) { return bit(o.features, rv::F); }
 bool has_zicntr(const HartOptions& o) { return bit(o.features, rv::Zicntr); }
 bool has_sstc(const HartOptions& o) { return o.sstc; }
+bool has_sscofpmf(const HartOptions& o) { return o.sscofpmf; }
 bool has_smstateen(const HartOptions& o) { return o.smstateen; }
 
 // "Extension Context Status in mstatus Register": FP CSRs cannot be accessed while FS is Off.
@@ -67,7 +68,7 @@ u64 read_option(const CsrAccess& a) {
 constexpr u64 kAll = ~u64{0};
 /// Exceptions that lower privileges can cause; 10 and 14 are reserved, 11 comes from M-mode alone.
 constexpr u64 kDelegable = 0xb3ff;
-constexpr u64 kCounters = kCounterCycle | kCounterTime | kCounterInstret;
+constexpr u64 kCounters = kCounterCycle | kCounterTime | kCounterInstret | kCounterHpm;
 
 using S = HartState;
 // clang-format off
@@ -77,7 +78,7 @@ constexpr CsrRow kRows[] = {
     {.number = kCsrCycle, .read = read_counter, .exists = has_zicntr, .allowed = counter_enabled},
     {.number = kCsrTime, .read = read_time, .exists = has_zicntr, .allowed = counter_enabled},
     {.number = kCsrInstret, .read = read_counter, .exists = has_zicntr, .allowed = counter_enabled},
-    {.number = kCsrHpmcounter3, .count = 29, .allowed = counter_enabled},
+    {.number = kCsrHpmcounter3, .count = 29, .read = read_hpmcounter, .allowed = counter_enabled},
     // --- supervisor level
     {.number = kCsrSstatus, .read = read_sstatus, .write = write_sstatus, .interrupts = true},
     {.number = kCsrSie, .read = read_sie, .write = write_sie, .interrupts = true},
@@ -92,18 +93,19 @@ constexpr CsrRow kRows[] = {
     {.number = kCsrSip, .read = read_sip, .change = change_sip, .interrupts = true},
     {.number = kCsrStimecmp, .field = &S::stimecmp, .write = write_stimecmp, .exists = has_sstc, .allowed = stimecmp_allowed, .interrupts = true},
     {.number = kCsrSatp, .field = &S::satp, .write = write_satp, .allowed = satp_allowed},
+    {.number = kCsrScountovf, .read = read_scountovf, .exists = has_sscofpmf},
     // --- machine level
     {.number = kCsrMstatus, .read = read_mstatus, .write = write_mstatus, .interrupts = true},
     {.number = kCsrMisa, .read = read_misa},
     {.number = kCsrMedeleg, .field = &S::medeleg, .mask = kDelegable},
-    {.number = kCsrMideleg, .field = &S::mideleg, .mask = kSupervisorIrqs, .interrupts = true},
-    {.number = kCsrMie, .field = &S::mie, .mask = kIrqMask, .interrupts = true},
+    {.number = kCsrMideleg, .field = &S::mideleg, .write = write_mideleg, .interrupts = true},
+    {.number = kCsrMie, .field = &S::mie, .write = write_mie, .interrupts = true},
     {.number = kCsrMtvec, .field = &S::mtvec, .mask = kVectorBits},
     {.number = kCsrMcounteren, .field = &S::mcounteren, .mask = kCounters},
     {.number = kCsrMenvcfg, .field = &S::menvcfg, .write = write_menvcfg, .interrupts = true, .flush = true},
     {.number = kCsrMstateen0, .count = 4, .read = read_mstateen, .write = write_mstateen, .exists = has_smstateen},
-    {.number = kCsrMcountinhibit, .field = &S::mcountinhibit, .write = write_mcountinhibit},
-    {.number = kCsrMhpmevent3, .count = 29},
+    {.number = kCsrMcountinhibit, .field = &S::mcountinhibit, .write = write_mcountinhibit, .interrupts = true},
+    {.number = kCsrMhpmevent3, .count = 29, .read = read_mhpmevent, .write = write_mhpmevent, .interrupts = true},
     {.number = kCsrMscratch, .field = &S::mscratch, .mask = kAll},
     {.number = kCsrMepc, .field = &S::mepc, .write = write_epc},
     {.number = kCsrMcause, .field = &S::mcause, .mask = kAll},
@@ -115,7 +117,7 @@ constexpr CsrRow kRows[] = {
     {.number = kCsrPmpaddr0, .count = 16, .read = read_pmpaddr, .write = write_pmpaddr, .flush = true},
     {.number = kCsrMcycle, .read = read_counter, .write = write_counter},
     {.number = kCsrMinstret, .read = read_counter, .write = write_counter},
-    {.number = kCsrMhpmcounter3, .count = 29},
+    {.number = kCsrMhpmcounter3, .count = 29, .read = read_hpmcounter, .write = write_hpmcounter, .interrupts = true},
     {.number = kCsrMvendorid, .read = read_option<&HartOptions::mvendorid>},
     {.number = kCsrMarchid, .read = read_option<&HartOptions::marchid>},
     {.number = kCsrMimpid, .read = read_option<&HartOptions::mimpid>},

@@ -15,6 +15,9 @@ struct CsrAccess {
     const HartClocks& clocks() const { return hart.clocks_; }
     std::atomic<u64>& lines() const { return hart.lines_; }
     void pmp_changed() const { hart.pmp_ = Pmp(*hart.state_); }
+    void settle(u64 hpm_counters) const { hart.settle(hpm_counters); }
+    void written(unsigned hpm_counter) const { hart.written(hpm_counter); }
+    void restart(u64 hpm_counters) const { hart.restart(hpm_counters); }
 };
 
 /// A CSR, or several in a row of numbers. Which privilege may read and write it, its number says ("CSR
@@ -49,6 +52,8 @@ void write_mstatus(const CsrAccess&, u64);
 u64 read_sstatus(const CsrAccess&);
 void write_sstatus(const CsrAccess&, u64);
 u64 read_misa(const CsrAccess&);
+void write_mideleg(const CsrAccess&, u64);
+void write_mie(const CsrAccess&, u64);
 u64 read_mip(const CsrAccess&);
 void change_mip(const CsrAccess&, u64 set, u64 clear);
 u64 read_sip(const CsrAccess&);
@@ -67,9 +72,14 @@ void write_pmpcfg(const CsrAccess&, u64);
 u64 read_pmpaddr(const CsrAccess&);
 void write_pmpaddr(const CsrAccess&, u64);
 
-// cycle, instret, mcycle and minstret
+// counters.cc: cycle, instret, mcycle and minstret; those that are told what to count
 u64 read_counter(const CsrAccess&);
 void write_counter(const CsrAccess&, u64);
 void write_mcountinhibit(const CsrAccess&, u64);
+u64 read_hpmcounter(const CsrAccess&);
+void write_hpmcounter(const CsrAccess&, u64);
+u64 read_mhpmevent(const CsrAccess&);
+void write_mhpmevent(const CsrAccess&, u64);
+u64 read_scountovf(const CsrAccess&);
 
 }  // namespace vm::riscv

@@ -12,6 +12,12 @@ constexpr u64 kMstatusWritable = kStatusSie | kStatusMie | kStatusSpie | kStatus
 
 bool has(const CsrAccess& a, frontend::riscv64::Ext e) { return bit(a.hart.options().features, e); }
 
+constexpr u64 kLatches = u64{1} << kIrqSsi | u64{1} << kIrqLcofi;
+/// The interrupts that there are.
+u64 irqs(const CsrAccess& a) {
+    return a.hart.options().sscofpmf ? kIrqMask : kIrqMask & ~(u64{1} << kIrqLcofi);
+}
+
 /// A field whose value `reserved` cannot be written; it stays as it was.
 u64 without(u64 value, u64 old, u64 field, u64 reserved) {
     return (value & field) == reserved ? (value & ~field) | (old & field) : value;
@@ -37,15 +43,6 @@ u64 legal_envcfg(const CsrAccess& a, u64 value, u64 old) {
     if (has(a, frontend::riscv64::Zicbom)) writable |= kEnvCbie | kEnvCbcfe;
     if (has(a, frontend::riscv64::Zicboz)) writable |= kEnvCbze;
     return without(value & writable, old, kEnvCbie, u64{2} << 4);
-}
-
-u64 counter_bit(const CsrAccess& a) { return u64{1} << (a.number & 31); }
-bool is_cycle(u64 counter) { return counter == kCounterCycle; }
-u64 source(const CsrAccess& a, u64 counter) {
-    return is_cycle(counter) ? a.clocks().cycle() : a.clocks().instret();
-}
-u64& counter_field(const CsrAccess& a, u64 counter) {
-    return is_cycle(counter) ? a.state().mcycle : a.state().minstret;
 }
 
 }  // namespace
@@ -79,11 +76,14 @@ u64 read_misa(const CsrAccess& a) {
 
 // --- "Machine Interrupt (mip and mie)", "Supervisor Interrupt (sip and sie)". A CSRRS or CSRRC of mip sets
 // or clears only what software wrote of SEIP, not what comes from the line.
+// SSIP and LCOFIP ("Sscofpmf") stay until software clears them.
+void write_mideleg(const CsrAccess& a, u64 v) { a.state().mideleg = v & kSupervisorIrqs & irqs(a); }
+void write_mie(const CsrAccess& a, u64 v) { a.state().mie = v & irqs(a); }
 u64 read_mip(const CsrAccess& a) { return a.hart.mip(); }
 void change_mip(const CsrAccess& a, u64 set, u64 clear) {
-    constexpr u64 ssi = u64{1} << kIrqSsi;
-    if (set & ssi) a.lines().fetch_or(ssi);
-    if (clear & ssi) a.lines().fetch_and(~ssi);
+    const u64 latches = kLatches & irqs(a);
+    a.lines().fetch_or(set & latches);
+    a.lines().fetch_and(~(clear & latches));
 
     const u64 writable = u64{1} << kIrqSei | (a.hart.stce() ? 0 : u64{1} << kIrqSti);
     u64& software = a.state().mip_software;
@@ -91,9 +91,9 @@ void change_mip(const CsrAccess& a, u64 set, u64 clear) {
 }
 u64 read_sip(const CsrAccess& a) { return a.hart.mip(a.state().mideleg) & a.state().mideleg; }
 void change_sip(const CsrAccess& a, u64 set, u64 clear) {
-    const u64 writable = a.state().mideleg & u64{1} << kIrqSsi;
-    if (set & writable) a.lines().fetch_or(writable);
-    if (clear & writable) a.lines().fetch_and(~writable);
+    const u64 writable = a.state().mideleg & kLatches;
+    a.lines().fetch_or(set & writable);
+    a.lines().fetch_and(~(clear & writable));
 }
 u64 read_sie(const CsrAccess& a) { return a.state().mie & a.state().mideleg; }
 void write_sie(const CsrAccess& a, u64 v) {
@@ -163,28 +163,6 @@ u64 read_pmpaddr(const CsrAccess& a) { return a.state().pmpaddr[a.number - kCsrP
 void write_pmpaddr(const CsrAccess& a, u64 v) {
     write_pmp_address(a.state(), a.number - kCsrPmpaddr0, v);
     a.pmp_changed();
-}
-
-// --- "Hardware Performance Monitor", "Machine Counter-Inhibit"
-u64 read_counter(const CsrAccess& a) {
-    const u64 counter = counter_bit(a);
-    const u64 v = counter_field(a, counter);
-    return (a.state().mcountinhibit & counter) ? v : v + source(a, counter);
-}
-void write_counter(const CsrAccess& a, u64 v) {
-    const u64 counter = counter_bit(a);
-    // The next instruction reads what was written: this one is not counted on top of it.
-    if (!(a.state().mcountinhibit & counter)) v -= source(a, counter) + (is_cycle(counter) ? 0 : 1);
-    counter_field(a, counter) = v;
-}
-void write_mcountinhibit(const CsrAccess& a, u64 v) {
-    const u64 next = v & (kCounterCycle | kCounterInstret);
-    for (const u64 counter : {kCounterCycle, kCounterInstret}) {
-        if (!((a.state().mcountinhibit ^ next) & counter)) continue;
-        const u64 now = source(a, counter);
-        counter_field(a, counter) += (next & counter) ? now : -now;
-    }
-    a.state().mcountinhibit = next;
 }
 
 }  // namespace vm::riscv

@@ -17,9 +17,9 @@ TEST(Csr, KeepsWhatItMay) {
         {kCsrMstatus, 0x8000'000a'007e'79aa, 0xa'0000'0000},
         {kCsrSstatus, 0x8000'0002'000c'6122, 0x2'0000'0000},
         {kCsrMedeleg, 0xb3ff},
-        {kCsrMideleg, 0x222},
-        {kCsrMie, 0xaaa},
-        {kCsrMip, 0x222},
+        {kCsrMideleg, 0x2222},
+        {kCsrMie, 0x2aaa},
+        {kCsrMip, 0x2222},
         {kCsrMtvec, ~u64{2}},
         {kCsrStvec, ~u64{2}},
         {kCsrMscratch, kOnes},
@@ -30,9 +30,9 @@ TEST(Csr, KeepsWhatItMay) {
         {kCsrScause, kOnes},
         {kCsrMtval, kOnes},
         {kCsrStval, kOnes},
-        {kCsrMcounteren, 7},
-        {kCsrScounteren, 7},
-        {kCsrMcountinhibit, 5},
+        {kCsrMcounteren, 0x7ffff},
+        {kCsrScounteren, 0x7ffff},
+        {kCsrMcountinhibit, 0x7fffd},
         {kCsrMenvcfg, 0xe000'0000'0000'00f1},
         {kCsrSenvcfg, 0xf1},
         {kCsrStimecmp, kOnes},
@@ -43,9 +43,13 @@ TEST(Csr, KeepsWhatItMay) {
         {kCsrSstateen0 + 3, 0},
         {kCsrPmpaddr0, kPmpAddressBits},
         {kCsrPmpaddr0 + 15, kPmpAddressBits},
-        {kCsrMhpmevent3, 0},
+        {kCsrMhpmevent3, kEventOverflow | kEventModes},
+        {kCsrMhpmevent3 + 15, kEventOverflow | kEventModes},
+        {kCsrMhpmevent3 + 16, 0},
         {kCsrMhpmevent3 + 28, 0},
-        {kCsrMhpmcounter3, 0},
+        {kCsrMhpmcounter3, kOnes},
+        {kCsrMhpmcounter3 + 15, kOnes},
+        {kCsrMhpmcounter3 + 16, 0},
         {kCsrMhpmcounter3 + 28, 0},
     };
     for (const Case& c : cases) {
@@ -267,7 +271,7 @@ TEST(Csr, SeipIsTheLineOrWhatSoftwareWrote) {
     EXPECT_EQ(t.get(kCsrMip) & sei, 0u);
     // machine interrupts cannot be written
     t.put(kCsrMip, kOnes);
-    EXPECT_EQ(t.get(kCsrMip), 0x222u);
+    EXPECT_EQ(t.get(kCsrMip), 0x2222u);
 }
 
 TEST(Csr, StipIsTheComparisonWithSstc) {

@@ -29,13 +29,13 @@ void set_x(u8* regs, unsigned n, u64 v) {
 struct Hart::View {
     u32 context, fetch_context;
     u64 satp, fetch_satp, cache_rights;
-    bool fp_off;
+    bool fp_off, counts;
     u8 rounding;
 };
 
 Hart::View Hart::view(const ir::FpEnv& fp) const {
     const u32 c = context(), f = fetch_context();
-    return {c, f, satp_of(c), satp_of(f), cache_rights(), fp_off(), fp.rounding};
+    return {c, f, satp_of(c), satp_of(f), cache_rights(), fp_off(), counts_instructions(), fp.rounding};
 }
 
 Outcome Hart::execute(u32 insn, u64 pc, u64 next_pc, u8* guest_regs, ir::FpEnv& fp) {
@@ -52,7 +52,7 @@ Outcome Hart::execute(u32 insn, u64 pc, u64 next_pc, u8* guest_regs, ir::FpEnv& 
     const View after = view(fp);
     out.context_changed = before.context != after.context || before.fetch_context != after.fetch_context ||
                           before.satp != after.satp || before.fetch_satp != after.fetch_satp ||
-                          before.cache_rights != after.cache_rights;
+                          before.cache_rights != after.cache_rights || before.counts != after.counts;
     out.fp_changed = before.fp_off != after.fp_off || before.rounding != after.rounding;
     return out;
 }

@@ -72,6 +72,8 @@ HartState Hart::save() const {
     s.lines = lines_.load(std::memory_order_acquire);
     if (!(s.mcountinhibit & kCounterCycle)) s.mcycle += clocks_.cycle();
     if (!(s.mcountinhibit & kCounterInstret)) s.minstret += clocks_.instret();
+    for (unsigned n = 0; n < kHpmCounters; ++n)
+        if (counts(n)) s.mhpmcounter[n] += tally(s.mhpmevent[n]) - tally_at_[n];
     return s;
 }
 
@@ -86,13 +88,16 @@ void Hart::resume() {
     if (!(state_->mcountinhibit & kCounterCycle)) state_->mcycle -= clocks_.cycle();
     if (!(state_->mcountinhibit & kCounterInstret)) state_->minstret -= clocks_.instret();
     pmp_ = Pmp(*state_);
+    restart(kCounterHpm >> kFirstHpm);
     clocks_.timer_changed();
 }
 
-// What the specification leaves open is 0. Lines are their devices' business; SSI is the hart's own.
+// What the specification leaves open is 0. Lines are their devices' business; SSI and LCOFI are the hart's
+// own.
 void Hart::reset(u64 argument, u8* guest_regs, ir::FpEnv& fp) {
     *state_ = {};
     set_line(kIrqSsi, false);
+    set_line(kIrqLcofi, false);
     std::memset(guest_regs, 0, frontend::riscv64::kHartArea);
     fp = {};
     store_raw(guest_regs + x_offset(10), options_.hart_id);
@@ -124,7 +129,7 @@ u64 Hart::reset_for_kernel(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& f
     set(kCsrMedeleg, ~(u64{1} << kCauseSupervisorEcall));
     set(kCsrMideleg, ~u64{0});
     set(kCsrMcounteren, ~u64{0});
-    set(kCsrScounteren, ~u64{0});
+    set(kCsrScounteren, kCounterCycle | kCounterTime | kCounterInstret);
     set(kCsrMenvcfg, ~u64{0});
     set(kCsrMstateen0, ~u64{0});
     set(kCsrPmpaddr0, ~u64{0});

@@ -14,10 +14,14 @@ namespace vm::riscv {
 
 /// Where a hart's counters come from. Called by the hart's thread. All must be set.
 struct HartClocks {
-    std::function<u64()> time;            ///< ticks of the machine's timer (mtime); never goes back
-    std::function<u64()> cycle;           ///< never goes back
-    std::function<u64()> instret;         ///< instructions retired before the present one
+    std::function<u64()> time;   ///< ticks of the machine's timer (mtime); never goes back
+    std::function<u64()> cycle;  ///< never goes back
+    /// Instructions retired before the present one. May stand still while !Hart::counts_instructions().
+    std::function<u64()> instret;
     std::function<void()> timer_changed;  ///< timer_deadline() may be another now
+    /// A counter could overflow in so many nanoseconds: check_counters() is to be called then. In place of
+    /// what was said before.
+    std::function<void(u64)> look_at_counters;
 };
 
 /// Translations of addresses to forget.
@@ -34,7 +38,7 @@ struct Outcome {
     u64 pc = 0;         ///< go on here
     bool trap = false;  ///< a trap was taken
     bool wait = false;  ///< WFI: may sleep until may_wake()
-    /// context(), fetch_context() or satp of one of them, or cache_rights()
+    /// context(), fetch_context() or satp of one of them, cache_rights(), or counts_instructions()
     bool context_changed = false;
     bool fp_changed = false;        ///< fp_off() or frm
     bool check_interrupts = false;  ///< ask pending_interrupt() before going on
@@ -92,6 +96,16 @@ class Hart {
     bool stce() const { return (state_->menvcfg & kEnvStce) != 0; }
     void set_stimecmp(u64 ticks);
 
+    // --- counters (counters.cc)
+    /// In the present mode the guest wants to know how many instructions are executed.
+    bool counts_instructions() const;
+    /// kEventLoadTlbMisses and so on: one more.
+    void count_tlb_miss(Access access) { tlb_misses_[static_cast<size_t>(access)]++; }
+    /// An interrupt may be pending afterwards.
+    void check_counters();
+    /// How many exceptions of this cause were taken.
+    u64 exceptions(Cause cause) const { return exceptions_[cause]; }
+
     // --- what other instructions need to know
     /// FP instructions are illegal.
     bool fp_off() const { return (state_->mstatus & kStatusFs) == 0; }
@@ -142,6 +156,17 @@ class Hart {
     u64 return_from_machine();
     u64 return_from_supervisor();
     void resume();  ///< from state_ with counters as values
+    /// Brings these mhpmcounters up to now; what overflowed is noted.
+    void settle(u64 hpm_counters);
+    /// From now on they count by what the state says.
+    void restart(u64 hpm_counters);
+    u64 tally(u64 event) const;
+    bool counts(unsigned hpm_counter) const;
+    void written(unsigned hpm_counter);
+    void overflow(unsigned hpm_counter);
+    void plan_look() const;
+    /// As long as it lives the privilege may change.
+    class Counting;
     void reset(u64 argument, u8* guest_regs, ir::FpEnv& fp);
 
     const HartOptions options_;
@@ -149,7 +174,12 @@ class Hart {
     HartState own_;
     HartState* state_ = &own_;
     Pmp pmp_;
-    std::atomic<u64> lines_{0};  ///< levels of the lines, and SSIP
+    std::atomic<u64> lines_{0};                 ///< levels of the lines, SSIP and LCOFIP
+    std::array<u64, kHpmCounters> tally_at_{};  ///< of each counter's event, when it was settled last
+    u64 filtered_ = 0;                          ///< counters that run, but not in every mode
+    u64 of_instructions_ = 0;                   ///< counters that run and count instructions
+    std::array<u64, 3> tlb_misses_{};           ///< by Access
+    std::array<u64, 16> exceptions_{};          ///< by cause
 };
 
 }  // namespace vm::riscv

@@ -23,6 +23,7 @@ struct HartOptions {
     bool svnapot = true;    ///< 64 KiB pages
     bool svinval = true;    ///< sinval.vma and its fences
     bool smstateen = true;  ///< mstateen0 … sstateen3
+    bool sscofpmf = true;   ///< counters that overflow interrupt; filters of modes
     u64 mvendorid = 0, marchid = 0, mimpid = 0;
 };
 
@@ -43,6 +44,11 @@ struct HartState {
     /// Counters that run: what is added to their source. Those that mcountinhibit stops, and all of them
     /// between save() and load(): the value.
     u64 mcycle = 0, minstret = 0;
+    /// Instructions are counted from the first access to minstret or instret on: none can tell the time
+    /// before, and counting costs.
+    bool instret_wanted = false;
+    std::array<u64, kHpmCounters> mhpmcounter{};  ///< as they were when Hart::settle() was called last
+    std::array<u64, kHpmCounters> mhpmevent{};
     u64 satp = 0, senvcfg = 0;
     u64 stimecmp = ~u64{0};
     std::array<u64, 4> mstateen{};

@@ -81,7 +81,7 @@ TEST(HartReset, ForAKernel) {
     EXPECT_EQ(t.get(kCsrSstatus) & kStatusSie, 0u);
     EXPECT_EQ(t.get(kCsrSie), 0u);
     EXPECT_EQ(t.get(kCsrSip), u64{1} << kIrqSei);  // the device's line
-    EXPECT_EQ(t.put(kCsrSie, ~u64{0}), 0x222u);
+    EXPECT_EQ(t.put(kCsrSie, ~u64{0}), 0x2222u);
     EXPECT_EQ(t.get(kCsrCycle), 0u);
     EXPECT_EQ(t.get(kCsrTime), t.now);
     EXPECT_TRUE(t.can_read(kCsrStimecmp));

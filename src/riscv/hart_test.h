@@ -13,6 +13,7 @@ inline constexpr u64 kOnes = ~u64{0};
 struct TestHart {
     u64 now = 1000, cycles = 0, retired = 0;
     unsigned timer_changes = 0;
+    u64 look_in = kOnes;
     alignas(8) u8 regs[ir::kMaxGuestState] = {};
     ir::FpEnv fp;
     Hart hart;
@@ -27,7 +28,8 @@ struct TestHart {
         : hart(options, {.time = [this] { return now; },
                          .cycle = [this] { return cycles; },
                          .instret = [this] { return retired; },
-                         .timer_changed = [this] { ++timer_changes; }}) {
+                         .timer_changed = [this] { ++timer_changes; },
+                         .look_at_counters = [this](u64 ns) { look_in = ns; }}) {
         hart.reset_for_firmware(kPc, {}, regs, fp);
     }
 

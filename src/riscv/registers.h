@@ -1,5 +1,5 @@
 // Numbers and fields of the privileged architecture. RISC-V Instruction Set Manual, volume II (20240411);
-// Sstc 1.0; Smstateen 1.0; Svadu 1.0.
+// Sstc 1.0; Smstateen 1.0; Svadu 1.0; Sscofpmf 1.0.
 #pragma once
 
 #include "base/bits.h"
@@ -55,6 +55,7 @@ enum PrivilegedCsr : u16 {
     kCsrMinstret = 0xb02,
     kCsrMhpmcounter3 = 0xb03,
     kCsrHpmcounter3 = 0xc03,
+    kCsrScountovf = 0xda0,
     kCsrMvendorid = 0xf11,
     kCsrMarchid = 0xf12,
     kCsrMimpid = 0xf13,
@@ -86,9 +87,11 @@ enum Irq : unsigned {
     kIrqMti = 7,
     kIrqSei = 9,
     kIrqMei = 11,
+    kIrqLcofi = 13,  ///< a counter overflowed (Sscofpmf)
 };
-inline constexpr u64 kIrqMask = 0xaaa;
-inline constexpr u64 kSupervisorIrqs = u64{1} << kIrqSsi | u64{1} << kIrqSti | u64{1} << kIrqSei;
+inline constexpr u64 kIrqMask = 0x2aaa;
+inline constexpr u64 kSupervisorIrqs =
+    u64{1} << kIrqSsi | u64{1} << kIrqSti | u64{1} << kIrqSei | u64{1} << kIrqLcofi;
 
 /// Values of mcause and scause ("Machine Cause (mcause)").
 inline constexpr u64 kInterrupt = u64{1} << 63;
@@ -112,6 +115,24 @@ enum Cause : u64 {
 /// mcounteren, scounteren, mcountinhibit
 using frontend::riscv64::kCounterTime;
 inline constexpr u64 kCounterCycle = 1, kCounterInstret = 4;
+/// Counters that are told what to count: hpmcounter3 and on. Those behind them are 0.
+inline constexpr unsigned kFirstHpm = 3, kHpmCounters = 16;
+inline constexpr u64 kCounterHpm = ((u64{1} << kHpmCounters) - 1) << kFirstHpm;
+
+/// mhpmevent ("Sscofpmf"): overflow, and the modes in which nothing is counted.
+inline constexpr u64 kEventOverflow = u64{1} << 63, kEventNotMachine = u64{1} << 62,
+                     kEventNotSupervisor = u64{1} << 61, kEventNotUser = u64{1} << 60;
+inline constexpr u64 kEventModes = kEventNotMachine | kEventNotSupervisor | kEventNotUser;
+/// The rest: what is counted. QEMU's `virt` uses SBI's numbers of events, and so do we.
+inline constexpr u64 kEventSelector = (u64{1} << 56) - 1;
+enum Event : u64 {
+    kEventNone = 0,
+    kEventCycles = 1,
+    kEventInstructions = 2,
+    kEventLoadTlbMisses = 0x10019,
+    kEventStoreTlbMisses = 0x1001b,
+    kEventFetchTlbMisses = 0x10021,
+};
 
 /// menvcfg; senvcfg has the low ones ("Machine Environment Configuration").
 inline constexpr u64 kEnvFiom = 1, kEnvCbie = u64{3} << 4, kEnvCbcfe = u64{1} << 6, kEnvCbze = u64{1} << 7,

@@ -1,13 +1,13 @@
 // Traps and interrupts. Manual, volume II: "Machine Trap Delegation", "Privilege and Global Interrupt-Enable
 // Stack", "Machine Interrupt (mip and mie)".
-#include "riscv/hart.h"
+#include "riscv/counters.h"
 
 namespace vm::riscv {
 
 namespace {
 
 /// Highest priority first, at either privilege.
-constexpr unsigned kPriority[] = {kIrqMei, kIrqMsi, kIrqMti, kIrqSei, kIrqSsi, kIrqSti};
+constexpr unsigned kPriority[] = {kIrqMei, kIrqMsi, kIrqMti, kIrqSei, kIrqSsi, kIrqSti, kIrqLcofi};
 
 std::optional<u64> first_of(u64 pending) {
     for (const unsigned irq : kPriority)
@@ -27,6 +27,8 @@ u64 handler(u64 tvec, u64 cause) {
 
 u64 Hart::take_trap(u64 cause, u64 tval, u64 pc) {
     HartState& s = *state_;
+    const Counting counting(*this);
+    if (!(cause & kInterrupt)) exceptions_[cause % exceptions_.size()]++;
     const u64 delegated = (cause & kInterrupt) ? s.mideleg : s.medeleg;
     const bool to_supervisor = s.privilege != Privilege::Machine && bit(delegated, cause & 63);
     if (to_supervisor) {
@@ -49,6 +51,7 @@ u64 Hart::take_trap(u64 cause, u64 tval, u64 pc) {
 
 u64 Hart::return_from_machine() {
     HartState& s = *state_;
+    const Counting counting(*this);
     const u64 to = bits(s.mstatus, 12, 11);
     s.privilege = static_cast<Privilege>(to);
     s.mstatus = (copy_bit(s.mstatus, kStatusMpie, kStatusMie) | kStatusMpie) & ~kStatusMpp;
@@ -58,6 +61,7 @@ u64 Hart::return_from_machine() {
 
 u64 Hart::return_from_supervisor() {
     HartState& s = *state_;
+    const Counting counting(*this);
     s.privilege = (s.mstatus & kStatusSpp) ? Privilege::Supervisor : Privilege::User;
     s.mstatus = (copy_bit(s.mstatus, kStatusSpie, kStatusSie) | kStatusSpie) & ~(kStatusSpp | kStatusMprv);
     return s.sepc;

@@ -31,14 +31,20 @@ riscv::Access access_of(engine::HartMemory::Access a) {
 
 RiscvHart::RiscvHart(const Board& board, const riscv::HartOptions& options)
     : board_(board),
-      hart_(options, riscv::HartClocks{.time = board.ticks,
-                                       // No clock of the host counts the guest's cycles or instructions.
-                                       .cycle = &osal::monotonic_ns,
-                                       .instret = &osal::monotonic_ns,
-                                       .timer_changed = [this] { arm_timer(); }}),
+      hart_(options,
+            riscv::HartClocks{
+                .time = board.ticks,
+                .cycle = &osal::monotonic_ns,  // 1 GHz
+                .instret = [this] { return instret(); },
+                .timer_changed = [this] { arm_timer(); },
+                .look_at_counters = [this](u64 ns) { counter_timer_->arm(board_.timers->now_ns() + ns); }}),
       walker_(*board.ram, hart_),
       timer_(board.timers->timer([this] { kick(); })),
-      sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })) {
+      sbi_timer_(board.timers->timer([this] { line(riscv::kIrqSti, true); })),
+      counter_timer_(board.timers->timer([this] {
+          counters_due_ = true;
+          kick();
+      })) {
     counters_.id = options.hart_id;
     if (board.control != nullptr)
         member_.emplace(
@@ -199,6 +205,7 @@ Result<void> RiscvHart::live() {
                     kicked_ = false;
                 }
                 serve();
+                if (counters_due_.exchange(false)) hart_.check_counters();
                 if (std::exchange(has_stored_, false))
                     if (auto r = stored_(); !r) return r;
                 take_interrupt();
@@ -251,7 +258,7 @@ bool RiscvHart::fetch(u64 pc, u32* insn, unsigned* bytes, u64* fault) {
     for (unsigned at = 0; at < *bytes; at += 2) {
         Page page;
         *fault = pc + at;
-        if (!this->page(pc + at, Access::Fetch, 2, &page) || page.host == nullptr) return false;
+        if (!find_page(pc + at, Access::Fetch, 2, &page) || page.host == nullptr) return false;
         *insn |= u32{load_raw<u16>(page.host + (pc + at) % kPage)} << 8 * at;
         if (at == 0 && (*insn & 3) == 3) *bytes = 4;
     }
@@ -267,8 +274,7 @@ bool RiscvHart::is_call(u32 insn) const {
 bool RiscvHart::execute(u64 pc, u32 bits, unsigned bytes) {
     constexpr u32 kWfi = 0x10500073;
     if (is_call(bits) || bits == kWfi) return false;
-    counters_.privileged++;
-    after(hart_.execute(bits, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
+    privileged(bits, pc, bytes);
     return true;
 }
 
@@ -281,13 +287,26 @@ void RiscvHart::execute(u64 pc) {
     if (is_call(insn)) {
         vcpu_->set_pc(pc + 4);
         counters_.sbi_calls++;
+        if (counting_) not_retired_++;
         const riscv::SbiAction action = board_.sbi->handle(hart_, vcpu_->guest());
+        follow_counting();
         if (action == riscv::SbiAction::Wait) sleep();
         attention_ = true;
         return;
     }
+    privileged(insn, pc, bytes);
+}
+
+void RiscvHart::privileged(u32 insn, u64 pc, unsigned bytes) {
     counters_.privileged++;
-    after(hart_.execute(insn, pc, pc + bytes, vcpu_->guest(), vcpu_->fp()));
+    in_instruction_ = counting_ ? 1 : 0;
+    const bool wanted = hart_.state().instret_wanted;
+    const riscv::Outcome o = hart_.execute(insn, pc, pc + bytes, vcpu_->guest(), vcpu_->fp());
+    not_retired_ += o.trap ? in_instruction_ : 0;
+    // The first to ask is the first that counts.
+    if (!counting_ && hart_.state().instret_wanted && !wanted) not_retired_--;
+    in_instruction_ = 0;
+    after(o);
 }
 
 void RiscvHart::after(const riscv::Outcome& o) {
@@ -325,6 +344,7 @@ void RiscvHart::memory_fault(const engine::Exit& e) {
         if (cause == riscv::kCauseLoadPage) cause = riscv::kCauseStorePage;
         if (cause == riscv::kCauseLoadAccess) cause = riscv::kCauseStoreAccess;
     }
+    if (counting_) not_retired_++;
     trap(cause, e.value, e.pc);
 }
 
@@ -333,6 +353,7 @@ void RiscvHart::misaligned(const engine::Exit& e) {
     unsigned bytes = 0;
     u64 fault = 0;
     if (!fetch(e.pc, &insn, &bytes, &fault)) return fetch_fault({.pc = e.pc, .value = fault});
+    if (counting_) not_retired_++;
     constexpr u32 kLoadReserved = 2;  // funct5
     trap(insn >> 27 == kLoadReserved ? riscv::kCauseLoadMisaligned : riscv::kCauseStoreMisaligned, e.value,
          e.pc);
@@ -347,6 +368,12 @@ void RiscvHart::sleep() {
     changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
     counters_.wait_ns += osal::monotonic_ns() - std::exchange(counters_.waiting_since, 0);
     attention_ = true;
+}
+
+std::optional<u64> RiscvHart::read_csr(u16 number) {
+    const auto value = hart_.read_csr(number, vcpu_->fp());
+    follow_counting();
+    return value;
 }
 
 bool RiscvHart::write_csr(u16 number, u64 value) {
@@ -387,11 +414,12 @@ u32 RiscvHart::data_number(u64 satp, u32 context) {
 
 u32 RiscvHart::code_number(u64 satp, u32 context, u32 mode) {
     Number& last = last_code_[context];
-    if (last.satp != satp || last.number == 0)
+    if (last.satp != satp || last.mode != mode || last.number == 0)
         last = {
             satp,
             code_numbers_.try_emplace({satp, context | mode << 8}, static_cast<u32>(code_numbers_.size() + 1))
-                .first->second};
+                .first->second,
+            mode};
     return last.number;
 }
 
@@ -404,7 +432,9 @@ void RiscvHart::update_context() {
     }
     const u32 context = hart_.context(), fetches = hart_.fetch_context();
     const bool supervisor = hart_.privilege() == riscv::Privilege::Supervisor;
-    const u32 mode = supervisor ? u32{frontend::riscv64::kModeSupervisor} : 0;
+    counting_ = hart_.counts_instructions();
+    const u32 mode =
+        (supervisor ? u32{frontend::riscv64::kModeSupervisor} : 0) | (counting_ ? frontend::kModeCounts : 0);
     const u64 satp = hart_.satp_of(context);
     set_field(HartField::CacheRights, hart_.cache_rights());
     if (supervisor) {
@@ -434,7 +464,14 @@ void RiscvHart::flush_range(const riscv::RemoteFence& f) {
         vcpu_->flush_tlb(at);
 }
 
+/// What the vCPU's TLB has not. Devices never are in it.
 bool RiscvHart::page(u64 address, Access access, unsigned bytes, Page* out) {
+    const bool found = find_page(address, access, bytes, out);
+    if (!found || out->host != nullptr) hart_.count_tlb_miss(access_of(access));
+    return found;
+}
+
+bool RiscvHart::find_page(u64 address, Access access, unsigned bytes, Page* out) {
     const auto t = walker_.translate(address, access_of(access), bytes);
     if (!t.ok()) return false;
     *out = {};

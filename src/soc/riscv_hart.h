@@ -71,7 +71,7 @@ class RiscvHart final : private engine::HartMemory {
 
     const engine::HartCounters* counters() const override { return &counters_; }
     // --- for a debugger, while the hart stands (RunControl::with)
-    std::optional<u64> read_csr(u16 number) { return hart_.read_csr(number, vcpu_->fp()); }
+    std::optional<u64> read_csr(u16 number);
     bool write_csr(u16 number, u64 value);
     riscv::Privilege privilege() const { return hart_.privilege(); }
     void set_privilege(riscv::Privilege privilege);
@@ -81,6 +81,7 @@ class RiscvHart final : private engine::HartMemory {
 
   private:
     bool page(u64 address, Access access, unsigned bytes, Page* out) override;
+    bool find_page(u64 address, Access access, unsigned bytes, Page* out);
     void store_to_code(const u8* page) override;
     bool is_code(const u8* host) override { return board_.ram->watched(host) || host == reported_page_; }
     bool device_load(u64 physical, unsigned bytes, u64* out) override;
@@ -90,6 +91,9 @@ class RiscvHart final : private engine::HartMemory {
     bool wait_for_start();
     bool execute(u64 pc, u32 bits, unsigned bytes) override;
     void execute(u64 pc);
+    /// Instructions retired, as far as they are counted.
+    u64 instret() const { return vcpu_ == nullptr ? 0 : vcpu_->icount() - not_retired_ - in_instruction_; }
+    void privileged(u32 insn, u64 pc, unsigned bytes);
     bool is_call(u32 insn) const;
     bool is_cache_operation(u64 pc);
     void after(const riscv::Outcome& o);
@@ -109,6 +113,9 @@ class RiscvHart final : private engine::HartMemory {
     /// As what the vCPU knows memory that is seen through satp in `context`; at most kMostNumbers.
     u32 data_number(u64 satp, u32 context);
     u32 code_number(u64 satp, u32 context, u32 mode);
+    void follow_counting() {
+        if (hart_.counts_instructions() != counting_) update_context();
+    }
     void set_field(frontend::riscv64::HartField f, u64 v) {
         vcpu_->set_reg(frontend::riscv64::hart_offset(f), v);
     }
@@ -123,12 +130,19 @@ class RiscvHart final : private engine::HartMemory {
     std::unique_ptr<engine::Vcpu> vcpu_;
     std::unique_ptr<osal::Timer> timer_;                              ///< stimecmp
     std::unique_ptr<osal::Timer> sbi_timer_;                          ///< set_timer()
+    std::unique_ptr<osal::Timer> counter_timer_;                      ///< hart_.check_counters() is due
     std::map<std::pair<u64, u32>, u32> data_numbers_, code_numbers_;  ///< of (satp, context and mode)
     struct Number {
         u64 satp = 0;
         u32 number = 0;  ///< 0: none
+        u32 mode = 0;
     };
     std::array<Number, riscv::kContexts> last_data_{}, last_code_{};  ///< of each context
+
+    bool counting_ = false;  ///< instructions, in the present mode
+    /// Instructions that were counted and trapped; 1: the present one was counted.
+    u64 not_retired_ = 0, in_instruction_ = 0;
+    std::atomic<bool> counters_due_{false};
 
     const u8* reported_page_ = nullptr;
     std::function<Result<void>()> stored_;

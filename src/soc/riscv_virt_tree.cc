@@ -26,8 +26,8 @@ std::vector<std::string> extensions(u64 features) {
         {rv::Zicntr, "zicntr"}, {rv::Zicbom, "zicbom"}, {rv::Zicbop, "zicbop"}, {rv::Zicboz, "zicboz"}};
     for (const auto& [ext, name] : known)
         if (bit(features, ext)) names.emplace_back(name);
-    for (const char* name :
-         {"zicsr", "zifencei", "zihintpause", "sstc", "svadu", "svinval", "svnapot", "svpbmt"})
+    for (const char* name : {"zicsr", "zifencei", "zihintpause", "zihpm", "sscofpmf", "sstc", "svadu",
+                             "svinval", "svnapot", "svpbmt"})
         names.emplace_back(name);
     return names;
 }
@@ -60,6 +60,24 @@ void cpus(DeviceTree& t, const BoardTree& board) {
         t.close();
         t.close();
     }
+    t.close();
+}
+
+/// What firmware in M-mode is told of counters: which events of SBI are which values of mhpmevent, and which
+/// counters count them (OpenSBI, docs/pmu_support.md).
+void pmu(DeviceTree& t) {
+    constexpr auto hpm = static_cast<u32>(riscv::kCounterHpm);
+    const auto event = [](u64 e) { return static_cast<u32>(e); };
+    const u32 cycles = event(riscv::kEventCycles), instructions = event(riscv::kEventInstructions),
+              loads = event(riscv::kEventLoadTlbMisses), stores = event(riscv::kEventStoreTlbMisses),
+              fetches = event(riscv::kEventFetchTlbMisses);
+    t.open("pmu");
+    t.text("compatible", "riscv,pmu");
+    t.cells("riscv,event-to-mhpmevent", {cycles, 0, cycles, instructions, 0, instructions, loads, 0, loads,
+                                         stores, 0, stores, fetches, 0, fetches});
+    t.cells("riscv,event-to-mhpmcounters", {cycles, cycles, hpm | u32{riscv::kCounterCycle}, instructions,
+                                            instructions, hpm | u32{riscv::kCounterInstret}, loads, loads,
+                                            hpm, stores, stores, hpm, fetches, fetches, hpm});
     t.close();
 }
 
@@ -197,6 +215,7 @@ Result<std::vector<u8>> write_tree(const BoardTree& board) {
     t.reg(kRam, board.memory);
     t.close();
     cpus(t, board);
+    pmu(t);
     devices(t, board);
     return t.finish();
 }
