@@ -36,6 +36,16 @@ def qemu_command(directory, words, harts=1, memory="256M", disks=(), initrd=None
     return list(map(str, command))
 
 
+def with_file(initrd, directory, name):
+    """A RAM disk that holds this file of the directory, too: the kernel unpacks one archive after the other."""
+    whole = directory / "initrd.cpio"
+    with open(whole, "wb") as out:
+        out.write(initrd.read_bytes())
+        out.flush()
+        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], input=f"{name}\n".encode(), stdout=out, cwd=directory, check=True)
+    return whole
+
+
 class NoAnswer(Exception):
     """The machine ended, or time did, before its console showed what was waited for."""
 

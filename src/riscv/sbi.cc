@@ -9,16 +9,6 @@ using frontend::riscv64::x_offset;
 
 namespace {
 
-/// "Binary Encoding": errors
-enum Error : i64 {
-    kSuccess = 0,
-    kFailed = -1,
-    kNotSupported = -2,
-    kInvalidParam = -3,
-    kInvalidAddress = -5,
-    kAlreadyAvailable = -6,
-};
-
 /// "SBI Implementation IDs": 0 to 11 belong to others; this is "vm" in ASCII.
 constexpr u64 kImplementation = 0x766d, kImplementationVersion = 1;
 constexpr u64 kSpecification = 2 << 24 | 0;
@@ -63,7 +53,7 @@ struct Sbi::Extension {
     bool legacy = false;  ///< the result is in a0, and a1 stays as it was
 };
 
-// Not here: PMU, which would have no counter to offer; SUSP, as the machine has no sleep state.
+// Not here: SUSP, as the machine has no sleep state.
 const Sbi::Extension Sbi::kExtensions[] = {
     {0x00, &Sbi::legacy_set_timer, true},
     {0x01, &Sbi::legacy_putchar, true},
@@ -76,6 +66,7 @@ const Sbi::Extension Sbi::kExtensions[] = {
     {id_of("HSM"), &Sbi::hart_state},
     {id_of("SRST"), &Sbi::reset},
     {id_of("DBCN"), &Sbi::console},
+    {id_of("PMU"), &Sbi::counters},
 };
 
 const Sbi::Extension* Sbi::find(u64 id) {
@@ -115,6 +106,14 @@ Sbi::Targets Sbi::targets(u64 mask, u64 base) const {
     return t;
 }
 
+void Sbi::count(const Hart& hart, std::span<const u64> ids, FirmwareEvent sent, FirmwareEvent received) {
+    for (const u64 id : ids) {
+        if (id == hart.options().hart_id || machine_.hart_status(id) == HartStatus::Stopped) continue;
+        pmu_.count(machine_.harts(), hart.options().hart_id, sent);
+        pmu_.count(machine_.harts(), id, received);
+    }
+}
+
 // --- "Base Extension"
 Sbi::Return Sbi::base(Hart& hart, const Call& call) {
     const HartOptions& o = hart.options();
@@ -149,6 +148,7 @@ Sbi::Return Sbi::legacy_shutdown(Hart& hart, const Call& call) {
 // --- "Timer Extension". With stimecmp the call is a write of it.
 Sbi::Return Sbi::timer(Hart& hart, const Call& call) {
     if (call.function != 0) return {kNotSupported};
+    pmu_.count(machine_.harts(), hart.options().hart_id, FirmwareEvent::SetTimer);
     if (hart.stce()) {
         hart.set_stimecmp(call.a[0]);
         return {};
@@ -159,16 +159,17 @@ Sbi::Return Sbi::timer(Hart& hart, const Call& call) {
 }
 
 // --- "IPI Extension"
-Sbi::Return Sbi::ipi(Hart&, const Call& call) {
+Sbi::Return Sbi::ipi(Hart& hart, const Call& call) {
     if (call.function != 0) return {kNotSupported};
     const Targets t = targets(call.a[0], call.a[1]);
     if (!t.valid) return {kInvalidParam};
+    count(hart, t.ids(), FirmwareEvent::IpiSent, FirmwareEvent::IpiReceived);
     for (const u64 id : t.ids()) machine_.send_ipi(id);
     return {};
 }
 
 // --- "RFENCE Extension". Functions 3 to 6 are those of the hypervisor extension.
-Sbi::Return Sbi::fences(Hart&, const Call& call) {
+Sbi::Return Sbi::fences(Hart& hart, const Call& call) {
     if (call.function > 2) return {kNotSupported};
     const Targets t = targets(call.a[0], call.a[1]);
     if (!t.valid) return {kInvalidParam};
@@ -185,6 +186,11 @@ Sbi::Return Sbi::fences(Hart&, const Call& call) {
     else
         fence = {.flush = by_asid ? Flush::AddressAsid : Flush::Address, .start = start, .size = size};
     if (by_asid) fence.asid = static_cast<u16>(call.a[4]);
+    using enum FirmwareEvent;
+    constexpr std::pair<FirmwareEvent, FirmwareEvent> events[] = {{FenceISent, FenceIReceived},
+                                                                  {SfenceVmaSent, SfenceVmaReceived},
+                                                                  {SfenceVmaAsidSent, SfenceVmaAsidReceived}};
+    count(hart, t.ids(), events[call.function].first, events[call.function].second);
     machine_.remote_fence(t.ids(), fence);
     return {};
 }
@@ -193,7 +199,10 @@ Sbi::Return Sbi::fences(Hart&, const Call& call) {
 Sbi::Return Sbi::hart_state(Hart& hart, const Call& call) {
     switch (call.function) {
         case 0: return start(call);
-        case 1: machine_.stop_hart(hart.options().hart_id); return {.action = SbiAction::Stop};
+        case 1:
+            pmu_.reset(hart, machine_.harts());
+            machine_.stop_hart(hart.options().hart_id);
+            return {.action = SbiAction::Stop};
         case 2:
             if (!exists(call.a[0])) return {kInvalidParam};
             return {.value = static_cast<u64>(machine_.hart_status(call.a[0]))};
@@ -242,6 +251,12 @@ Sbi::Return Sbi::console(Hart&, const Call& call) {
     if (call.function == 1) return {.value = machine_.console_read(part)};
     const u64 written = machine_.console_write(part);
     return written == 0 && bytes != 0 ? Return{kFailed} : Return{.value = written};
+}
+
+// --- "Performance Monitoring Unit Extension"
+Sbi::Return Sbi::counters(Hart& hart, const Call& call) {
+    const SbiResult r = pmu_.call(hart, machine_.harts(), call.function, call.a);
+    return {r.error, r.value};
 }
 
 }  // namespace vm::riscv

@@ -6,6 +6,7 @@
 
 #include "mem/guest_ram.h"
 #include "riscv/hart.h"
+#include "riscv/sbi_pmu.h"
 
 namespace vm::riscv {
 
@@ -64,7 +65,7 @@ enum class SbiAction : u8 {
     Stop,      ///< not at all: the hart has been stopped, or the machine reset
 };
 
-/// Stateless but for what it refers to; one for all harts.
+/// One for all harts; holds what its counters need, and no other state.
 class Sbi {
   public:
     Sbi(const mem::GuestRam& ram, SbiMachine& machine) : ram_(ram), machine_(machine) {}
@@ -94,11 +95,15 @@ class Sbi {
     Return suspend(const Call&);
     Return reset(Hart&, const Call&);
     Return console(Hart&, const Call&);
+    Return counters(Hart&, const Call&);
+    /// `sent` and `received`, of what `hart` told the others among `ids`.
+    void count(const Hart& hart, std::span<const u64> ids, FirmwareEvent sent, FirmwareEvent received);
     Targets targets(u64 mask, u64 base) const;
     bool exists(u64 hart) const;
 
     const mem::GuestRam& ram_;
     SbiMachine& machine_;
+    SbiPmu pmu_;
 };
 
 }  // namespace vm::riscv

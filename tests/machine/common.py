@@ -21,9 +21,9 @@ def build(name, *sources, flags=(), script="link.ld"):
     return elf
 
 
-def kernel(name, *flags):
-    """kernel.c as a flat image; its ELF program lies beside it."""
-    elf = build(name, "start.S", "kernel.c", flags=flags)
+def kernel(name, *flags, source="kernel.c"):
+    """A kernel of our own as a flat image; its ELF program lies beside it."""
+    elf = build(name, "start.S", source, flags=flags)
     subprocess.run(["riscv64-linux-gnu-objcopy", "-O", "binary", elf, OUT / f"{name}.bin"], check=True)
     return OUT / f"{name}.bin"
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests/machine"
 sys.path.insert(0, str(ROOT / "tools"))
 from checks import check, finish  # noqa: E402
 import machine  # noqa: E402
@@ -77,7 +78,16 @@ def idle():
         check(f"idle: {percent:.1f} % of a CPU in {IDLE_SECONDS} s, below {IDLE_PERCENT}", percent < IDLE_PERCENT)
 
 
+def counters(directory):
+    subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o", directory / "perf", HERE / "perf.c"], check=True)
+    status, text, _ = run('vmrun="dmesg | grep riscv-pmu-sbi; /perf"', harts=2, initrd=machine.with_file(GUEST / "initrd.cpio", directory, "perf"))
+    check("the kernel has SBI's counters", "riscv-pmu-sbi: 16 firmware and 18 hardware counters" in text, text[-1500:])
+    check(f"perf_event_open: {text.count('ok  ')} checks", status == 0 and "PERF passed" in text and "FAIL" not in text, f"status {status}: {text[-1500:]}")
+
+
 harts()
+with tempfile.TemporaryDirectory() as d:
+    counters(pathlib.Path(d))
 with tempfile.TemporaryDirectory() as d:
     for form in ("raw", "qcow2"):
         root_disk(form, pathlib.Path(d))

@@ -39,13 +39,9 @@ KINDS = {
 
 
 def initrd(directory, guest):
-    """The guest's RAM disk with the program behind it: the kernel unpacks one archive after the other."""
+    """The guest's RAM disk with the program behind it."""
     subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o", directory / "disk", HERE / "disk.c"], check=True)
-    with open(directory / "initrd.cpio", "wb") as out:
-        out.write((guest / "initrd.cpio").read_bytes())
-        out.flush()
-        subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], input=b"disk\n", stdout=out, cwd=directory, check=True)
-    return directory / "initrd.cpio"
+    return machine.with_file(guest / "initrd.cpio", directory, "disk")
 
 
 def make(kind, path):

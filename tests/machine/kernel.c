@@ -1,62 +1,8 @@
 // A kernel that tests the machine it runs on, and says so line by line: traps, page tables, code that is seen at
 // several addresses or changes, accesses and instructions over page borders, atomics, timers, user mode.
-typedef unsigned long u64;
-typedef unsigned int u32;
-typedef unsigned short u16;
-typedef unsigned char u8;
+#include "kernel.h"
 
-struct {
-    u64 cause, value, pc, count, resume, kept;
-} last;
 extern u8 user_code[];
-static int failures;
-
-#define CSR_READ(csr) ({ u64 v_; __asm__ volatile("csrr %0, " #csr : "=r"(v_)); v_; })
-#define CSR_WRITE(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_SET(csr, v) __asm__ volatile("csrs " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_CLEAR(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"r"((u64)(v)) : "memory")
-
-static long sbi(long ext, long fn, long x, long y, long z) {
-    register long a0 __asm__("a0") = x;
-    register long a1 __asm__("a1") = y;
-    register long a2 __asm__("a2") = z;
-    register long a6 __asm__("a6") = fn;
-    register long a7 __asm__("a7") = ext;
-    __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a6), "r"(a7) : "memory");
-    return a0;
-}
-
-static volatile u8* const uart = (u8*)0x10000000;
-static void put(const char* s) {
-    for (; *s; s++) {
-        while (!(uart[5] & 0x20)) {
-        }
-        uart[0] = (u8)*s;
-    }
-}
-static void hex(u64 v) {
-    char text[17];
-    for (int i = 15; i >= 0; i--, v >>= 4) text[i] = "0123456789abcdef"[v & 15];
-    text[16] = 0;
-    put(text);
-}
-static void check(const char* what, u64 got, u64 want) {
-    put(got == want ? "ok   " : "FAIL ");
-    put(what);
-    if (got != want) {
-        failures++;
-        put(": ");
-        hex(got);
-        put(", not ");
-        hex(want);
-    }
-    put("\n");
-}
-
-void finish(void) {
-    *(volatile u32*)0x100000 = failures ? (3 << 16 | 0x3333) : 0x5555;
-    for (;;) __asm__ volatile("wfi");
-}
 
 // --- page tables: Sv39, the first 4 GiB mapped to themselves in gigabytes, and pages of their own at BASE
 enum { V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128 };

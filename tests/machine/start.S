@@ -30,7 +30,10 @@ begin:
     .globl trap_entry
 trap_entry:
     csrrw t6, sscratch, t6
+    .option push
+    .option norelax  // counters.c knows how many instructions these are
     la t6, last
+    .option pop
     sd t5, 40(t6)
     csrr t5, scause
     sd t5, 0(t6)
@@ -53,7 +56,7 @@ trap_entry:
     addi t5, t5, 4
     csrw sepc, t5
     j 3f
-2:  li t5, 1 << 5 | 1 << 1
+2:  li t5, 1 << 13 | 1 << 5 | 1 << 1
     csrc sie, t5
 3:  ld t5, 40(t6)
     csrrw t6, sscratch, t6
