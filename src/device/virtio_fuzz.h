@@ -2,12 +2,14 @@
 #pragma once
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 
 #include "device/bus.h"
 #include "device/net_offload.h"
+#include "device/virtio_9p.h"
 #include "device/virtio_blk.h"
 #include "device/virtio_console.h"
 #include "device/virtio_net.h"
@@ -60,11 +62,23 @@ struct Nobody final : ConsoleHost, NetBackend, IrqLine {
     void set(bool) override {}
 };
 
+/// An empty one. What is in files is fuzzed by p9_fuzz.cc.
+inline const std::string& folder() {
+    static const std::string& made = *[] {
+        auto* name = new std::string("/tmp/vm-virtio-fuzz-XXXXXX");  // outlives atexit()
+        if (::mkdtemp(name->data()) == nullptr) std::abort();
+        std::atexit([] { ::rmdir(folder().c_str()); });
+        return name;
+    }();
+    return made;
+}
+
 inline std::unique_ptr<VirtioDevice> make(unsigned kind, mem::GuestRam& ram, Nobody& nobody) {
-    switch (kind % 4) {
+    switch (kind % 5) {
         case 0: return std::make_unique<VirtioBlk>(ram, std::make_unique<Memory>(), "serial");
         case 1: return std::make_unique<VirtioConsole>(ram, nobody, u16{80}, u16{25});
         case 2: return std::make_unique<VirtioNet>(ram, nobody, MacAddress{2});
+        case 3: return std::make_unique<Virtio9p>(ram, p9::Files::open(folder(), true).value(), "tag");
         default: return std::make_unique<VirtioRng>(ram);
     }
 }
