@@ -429,6 +429,26 @@ TEST(GroupAccesses, OneLookForWhatLiesClose) {
         "store %0, %2, 16, mem=i64\n%7 = load i64 %0, 300, mem=i8\nset $x2, %5\ngoto 0x10\n");
 }
 
+TEST(GroupAccesses, ThroughSeveralAdditions) {
+    EXPECT_EQ(
+        after(group_accesses, R"(
+        %0 = get i64 $x1
+        %1 = const i64 0x40
+        %2 = add i64 %0, %1
+        %3 = load i64 %0, 8, mem=i64
+        %4 = const i64 0x8
+        %5 = add i64 %2, %4
+        %6 = load i64 %5, 0, mem=i64
+        %7 = const i64 0x7fffffffffffffff
+        %8 = add i64 %5, %7
+        %9 = load i64 %8, 0, mem=i64
+        goto 0x10)"),
+        "%0 = get i64 $x1\n%1 = const i64 0x40\n%2 = add i64 %0, %1\n%3 = hostbase i64 %0, 8, aux=0x48\n"
+        "%4 = load i64 %3, mem=i64, aux=0x2\n%5 = const i64 0x8\n%6 = add i64 %2, %5\n"
+        "%7 = load i64 %3, 64, mem=i64, aux=0x2\n%8 = const i64 0x7fffffffffffffff\n"
+        "%9 = add i64 %6, %8\n%10 = load i64 %9, mem=i64\ngoto 0x10\n");
+}
+
 TEST(GroupAccesses, KeepsTheResultOfRandomBlocks) {
     u64 grouped = 0;
     for (u64 seed = 1; seed < 2000; ++seed) {

@@ -143,7 +143,7 @@ void Lowering::host_base(u32 i) {
         look_up(address(arg(in, 0), in.imm), ir::host_base_bytes(in.aux), write, ColdKind::GroupMiss, 0);
     consume();
     const u8 d = define_gpr(i, mask_of(at));
-    a.mov(r64(d), r64(at));
+    if (d != at) a.mov(r64(d), r64(at));
     defined(i, d);
 }
 

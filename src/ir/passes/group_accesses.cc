@@ -28,17 +28,20 @@ bool groupable(const Inst& in) {
            !(in.aux & kMemHost);
 }
 
-/// The value that an address is a constant away from; `*offset` grows by that distance.
-Value root(const Block& block, Value address, i64* offset) {
-    const Inst& in = block.insts[address];
-    if (in.op != Op::Add || in.type != Type::I64) return address;
-    for (const unsigned k : {0u, 1u}) {
-        const Inst& c = block.insts[in.args[k]];
-        if (c.op != Op::Const) continue;
-        *offset += static_cast<i64>(c.imm);
-        return in.args[1 - k];
+/// The value that an address is a constant away from, through any number of additions; `*offset` grows by
+/// that distance.
+Value root(std::span<const Inst> insts, Value address, i64* offset) {
+    for (;;) {
+        const Inst& in = insts[address];
+        if (in.op != Op::Add || in.type != Type::I64) return address;
+        const unsigned constant = insts[in.args[0]].op == Op::Const ? 0 : 1;
+        const Inst& c = insts[in.args[constant]];
+        if (c.op != Op::Const) return address;
+        const i64 sum = static_cast<i64>(static_cast<u64>(*offset) + c.imm);
+        if (sum != static_cast<i32>(sum)) return address;  // as much as the displacement of an access
+        *offset = sum;
+        address = in.args[1 - constant];
     }
-    return address;
 }
 
 class Grouping {
@@ -63,7 +66,7 @@ class Grouping {
   private:
     bool add(Value i, const Inst& in) {
         i64 at = static_cast<i64>(in.imm);
-        const Value base = root(block_, in.args[0], &at);
+        const Value base = root(block_.insts, in.args[0], &at);
         const i64 end = at + width(in.mtype) / 8;
         const bool write = in.op == Op::Store;
         const size_t oldest = std::max(open_from_, groups.size() - std::min(groups.size(), kMostOpen));
@@ -111,12 +114,7 @@ void group_accesses(Block& block, const StateLayout& layout, PassScratch& scratc
                      .imm = static_cast<u64>(g.begin)});
             }
             i64 at = static_cast<i64>(old[i].imm);
-            // The bases of old: distances as grouping saw them.
-            const Value address = old[i].args[0];
-            if (address != g.base) {
-                const Inst& sum = old[address];
-                at += static_cast<i64>(old[sum.args[old[sum.args[0]].op == Op::Const ? 0 : 1]].imm);
-            }
+            (void)root(old, old[i].args[0], &at);  // of old: as grouping saw it
             in.args[0] = g.host;
             in.imm = static_cast<u64>(at - g.begin);
             in.aux |= kMemHost;
