@@ -159,17 +159,14 @@ void EngineImpl::invalidate_all() {
     jit_->invalidate_all();
 }
 
-void EngineImpl::code_changed() { (void)sync_changed(); }
-
-std::vector<u64> EngineImpl::sync_changed() {
+void EngineImpl::code_changed() {
     interp_generation_.fetch_add(1);
+    if (options_.tier == Tier::Interp) return;
     std::vector<u64> pages;
-    if (options_.tier == Tier::Interp) return pages;
     if (pages_to_compare(pages))
         jit_->sync_pages(pages);
     else
         jit_->sync_code();
-    return pages;
 }
 
 void EngineImpl::memory_is_shared() {

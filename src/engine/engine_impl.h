@@ -67,8 +67,6 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     friend class VcpuImpl;
     Result<std::unique_ptr<Vcpu>> make_vcpu(HartMemory* hart);
     bool pages_to_compare(std::vector<u64>& pages);
-    /// code_changed(); of a machine, the pages that were compared.
-    std::vector<u64> sync_changed();
     u64 fetch(u64 pc, void* out, u64 size) override { return memory_.fetch(pc, out, size); }
     bool guarded(u64 pc) override { return memory_.guarded(pc); }
     void note_code(u64 begin, u64 end) override;
@@ -170,6 +168,7 @@ class VcpuImpl final : public Vcpu {
     Next requests(Exit& out);
     unsigned hot_threshold() const;
     jit::Translation* hot_translation(u64 pc);
+    bool is_new(u64 pc);
     Next run_generated(const u8* entry, Exit& out);
     const u8* entry_at_hand();
     Next run_interpreted(u64 pc, Exit& out);
@@ -195,8 +194,8 @@ class VcpuImpl final : public Vcpu {
         u64 tag = backend::kNoTlbTag;  ///< as in the TLB, under code_context_
         u64 place = 0;
     };
-    static constexpr u64 kCodePages = 256;
-    std::array<CodePage, kCodePages> code_pages_{};
+    static constexpr u64 kCodePages = 128;
+    std::array<std::array<CodePage, 2>, kCodePages> code_pages_{};  ///< the one that was asked for last first
     u64 code_context_ = 0;
     std::bitset<8192> code_filter_;  ///< pages that the fast lookup may have entries of, hashed
     bool at_safepoint_ = false;      ///< the last thing that generated code did was to leave at a safepoint
@@ -204,9 +203,12 @@ class VcpuImpl final : public Vcpu {
     jit::Link* pending_link_ = nullptr;  ///< exit that led here, to be linked to the next translation
     u64 pending_quiesced_ = 0;           ///< executor_.quiesced when it was found
     osal::MemFault fault_;               ///< the fault that ended generated code or interpretation
-    static constexpr size_t kColdBlocks = 16;
-    std::array<u64, kColdBlocks> cold_{};  ///< pcs that were interpreted last because they are cold: a ring
-    size_t cold_next_ = 0;
+    struct ColdBlock {
+        u64 pc, first, second;  ///< second: of its bytes
+        bool operator==(const ColdBlock&) const = default;
+    };
+    static constexpr size_t kColdBlocks = 64;
+    std::array<ColdBlock, kColdBlocks> cold_{};  ///< of a machine: what was interpreted last, by pc
     std::unordered_set<u64> uncompilable_;
     std::shared_ptr<const Points> points_;  ///< with a debugger
     u64 points_version_ = 0;

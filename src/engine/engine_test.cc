@@ -464,6 +464,35 @@ TEST(EngineOptionsTest, RefusesWhatItCannotDo) {
     EXPECT_FALSE(Engine::create(rv::kRiscv64, memory, o).has_value());
 }
 
+u64 counter(const Guest& g, const std::string& name) {
+    const std::string stats = g.engine->stats_json();
+    return std::stoull(stats.substr(stats.find("\"" + name + "\": ") + name.size() + 4));
+}
+
+/// A loop that is entered in its middle first: the block of its head goes on to its end, although one begins
+/// in the middle.
+TEST(Engine, LoopIsNotCutWhereItWasEntered) {
+    Guest g(with_tier(Tier::One));
+    Asm a(kCode);
+    const u64 to_entry = a.hole();
+    const u64 head = a.here();
+    for (int i = 0; i < 10; i++) a.addi(a1, a1, 1);
+    const u64 middle = a.here();
+    for (int i = 0; i < 10; i++) a.addi(a2, a2, 1);
+    a.addi(a0, a0, -1);
+    a.bne(a0, zero, head);
+    a.ecall();
+    a.patch_jal(to_entry, zero);
+    a.jal(zero, middle);
+    TestMemory::put(kCode, a.words);
+    g.set_x(a0, 5);
+    EXPECT_EQ(g.run().reason, ExitReason::Syscall);
+    EXPECT_EQ(g.x(a1), 40u);
+    EXPECT_EQ(g.x(a2), 50u);
+    // The two jumps, from the middle to the end, all of it; the ECALL each time.
+    EXPECT_EQ(counter(g, "translated_insns"), 2 + (12 + 1) + (22 + 1u));
+}
+
 TEST(Engine, MemoryOfDeadTranslationsIsReused) {
     EngineOptions o = with_tier(Tier::One);
     o.code_cache_bytes = u64{4} << 20;
@@ -477,13 +506,9 @@ TEST(Engine, MemoryOfDeadTranslationsIsReused) {
         g.run();
         ASSERT_EQ(g.x(a0), i % 2000);
     }
-    const std::string stats = g.engine->stats_json();
-    const auto value = [&](const std::string& name) {
-        return std::stoull(stats.substr(stats.find("\"" + name + "\": ") + name.size() + 4));
-    };
-    EXPECT_EQ(value("translations"), 40000u);
-    EXPECT_GE(value("evicted_segments"), 2u);
-    EXPECT_LT(value("code_bytes_used"), u64{3} << 19);  // segments of half a MiB
+    EXPECT_EQ(counter(g, "translations"), 40000u);
+    EXPECT_GE(counter(g, "evicted_segments"), 2u);
+    EXPECT_LT(counter(g, "code_bytes_used"), u64{3} << 19);  // segments of half a MiB
 }
 
 }  // namespace

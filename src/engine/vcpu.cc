@@ -181,14 +181,17 @@ bool VcpuImpl::arrive(u64* pc) {
 bool VcpuImpl::locate(u64 pc, u64* place) {
     if (hart_ == nullptr) return true;
     const u64 page = pc & ~(backend::kTlbPage - 1);
-    CodePage& c = code_pages_[page / backend::kTlbPage % kCodePages];
+    const u64 tag = page | code_context_;
+    auto& ways = code_pages_[(code_hash(pc) ^ code_context_ * 29) % kCodePages];
+    CodePage& c = ways[0];
     cut_page_ = false;
-    if (c.tag != (page | code_context_)) {
+    if (c.tag != tag) std::swap(c, ways[1]);
+    if (c.tag != tag) {
         HartMemory::Page found;
         if (!hart_->page(pc, HartMemory::Access::Fetch, 2, &found) || found.host == nullptr) return false;
         code_filter_.set(code_hash(pc));
         cut_page_ = !found.keep;
-        c = {found.keep ? page | code_context_ : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
+        c = {found.keep ? tag : backend::kNoTlbTag, reinterpret_cast<u64>(found.host)};
     }
     state_->code_page = page;
     code_delta_ = page - c.place;
@@ -272,7 +275,12 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode);
     if (t == nullptr) {
         if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold()) {
-            cold_[cold_next_++ % kColdBlocks] = pc;
+            if (hart_ != nullptr) (void)is_new(pc);
+            return nullptr;
+        }
+        // Code that is rewritten before each run has not become hotter by running.
+        if (hart_ != nullptr && is_new(pc)) {
+            engine_.cold(pc);
             return nullptr;
         }
         if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
@@ -321,6 +329,19 @@ u64 VcpuImpl::translate_ahead(std::span<const u64> starts, u64 begin, u64 end) {
     return made;
 }
 
+/// Does other code begin at `pc` than when it was interpreted last? Only the first instructions are looked
+/// at, and not known is not new.
+bool VcpuImpl::is_new(u64 pc) {
+    u64 words[2] = {};
+    std::memcpy(words, reinterpret_cast<const void*>(pc),
+                std::min(sizeof words, backend::kTlbPage - pc % backend::kTlbPage));
+    ColdBlock& c = cold_[pc / 2 % kColdBlocks];
+    const ColdBlock now{pc, words[0], words[1]};
+    const bool differs = c.pc == pc && c != now;
+    c = now;
+    return differs;
+}
+
 /// Where an exit that was just left through leads. Of a machine, code may have gone to other pages since it
 /// was entered.
 u64 VcpuImpl::target_of(const jit::Link& link) const {
@@ -364,7 +385,7 @@ const ir::Block& VcpuImpl::block_to_interpret(u64 pc) {
         blocks_generation_ = generation;
     }
     if (const ir::Block* b = blocks_.find(pc, mode_)) return *b;
-    return *blocks_.insert(pc, mode_, worker_.decode(pc, mode_, kInterpretInsns, true));
+    return *blocks_.insert(pc, mode_, worker_.decode(pc, mode_, kInterpretInsns, jit::Worker::Use::Cached));
 }
 
 ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
@@ -477,10 +498,7 @@ VcpuImpl::Next VcpuImpl::interpret_one(u64 pc, Exit& out) {
 void VcpuImpl::code_changed(u64 where) {
     const u64 begin = where & ~u64{63};
     if (hart_ != nullptr) {
-        // What was interpreted just now and is other code now has not become hotter by that.
-        for (const u64 page : engine_.sync_changed())
-            for (const u64 pc : cold_)
-                if ((pc ^ page) / backend::kTlbPage == 0) engine_.cold(pc);
+        engine_.code_changed();
         return;
     }
     if (interprets()) blocks_.clear();

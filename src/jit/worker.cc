@@ -43,7 +43,10 @@ Worker::~Worker() = default;
 
 bool Worker::known(void* self, u64 pc) {
     const Worker& w = *static_cast<Worker*>(self);
-    return w.jit_.lookup(pc, w.mode_) != nullptr;
+    const Translation* t = w.jit_.lookup(pc, w.mode_);
+    if (t == nullptr) return false;
+    // A loop that was entered in the middle first is not cut there: what is known is its other end.
+    return std::ranges::none_of(t->links, [&](const Link& l) { return l.target_pc == w.begin_; });
 }
 
 void Worker::note_pages(u64 begin, u64 end) {
@@ -58,7 +61,7 @@ void Worker::note_pages(u64 begin, u64 end) {
 u64 Worker::fetch(void* self, u64 pc, void* out, u64 size) {
     Worker& w = *static_cast<Worker*>(self);
     if (size == 0) return 0;
-    w.note_pages(pc, pc + size);
+    if (w.noting_) w.note_pages(pc, pc + size);
     const u64 n = w.jit_.source_.fetch(pc, out, size);
     if (n != 0) {
         w.chunks_.push_back({pc, static_cast<u32>(n), static_cast<u32>(w.bytes_.size())});
@@ -143,19 +146,22 @@ void Worker::limit(frontend::TranslateRequest& request) const {
     }
 }
 
-const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, bool simple) {
+const ir::Block& Worker::decode(u64 pc, u32 mode, unsigned max_insns, Use use) {
     begin_reading();
+    noting_ = use != Use::Once;
     frontend::TranslateRequest request = block_request(pc, mode);
     request.max_insns = max_insns;
     limit(request);
-    request.forward_state = forward_state_ && !simple;
-    if (max_insns == kMaxInsns) {
+    request.forward_state = forward_state_ && use != Use::Cached;
+    if (use == Use::Compiled) {
         request.known = &Worker::known;
         request.stop_after = kStopAfter;
         request.stop_span = kStopSpan;
         mode_ = mode;
+        begin_ = pc;
     }
     jit_.isa().translate(request, block_);
+    noting_ = true;
     return block_;
 }
 
@@ -176,7 +182,7 @@ bool Worker::gather_bytes(std::vector<u8>& out) const {
 
 bool Worker::compile(u64 pc, u32 mode) {
     const u64 start = jit_.clock();
-    decode(pc, mode, kMaxInsns);
+    decode(pc, mode, kMaxInsns, Use::Compiled);
     if (block_.guest_insns == 0 || block_.ranges.empty() || !gather_bytes(guest_bytes_)) {
         error_ = "nothing to compile";
         return false;

@@ -17,9 +17,13 @@ class Worker {
     explicit Worker(Jit& jit);
     ~Worker();
 
+    /// What becomes of a block: it is interpreted now and forgotten, so that nobody need tell when its bytes
+    /// change; it is kept for the interpreter, an oracle, with every read of guest state as the front end
+    /// made it; it is compiled.
+    enum class Use : u8 { Once, Cached, Compiled };
     /// Decodes the block at (pc, mode), at most `max_insns` instructions. The result lives until the next
-    /// call. `simple`: every read of guest state as the front end made it, for the interpreter as an oracle.
-    const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns, bool simple = false);
+    /// call.
+    const ir::Block& decode(u64 pc, u32 mode, unsigned max_insns, Use use = Use::Once);
     /// The one instruction that `bytes` begin, as if it lay at `pc`.
     const ir::Block& decode_bytes(u64 pc, u32 mode, std::span<const u8> bytes);
     /// Takes the marks of an indirect branch off `*pc` (GuestIsa::arrive). False: it may not go there.
@@ -51,7 +55,9 @@ class Worker {
     bool worthwhile(u64 head, u32 mode, u32 made_before) const;
     void summarize_region(u64 pc);
     void encode(u64 pc);
-    u32 mode_ = 0;
+    bool noting_ = true;  ///< pages that are read are told to GuestMemory::note_code()
+    u32 mode_ = 0;        ///< of the block that is decoded, for known(), and
+    u64 begin_ = 0;       ///< its first pc
     static u64 fetch(void* self, u64 pc, void* out, u64 size);
     static bool guarded(void* self, u64 pc);
     frontend::TranslateRequest request();

@@ -25,17 +25,35 @@ void set_x(u8* regs, unsigned n, u64 v) {
 
 }  // namespace
 
-/// What callers remember of a hart and must know to be another.
+/// What decides what callers remember of a hart.
 struct Hart::View {
-    u32 context, fetch_context;
-    u64 satp, fetch_satp, cache_rights;
-    bool fp_off, counts;
+    u64 mstatus, satp, menvcfg, senvcfg;
+    Privilege privilege;
     u8 rounding;
+    bool counts;
 };
 
 Hart::View Hart::view(const ir::FpEnv& fp) const {
-    const u32 c = context(), f = fetch_context();
-    return {c, f, satp_of(c), satp_of(f), cache_rights(), fp_off(), counts_instructions(), fp.rounding};
+    const HartState& s = *state_;
+    return {s.mstatus, s.satp, s.menvcfg, s.senvcfg, s.privilege, fp.rounding, counts_instructions()};
+}
+
+void Hart::compare(const View& before, const View& after, Outcome& out) {
+    const auto fp_is_off = [](const View& v) { return (v.mstatus & kStatusFs) == 0; };
+    out.fp_changed = fp_is_off(before) != fp_is_off(after) || before.rounding != after.rounding;
+    if (before.privilege != after.privilege) {
+        out.context_changed = true;
+        return;
+    }
+    const u32 old_context = context_of(before.mstatus, before.privilege);
+    const u32 context = context_of(after.mstatus, after.privilege);
+    const bool translates =
+        context_privilege(context) != Privilege::Machine || after.privilege != Privilege::Machine;
+    out.context_changed =
+        old_context != context || before.counts != after.counts ||
+        (translates && before.satp != after.satp) ||
+        (after.privilege != Privilege::Machine &&
+         (((before.menvcfg ^ after.menvcfg) | (before.senvcfg ^ after.senvcfg)) & kEnvCacheOps) != 0);
 }
 
 Outcome Hart::execute(u32 insn, u64 pc, u64 next_pc, u8* guest_regs, ir::FpEnv& fp) {
@@ -48,12 +66,7 @@ Outcome Hart::execute(u32 insn, u64 pc, u64 next_pc, u8* guest_regs, ir::FpEnv& 
     else if ((insn & 0x7f) == 0x73 && funct3 != 4)
         legal = csr_instruction(insn, guest_regs, fp, out);
     if (!legal) out = {.pc = take_illegal(insn, pc), .trap = true};
-
-    const View after = view(fp);
-    out.context_changed = before.context != after.context || before.fetch_context != after.fetch_context ||
-                          before.satp != after.satp || before.fetch_satp != after.fetch_satp ||
-                          before.cache_rights != after.cache_rights || before.counts != after.counts;
-    out.fp_changed = before.fp_off != after.fp_off || before.rounding != after.rounding;
+    compare(before, view(fp), out);
     return out;
 }
 

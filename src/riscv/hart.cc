@@ -13,15 +13,16 @@ Hart::Hart(const HartOptions& options, HartClocks clocks) : options_(options), c
 
 // "Memory Privilege in mstatus Register". What plays no part is left out: M-mode does not translate, and SUM
 // is about S-mode only.
-u32 Hart::context() const {
-    const HartState& s = *state_;
-    const u64 privilege = (s.mstatus & kStatusMprv) ? bits(s.mstatus, 12, 11) : static_cast<u64>(s.privilege);
-    u32 context = static_cast<u32>(privilege);
+u32 Hart::context_of(u64 mstatus, Privilege privilege) {
+    u32 context =
+        (mstatus & kStatusMprv) ? static_cast<u32>(bits(mstatus, 12, 11)) : static_cast<u32>(privilege);
     const Privilege p = context_privilege(context);
-    if (p == Privilege::Supervisor && (s.mstatus & kStatusSum)) context |= kContextSum;
-    if (p != Privilege::Machine && (s.mstatus & kStatusMxr)) context |= kContextMxr;
+    if (p == Privilege::Supervisor && (mstatus & kStatusSum)) context |= kContextSum;
+    if (p != Privilege::Machine && (mstatus & kStatusMxr)) context |= kContextMxr;
     return context;
 }
+
+u32 Hart::context() const { return context_of(state_->mstatus, state_->privilege); }
 
 u32 Hart::fetch_context() const { return static_cast<u32>(state_->privilege); }
 

@@ -38,7 +38,8 @@ struct Outcome {
     u64 pc = 0;         ///< go on here
     bool trap = false;  ///< a trap was taken
     bool wait = false;  ///< WFI: may sleep until may_wake()
-    /// context(), fetch_context() or satp of one of them, cache_rights(), or counts_instructions()
+    /// context(), fetch_context() or satp of one of them, cache_rights(), or counts_instructions() may be
+    /// others
     bool context_changed = false;
     bool fp_changed = false;        ///< fp_off() or frm
     bool check_interrupts = false;  ///< ask pending_interrupt() before going on
@@ -147,6 +148,9 @@ class Hart {
     friend struct CsrAccess;
     struct View;
     View view(const ir::FpEnv& fp) const;
+    /// Says in `out` what has changed.
+    static void compare(const View& before, const View& after, Outcome& out);
+    static u32 context_of(u64 mstatus, Privilege privilege);
     // Each false: illegal, and nothing was done.
     bool csr_instruction(u32 insn, u8* guest_regs, ir::FpEnv& fp, Outcome& out);
     bool privileged_instruction(u32 insn, u64 pc, const u8* guest_regs, Outcome& out);

@@ -137,6 +137,7 @@ enum Event : u64 {
 /// menvcfg; senvcfg has the low ones ("Machine Environment Configuration").
 inline constexpr u64 kEnvFiom = 1, kEnvCbie = u64{3} << 4, kEnvCbcfe = u64{1} << 6, kEnvCbze = u64{1} << 7,
                      kEnvAdue = u64{1} << 61, kEnvPbmte = u64{1} << 62, kEnvStce = u64{1} << 63;
+inline constexpr u64 kEnvCacheOps = kEnvCbie | kEnvCbcfe | kEnvCbze;
 
 /// mstateen0 ("Smstateen")
 inline constexpr u64 kStateenEnvcfg = u64{1} << 62, kStateenSe = u64{1} << 63;
