@@ -211,6 +211,22 @@ size_t Uart16550::receive(std::span<const u8> bytes) {
     return taken;
 }
 
+size_t Uart16550::take(std::span<u8> bytes) {
+    size_t taken = 0;
+    bool room = false;
+    {
+        const std::lock_guard lock(mutex_);
+        for (; taken < bytes.size() && state_.fifo.count != 0; taken++) {
+            bytes[taken] = state_.fifo.pop();
+            refill();
+        }
+        update_line();
+        room = room_again();
+    }
+    if (room && on_room_) on_room_();
+    return taken;
+}
+
 /// From the line into the FIFO; in a loop the line is cut off (8.8, bit 4).
 void Uart16550::refill() {
     if (state_.mcr & kMcrLoop) return;

@@ -46,6 +46,9 @@ class Uart16550 final : public Mmio {
     /// Bytes for the guest. Returns how many there was room for; after fewer than all, `on_room` is called
     /// once when half of the queue is free again.
     size_t receive(std::span<const u8> bytes);
+    /// Takes received bytes as a driver's reads of RBR do: for firmware that shares the port. How many there
+    /// were; does not wait.
+    size_t take(std::span<u8> bytes);
     /// Runs on the thread of the hart that reads, without the device's lock. Set before the machine runs.
     void set_on_room(std::function<void()> on_room) { on_room_ = std::move(on_room); }
 

@@ -179,6 +179,29 @@ TEST_F(Uart16550Test, RoomIsToldOutsideTheLock) {
     EXPECT_TRUE(read_all().ends_with("mand more"));
 }
 
+TEST_F(Uart16550Test, FirmwareTakesWhatNobodyRead) {
+    out(FCR, 1);
+    out(IER, 1);
+    bool room = false;
+    uart.set_on_room([&] { room = true; });
+    const std::string long_text(5000, 'x');
+    const size_t taken = type("ab" + long_text);
+    ASSERT_LT(taken, 5002u);
+    u8 buffer[3000];
+    EXPECT_EQ(in(RX), 'a');
+    EXPECT_EQ(uart.take({buffer, 1}), 1u);
+    EXPECT_EQ(buffer[0], 'b');
+    EXPECT_TRUE(line.high);
+    EXPECT_FALSE(room);
+    EXPECT_EQ(uart.take(buffer), sizeof buffer);
+    EXPECT_TRUE(room);
+    EXPECT_EQ(in(RX), 'x');
+    EXPECT_EQ(uart.take(buffer), taken - 3 - sizeof buffer);
+    EXPECT_FALSE(line.high);
+    EXPECT_EQ(uart.take(buffer), 0u);
+    EXPECT_EQ(uart.take({}), 0u);
+}
+
 TEST_F(Uart16550Test, TheSinkMayAnswer) {
     Uart16550* answering = nullptr;
     Uart16550 echo{line, [&](std::span<const u8> b) { answering->receive(b); }};

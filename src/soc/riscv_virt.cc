@@ -147,7 +147,7 @@ class Board final : public RiscvVirt, private riscv::SbiMachine {
         options_.console(bytes);
         return bytes.size();
     }
-    u64 console_read(std::span<u8>) override { return 0; }  // what is typed goes to the UART
+    u64 console_read(std::span<u8> bytes) override { return uart_->take(bytes); }
     std::span<const u64> harts() const override { return ids_; }
     riscv::HartStatus hart_status(u64 id) const override { return harts_[id]->status(); }
     bool start_hart(u64 id, u64 entry, u64 argument) override {
