@@ -29,9 +29,7 @@ u64 inhibiting(Privilege p) {
 }
 
 /// At least how long it takes to happen once, in 1/16 ns, and how soon it is worth a look.
-u64 least_time(u64 event) {
-    return event == kEventCycles ? 16 : event == kEventInstructions ? 1 : 160;
-}
+u64 least_time(u64 event) { return event == kEventCycles ? 16 : event == kEventInstructions ? 1 : 160; }
 constexpr u64 kSoonestLook = 20'000, kLatestLook = u64{1} << 50;
 
 }  // namespace

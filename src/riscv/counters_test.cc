@@ -1,4 +1,5 @@
-// Counters that are told what to count: modes, overflow, its interrupt, and when instructions must be counted.
+// Counters that are told what to count: modes, overflow, its interrupt, and when instructions must be
+// counted.
 #include <gtest/gtest.h>
 
 #include "riscv/hart_test.h"
@@ -10,8 +11,8 @@ constexpr u64 kLcofi = u64{1} << kIrqLcofi;
 
 TEST(Counters, KnowWhatTheyCanCount) {
     TestHart t;
-    for (const u64 event : {u64{kEventNone}, u64{kEventCycles}, u64{kEventInstructions}, u64{kEventLoadTlbMisses},
-                            u64{kEventStoreTlbMisses}, u64{kEventFetchTlbMisses}})
+    for (const u64 event : {u64{kEventNone}, u64{kEventCycles}, u64{kEventInstructions},
+                            u64{kEventLoadTlbMisses}, u64{kEventStoreTlbMisses}, u64{kEventFetchTlbMisses}})
         EXPECT_EQ(t.put(kCsrMhpmevent3, event | kEventNotUser), event | kEventNotUser);
     for (const u64 event : {u64{3}, u64{0x10018}, u64{0xf0005}, kEventSelector})
         EXPECT_EQ(t.put(kCsrMhpmevent3, event), 0u) << std::hex << event;

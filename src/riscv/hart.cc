@@ -139,4 +139,12 @@ u64 Hart::reset_for_kernel(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& f
     return entry;
 }
 
+// SBI 2.0, "Hart State Management Extension" and "System Suspend Extension"
+void Hart::wake_kernel(u64 argument, u8* guest_regs) {
+    state_->satp = 0;
+    state_->mstatus &= ~kStatusSie;
+    store_raw(guest_regs + x_offset(10), options_.hart_id);
+    store_raw(guest_regs + x_offset(11), argument);
+}
+
 }  // namespace vm::riscv

@@ -141,6 +141,9 @@ class Hart {
     /// a1 = `argument` (the address of the device tree), delegation and PMP as without M-mode software.
     /// Returns `entry`, where to start.
     u64 reset_for_kernel(u64 entry, u64 argument, u8* guest_regs, ir::FpEnv& fp);
+    /// Wakes a kernel up at an address of its own: satp = 0, sstatus.SIE = 0, a0 and a1 as above; everything
+    /// else is as it was.
+    void wake_kernel(u64 argument, u8* guest_regs);
     /// Reset ("Reset"): M-mode; a0, a1 and a2 as boot ROMs set them. Returns `entry`.
     u64 reset_for_firmware(u64 entry, const std::array<u64, 2>& arguments, u8* guest_regs, ir::FpEnv& fp);
 

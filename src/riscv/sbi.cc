@@ -36,6 +36,7 @@ struct Sbi::Return {
     i64 error = kSuccess;
     u64 value = 0;
     SbiAction action = SbiAction::Continue;
+    u64 entry = 0, argument = 0;  ///< Suspend
 };
 
 /// The harts that a mask means.
@@ -53,7 +54,6 @@ struct Sbi::Extension {
     bool legacy = false;  ///< the result is in a0, and a1 stays as it was
 };
 
-// Not here: SUSP, as the machine has no sleep state.
 const Sbi::Extension Sbi::kExtensions[] = {
     {0x00, &Sbi::legacy_set_timer, true},
     {0x01, &Sbi::legacy_putchar, true},
@@ -67,6 +67,7 @@ const Sbi::Extension Sbi::kExtensions[] = {
     {id_of("SRST"), &Sbi::reset},
     {id_of("DBCN"), &Sbi::console},
     {id_of("PMU"), &Sbi::counters},
+    {id_of("SUSP"), &Sbi::suspend_system},
 };
 
 const Sbi::Extension* Sbi::find(u64 id) {
@@ -74,16 +75,20 @@ const Sbi::Extension* Sbi::find(u64 id) {
     return e == std::end(kExtensions) ? nullptr : e;
 }
 
-SbiAction Sbi::handle(Hart& hart, u8* guest_regs) {
+SbiOutcome Sbi::handle(Hart& hart, u8* guest_regs) {
     const auto a = [&](unsigned n) { return load_raw<u64>(guest_regs + x_offset(10 + n)); };
     const Call call{a(7), a(6), {a(0), a(1), a(2), a(3), a(4), a(5)}};
     const Extension* extension = find(call.extension);
 
     const Return r = extension ? (this->*extension->handle)(hart, call) : Return{kNotSupported};
+    if (r.action == SbiAction::Suspend) {  // it does not return
+        hart.wake_kernel(r.argument, guest_regs);
+        return {r.action, r.entry};
+    }
 
     store_raw(guest_regs + x_offset(10), r.error);
     if (!extension || !extension->legacy) store_raw(guest_regs + x_offset(11), r.value);
-    return r.action;
+    return {r.action};
 }
 
 bool Sbi::exists(u64 hart) const {
@@ -213,15 +218,29 @@ Sbi::Return Sbi::hart_state(Hart& hart, const Call& call) {
 Sbi::Return Sbi::start(const Call& call) {
     const u64 id = call.a[0], entry = call.a[1], argument = call.a[2];
     if (!exists(id)) return {kInvalidParam};
-    if (entry % 2 != 0 || !ram_.contains(entry, 2)) return {kInvalidAddress};
+    if (!may_begin_at(entry)) return {kInvalidAddress};
     return machine_.start_hart(id, entry, argument) ? Return{} : Return{kAlreadyAvailable};
 }
 Sbi::Return Sbi::suspend(const Call& call) {
     switch (static_cast<u32>(call.a[0])) {
         case 0: return {.action = SbiAction::Wait};  // default retentive
-        case 0x8000'0000: return {kNotSupported};    // default non-retentive
-        default: return {kInvalidParam};             // reserved, or a platform's own
+        case 0x8000'0000:                            // default non-retentive
+            if (!may_begin_at(call.a[1])) return {kInvalidAddress};
+            return {.action = SbiAction::Suspend, .entry = call.a[1], .argument = call.a[2]};
+        default: return {kInvalidParam};  // reserved, or a platform's own
     }
+}
+
+// --- "System Suspend Extension": RAM and devices stay as they are, so that any interrupt that the kernel has
+// enabled can wake it.
+Sbi::Return Sbi::suspend_system(Hart& hart, const Call& call) {
+    if (call.function != 0) return {kNotSupported};
+    constexpr u32 kToRam = 0;
+    if (static_cast<u32>(call.a[0]) != kToRam) return {kInvalidParam};
+    if (!may_begin_at(call.a[1])) return {kInvalidAddress};
+    for (const u64 id : machine_.harts())
+        if (id != hart.options().hart_id && machine_.hart_status(id) != HartStatus::Stopped) return {kDenied};
+    return {.action = SbiAction::Suspend, .entry = call.a[1], .argument = call.a[2]};
 }
 
 // --- "System Reset Extension"

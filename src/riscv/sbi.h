@@ -62,7 +62,14 @@ class SbiMachine {
 enum class SbiAction : u8 {
     Continue,  ///< after the ECALL
     Wait,      ///< the same, when may_wake(): the hart is suspended
+    Suspend,   ///< at SbiOutcome::entry, when may_wake() and not earlier; the context may be another
     Stop,      ///< not at all: the hart has been stopped, or the machine reset
+};
+
+/// How the hart goes on.
+struct SbiOutcome {
+    SbiAction action = SbiAction::Continue;
+    u64 entry = 0;
 };
 
 /// One for all harts; holds what its counters need, and no other state.
@@ -72,7 +79,7 @@ class Sbi {
 
     /// The ECALL of a hart in S-mode: arguments and results are in its registers. It does not trap.
     /// Afterwards an interrupt may be pending.
-    SbiAction handle(Hart& hart, u8* guest_regs);
+    SbiOutcome handle(Hart& hart, u8* guest_regs);
 
   private:
     struct Call;
@@ -93,6 +100,8 @@ class Sbi {
     Return hart_state(Hart&, const Call&);
     Return start(const Call&);
     Return suspend(const Call&);
+    Return suspend_system(Hart&, const Call&);
+    bool may_begin_at(u64 entry) const { return entry % 2 == 0 && ram_.contains(entry, 2); }
     Return reset(Hart&, const Call&);
     Return console(Hart&, const Call&);
     Return counters(Hart&, const Call&);

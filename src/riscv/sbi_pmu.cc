@@ -138,7 +138,8 @@ SbiResult SbiPmu::match(Hart& hart, Unit& u, const u64 (&a)[6]) const {
     const Wanted wanted(a[3], a[4], flags);
 
     u64 able = set & wanted.able & ~u.claimed;
-    if (able & ~kCycleAndInstret) able &= ~kCycleAndInstret;  // these can be read by everybody: the last to take
+    if (able & ~kCycleAndInstret)
+        able &= ~kCycleAndInstret;  // these can be read by everybody: the last to take
     if (flags & kSkipMatch) able = (set & -set) & wanted.able;
     if (able == 0) return {kNotSupported};
 

@@ -1,5 +1,5 @@
-// SBI 2.0, "Performance Monitoring Unit Extension": a kernel's way to mhpmevent and mcountinhibit, and counters
-// of what the firmware itself does.
+// SBI 2.0, "Performance Monitoring Unit Extension": a kernel's way to mhpmevent and mcountinhibit, and
+// counters of what the firmware itself does.
 //
 // Counter n below kFirstHpm + kHpmCounters is the CSR cycle + n; 1, the time, is none. Those behind count
 // firmware events. An event that nobody counts is refused.

@@ -24,7 +24,9 @@ struct SbiPmuTest : testing::Test {
         std::copy(arguments.begin(), arguments.end(), a);
         return pmu.call(t.hart, ids, function, a);
     }
-    SbiResult match(u64 event, u64 flags = 0, u64 data = 0) { return call(kMatch, {0, kAll, flags, event, data}); }
+    SbiResult match(u64 event, u64 flags = 0, u64 data = 0) {
+        return call(kMatch, {0, kAll, flags, event, data});
+    }
     i64 start(u64 counter) { return call(kStart, {counter, 1}).error; }
     i64 stop(u64 counter, u64 flags = 0) { return call(kStop, {counter, 1, flags}).error; }
     u64 csr(u64 counter) { return t.peek(static_cast<u16>(kCsrCycle + counter)); }
@@ -75,15 +77,16 @@ TEST_F(SbiPmuTest, HardwareEvents) {
 }
 
 TEST_F(SbiPmuTest, RefusesWhatNobodyCounts) {
-    for (const u64 e : {u64{0}, u64{3}, kCacheMisses, u64{10}, u64{0x10000}, u64{0x10018}, u64{0x30000}, kFirmware + 14,
-                        kFirmware + 0xffff, u64{0x100001}, kOnes})
+    for (const u64 e : {u64{0}, u64{3}, kCacheMisses, u64{10}, u64{0x10000}, u64{0x10018}, u64{0x30000},
+                        kFirmware + 14, kFirmware + 0xffff, u64{0x100001}, kOnes})
         EXPECT_EQ(match(e, kAuto).error, kNotSupported) << std::hex << e;
     for (const u64 data : {u64{0}, u64{3}, u64{1} << 48 | 1, kOnes})
         EXPECT_EQ(match(2 << 16, kAuto, data).error, kNotSupported) << std::hex << data;
     EXPECT_EQ(match(kEventCycles, 0x100).error, kInvalidParam);
     const struct {
         u64 base, mask;
-    } bad[] = {{0, 2}, {1, 1}, {0, 0}, {35, 1}, {0, u64{1} << 35}, {34, 2}, {kOnes, 1}, {34, u64{1} << 63}, {3, kOnes}};
+    } bad[] = {{0, 2},    {1, 1}, {0, 0}, {35, 1}, {0, u64{1} << 35}, {34, 2}, {kOnes, 1}, {34, u64{1} << 63},
+               {3, kOnes}};
     for (const auto& b : bad)
         for (const u64 function : {kMatch, kStart, kStop})
             EXPECT_EQ(call(function, {b.base, b.mask, 0, kEventCycles}).error, kInvalidParam) << b.base;
@@ -121,7 +124,8 @@ TEST_F(SbiPmuTest, OverflowIsForgottenByAStart) {
 }
 
 TEST_F(SbiPmuTest, FirmwareEvents) {
-    const SbiResult sent = match(kFirmware + 6, kClear | kAuto | kNotUser), other = match(kFirmware + 7, kClear);
+    const SbiResult sent = match(kFirmware + 6, kClear | kAuto | kNotUser),
+                    other = match(kFirmware + 7, kClear);
     EXPECT_EQ(sent.value, 19u);
     EXPECT_EQ(other.value, 20u);
     pmu.count(ids, 3, FirmwareEvent::IpiSent);
@@ -131,7 +135,7 @@ TEST_F(SbiPmuTest, FirmwareEvents) {
     EXPECT_EQ(call(kRead, {19}).value, 2u);
     EXPECT_EQ(call(kReadHigh, {19}).value, 0u);
     EXPECT_EQ(call(kReadHigh, {19}).error, kSuccess);
-    EXPECT_EQ(call(kRead, {20}).value, 0u);  // not started
+    EXPECT_EQ(call(kRead, {20}).value, 0u);                          // not started
     EXPECT_EQ(call(kStart, {19, 3, 1, 50}).error, kAlreadyStarted);  // but the other starts
     pmu.count(ids, 3, FirmwareEvent::IpiReceived);
     EXPECT_EQ(call(kRead, {20}).value, 51u);
@@ -150,7 +154,8 @@ TEST_F(SbiPmuTest, FirmwareEvents) {
 }
 
 TEST_F(SbiPmuTest, ExceptionsAreTheHarts) {
-    const u64 illegal = match(kFirmware + 4, kClear | kAuto).value, loads = match(kFirmware + 2, kClear | kAuto).value;
+    const u64 illegal = match(kFirmware + 4, kClear | kAuto).value,
+              loads = match(kFirmware + 2, kClear | kAuto).value;
     t.run(0x7f);
     t.hart.take_trap(kCauseLoadAccess, 0, 0);
     t.hart.take_trap(kCauseLoadAccess, 0, 0);

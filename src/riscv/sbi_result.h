@@ -11,6 +11,7 @@ enum SbiError : i64 {
     kFailed = -1,
     kNotSupported = -2,
     kInvalidParam = -3,
+    kDenied = -4,
     kInvalidAddress = -5,
     kAlreadyAvailable = -6,
     kAlreadyStarted = -7,

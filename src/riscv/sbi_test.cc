@@ -12,7 +12,7 @@ constexpr u64 kRamBase = 0x8000'0000, kRamSize = 64 * mem::kPage;
 constexpr i64 kFailed = -1, kNotSupported = -2, kInvalidParam = -3, kInvalidAddress = -5,
               kAlreadyAvailable = -6;
 constexpr u64 kTime = 0x54494d45, kIpi = 0x735049, kRfence = 0x52464e43, kHsm = 0x48534d, kSrst = 0x53525354,
-              kDbcn = 0x4442434e;
+              kDbcn = 0x4442434e, kSusp = 0x53555350;
 
 /// Four harts, 0, 1, 2 and 70, that note what is asked of them.
 struct FakeMachine final : SbiMachine {
@@ -21,7 +21,7 @@ struct FakeMachine final : SbiMachine {
     std::vector<u64> ids{0, 1, 2, 70}, ipis, fenced;
     std::vector<RemoteFence> fences;
     std::vector<std::string> log;
-    HartStatus status = HartStatus::Started;
+    HartStatus status = HartStatus::Started, of_70 = HartStatus::Stopped;
 
     u64 console_write(std::span<const u8> bytes) override {
         if (broken_console) return 0;
@@ -35,7 +35,9 @@ struct FakeMachine final : SbiMachine {
         return n;
     }
     std::span<const u64> harts() const override { return ids; }
-    HartStatus hart_status(u64) const override { return status; }
+    HartStatus hart_status(u64 id) const override {
+        return id == 70 && status == HartStatus::Stopped ? of_70 : status;
+    }
     bool start_hart(u64 id, u64 entry, u64 argument) override {
         log.push_back("start " + std::to_string(id) + " " + std::to_string(entry) + " " +
                       std::to_string(argument));
@@ -63,6 +65,7 @@ struct SbiTest : testing::Test {
     TestHart t{{.hart_id = 1, .mvendorid = 11, .marchid = 12, .mimpid = 13}};
     Sbi sbi{*ram, machine};
     SbiAction action{};
+    u64 entry = 0;
 
     SbiTest() { t.hart.reset_for_kernel(0, 0, t.regs, t.fp); }
 
@@ -75,7 +78,9 @@ struct SbiTest : testing::Test {
         t.set_x(17, extension);
         u8 before[sizeof t.regs];
         std::memcpy(before, t.regs, sizeof before);
-        action = sbi.handle(t.hart, t.regs);
+        const SbiOutcome o = sbi.handle(t.hart, t.regs);
+        action = o.action;
+        entry = o.entry;
         // a0 and a1 alone are results
         for (const unsigned out : {10u, 11u}) std::memcpy(before + 8 * out, t.regs + 8 * out, 8);
         EXPECT_EQ(std::memcmp(before, t.regs, sizeof before), 0);
@@ -100,12 +105,11 @@ TEST_F(SbiTest, Base) {
 
 TEST_F(SbiTest, ProbeTellsTheTruth) {
     for (const u64 there : {u64{0}, u64{1}, u64{2}, u64{8}, u64{0x10}, kTime, kIpi, kRfence, kHsm, kSrst,
-                            kDbcn, u64{0x504d55}}) {
+                            kDbcn, kSusp, u64{0x504d55}}) {
         EXPECT_EQ(call(0x10, 3, {there}), 0);
         EXPECT_EQ(value(), 1u) << std::hex << there;
     }
-    for (const u64 absent :
-         {u64{3}, u64{7}, u64{9}, u64{0x53555350}, u64{0x43505043}, kOnes, kTime | u64{1} << 32}) {
+    for (const u64 absent : {u64{3}, u64{7}, u64{9}, u64{0x43505043}, kOnes, kTime | u64{1} << 32}) {
         EXPECT_EQ(call(0x10, 3, {absent}), 0);
         EXPECT_EQ(value(), 0u) << std::hex << absent;
         EXPECT_EQ(call(absent, 0), kNotSupported);
@@ -151,7 +155,7 @@ TEST_F(SbiTest, TimerWithoutStimecmp) {
     plain.set_x(10, 99);
     plain.set_x(16, 0);
     plain.set_x(17, kTime);
-    EXPECT_EQ(sbi.handle(plain.hart, plain.regs), SbiAction::Continue);
+    EXPECT_EQ(sbi.handle(plain.hart, plain.regs).action, SbiAction::Continue);
     EXPECT_EQ(machine.log, std::vector<std::string>{"timer 2 99"});
     EXPECT_EQ(plain.get(kCsrSip), 0u);
 }
@@ -243,11 +247,81 @@ TEST_F(SbiTest, HartStopStatusSuspend) {
 
     EXPECT_EQ(call(kHsm, 3, {0, 0, 0}), 0);
     EXPECT_EQ(action, SbiAction::Wait);
-    EXPECT_EQ(call(kHsm, 3, {0x8000'0000, kRamBase, 0}), kNotSupported);
+    EXPECT_EQ(call(kHsm, 3, {0x8000'0000, kRamBase + 1, 0}), kInvalidAddress);
+    EXPECT_EQ(call(kHsm, 3, {0x8000'0000, 0, 0}), kInvalidAddress);
     EXPECT_EQ(action, SbiAction::Continue);
+    call(kHsm, 3, {0x8000'0000, kRamBase + 4, 99});
+    EXPECT_EQ(action, SbiAction::Suspend);
+    EXPECT_EQ(entry, kRamBase + 4);
+    EXPECT_EQ(t.x(10), 1u);
+    EXPECT_EQ(t.x(11), 99u);
     for (const u64 type : {1, 0x1000'0000, 0x7fff'ffff})
         EXPECT_EQ(call(kHsm, 3, {type, 0, 0}), kInvalidParam);
     EXPECT_EQ(call(kHsm, 4), kNotSupported);
+}
+
+TEST_F(SbiTest, SystemSuspend) {
+    t.put(kCsrSatp, u64{kSatpSv39} << kSatpModeShift | 5);
+    t.put(kCsrSstatus, kStatusSie);
+    t.put(kCsrSie, u64{1} << kIrqSei);
+    EXPECT_EQ(call(kSusp, 0, {0, kRamBase + 8, 77}), -4);  // others run
+    machine.status = HartStatus::Stopped;
+    machine.of_70 = HartStatus::Suspended;
+    EXPECT_EQ(call(kSusp, 0, {0, kRamBase + 8, 77}), -4);
+    machine.of_70 = HartStatus::Stopped;
+    EXPECT_EQ(call(kSusp, 0, {1, kRamBase + 8, 77}), kInvalidParam);
+    EXPECT_EQ(call(kSusp, 0, {0x8000'0000, kRamBase + 8, 77}), kInvalidParam);
+    for (const u64 address : {u64{0}, kRamBase + 1, kRamBase + kRamSize, kOnes})
+        EXPECT_EQ(call(kSusp, 0, {0, address, 77}), kInvalidAddress);
+    EXPECT_EQ(call(kSusp, 1, {0, kRamBase + 8, 77}), kNotSupported);
+    EXPECT_EQ(action, SbiAction::Continue);
+    EXPECT_EQ(satp_mode(t.get(kCsrSatp)), kSatpSv39);
+
+    call(kSusp, 0, {u64{1} << 32, kRamBase + 8, 77});  // the type has 32 bits
+    EXPECT_EQ(action, SbiAction::Suspend);
+    EXPECT_EQ(entry, kRamBase + 8);
+    EXPECT_EQ(t.x(10), 1u);
+    EXPECT_EQ(t.x(11), 77u);
+    EXPECT_EQ(t.get(kCsrSatp), 0u);
+    EXPECT_EQ(t.get(kCsrSstatus) & kStatusSie, 0u);
+    EXPECT_FALSE(t.hart.may_wake());
+    t.hart.set_line(kIrqSei, true);
+    EXPECT_TRUE(t.hart.may_wake());
+}
+
+TEST_F(SbiTest, CountsWhatItDoes) {
+    constexpr u64 pmu = 0x504d55, firmware = 0xf0000, clear_and_start = 6;
+    constexpr u64 all = (u64{1} << SbiPmu::kCounters) - 1 - 2;
+    std::vector<u64> counters;
+    for (u64 event = 5; event < 14; ++event) {
+        EXPECT_EQ(call(pmu, 2, {0, all, clear_and_start, firmware + event}), 0);
+        counters.push_back(value());
+    }
+    call(kTime, 0, {5});
+    call(kIpi, 0, {0b111, 0});  // to two others and itself
+    call(kIpi, 0, {0b11, 0});
+    call(kRfence, 0, {0, kOnes});
+    call(kRfence, 1, {1, 0, 0, 0});
+    call(kRfence, 2, {1, 1, 0, 0});  // itself only
+    const u64 expected[] = {1, 3, 0, 3, 0, 1, 0, 0, 0};
+    for (size_t n = 0; n < counters.size(); ++n) {
+        EXPECT_EQ(call(pmu, 5, {counters[n]}), 0);
+        EXPECT_EQ(value(), expected[n]) << n + 5;
+    }
+    // what hart 2 received
+    TestHart other({.hart_id = 2});
+    other.hart.reset_for_kernel(0, 0, other.regs, other.fp);
+    const auto call_of_other = [&](std::initializer_list<u64> registers) {
+        unsigned n = 10;
+        for (const u64 v : registers) other.set_x(n++, v);
+        sbi.handle(other.hart, other.regs);
+        return other.x(11);
+    };
+    const u64 ipis = call_of_other({0, all, clear_and_start, firmware + 7, 0, 0, 2, pmu});
+    call(kIpi, 0, {0b100, 0});
+    EXPECT_EQ(call_of_other({ipis, 0, 0, 0, 0, 0, 5, pmu}), 1u);
+    call(kHsm, 1);
+    EXPECT_EQ(call(pmu, 3, {counters[0], 1, 0}), kInvalidParam);  // forgotten by who stops
 }
 
 TEST_F(SbiTest, SystemReset) {

@@ -288,9 +288,14 @@ void RiscvHart::execute(u64 pc) {
         vcpu_->set_pc(pc + 4);
         counters_.sbi_calls++;
         if (counting_) not_retired_++;
-        const riscv::SbiAction action = board_.sbi->handle(hart_, vcpu_->guest());
+        const riscv::SbiOutcome o = board_.sbi->handle(hart_, vcpu_->guest());
         follow_counting();
-        if (action == riscv::SbiAction::Wait) sleep();
+        if (o.action == riscv::SbiAction::Wait) sleep();
+        if (o.action == riscv::SbiAction::Suspend) {
+            vcpu_->set_pc(o.entry);
+            update_context();
+            suspend();
+        }
         attention_ = true;
         return;
     }
@@ -368,6 +373,28 @@ void RiscvHart::sleep() {
     changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
     counters_.wait_ns += osal::monotonic_ns() - std::exchange(counters_.waiting_since, 0);
     attention_ = true;
+}
+
+/// Until an interrupt is pending and enabled, not earlier. A debugger sees a hart that is not there.
+void RiscvHart::suspend() {
+    if (member_) board_.control->away(*member_);
+    for (bool waits = true; waits;) {
+        {
+            std::unique_lock lock(mutex_);
+            counters_.waits++;
+            counters_.waiting_since = osal::monotonic_ns();
+            status_ = HartStatus::Suspended;
+            changed_.wait(lock, [&] { return stop_ || kicked_ || hart_.may_wake(); });
+            kicked_ = false;
+            waits = !stop_ && !hart_.may_wake();
+            if (!waits) status_ = HartStatus::Started;
+            counters_.wait_ns += osal::monotonic_ns() - std::exchange(counters_.waiting_since, 0);
+        }
+        serve();
+        if (counters_due_.exchange(false)) hart_.check_counters();
+    }
+    attention_ = true;
+    if (member_) board_.control->arrives(*member_);
 }
 
 std::optional<u64> RiscvHart::read_csr(u16 number) {

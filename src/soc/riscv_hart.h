@@ -104,6 +104,7 @@ class RiscvHart final : private engine::HartMemory {
     void misaligned(const engine::Exit& e);
     void take_interrupt();
     void sleep();
+    void suspend();
     void kick();
     void wake();
     bool idle();

@@ -28,10 +28,10 @@ def kernel(name, *flags, source="kernel.c"):
     return OUT / f"{name}.bin"
 
 
-def boot(*args, limit=60):
+def boot(*args, limit=60, typed=""):
     """(exit status, stdout, stderr) of `vm boot`."""
     try:
-        r = subprocess.run([VM, "boot", *map(str, args)], stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=limit)
+        r = subprocess.run([VM, "boot", *map(str, args)], input=typed, capture_output=True, text=True, errors="replace", timeout=limit)
     except subprocess.TimeoutExpired as e:
         return -1, (e.stdout or b"").decode(errors="replace"), "no end"
     return r.returncode, r.stdout, r.stderr

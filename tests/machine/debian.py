@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Debian's own riscv64 kernel in a machine: with one hart and several, from a root disk through resets, and idle.
+"""Debian's own riscv64 kernel in a machine: with one hart and several, counters, suspended, from a root disk through resets, and idle.
 
 debian.py [VM]      prints a line a check; exit status 1 if one failed
 """
@@ -78,6 +78,24 @@ def idle():
         check(f"idle: {percent:.1f} % of a CPU in {IDLE_SECONDS} s, below {IDLE_PERCENT}", percent < IDLE_PERCENT)
 
 
+def suspend():
+    words = 'vmrun="echo enabled > /sys/class/tty/ttyS0/power/wakeup; echo to sleep; echo mem > /sys/power/state && dmesg | grep PM: && nproc"'
+    for n in (1, 2):
+        with machine.Console(machine.vm_command(VM, GUEST, words, harts=n)) as console:
+            try:
+                console.until("to sleep")
+                time.sleep(3)
+                before, asleep = console.cpu_seconds(), "VM-STATUS" not in console.text
+                time.sleep(2)
+                percent = 100 * (console.cpu_seconds() - before) / 2
+                console.send("\n")
+                status, text = console.ends(), console.text
+            except machine.NoAnswer as e:
+                status, asleep, percent, text = -1, False, 0, str(e)
+        good = status == 0 and asleep and "suspend entry (deep)" in text and "suspend exit" in text and f"\n{n}\r\nVM-STATUS 0" in text
+        check(f"{n} harts: suspended to RAM, {percent:.1f} % of a CPU, and woken by a key", good and percent < IDLE_PERCENT, f"status {status}: {text[-1500:]}")
+
+
 def counters(directory):
     subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-Wall", "-Wextra", "-Werror", "-o", directory / "perf", HERE / "perf.c"], check=True)
     status, text, _ = run('vmrun="dmesg | grep riscv-pmu-sbi; /perf"', harts=2, initrd=machine.with_file(GUEST / "initrd.cpio", directory, "perf"))
@@ -86,6 +104,7 @@ def counters(directory):
 
 
 harts()
+suspend()
 with tempfile.TemporaryDirectory() as d:
     counters(pathlib.Path(d))
 with tempfile.TemporaryDirectory() as d:

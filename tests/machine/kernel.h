@@ -1,4 +1,5 @@
-// What kernels of our own share: traps, CSRs, calls of SBI, the serial port, checks a line each. Included once.
+// What kernels of our own share: traps, CSRs, calls of SBI, the serial port, checks a line each. Included
+// once.
 #pragma once
 
 typedef unsigned long u64;
@@ -11,7 +12,12 @@ struct {
 } last;
 static int failures;
 
-#define CSR_READ(csr) ({ u64 v_; __asm__ volatile("csrr %0, " #csr : "=r"(v_)); v_; })
+#define CSR_READ(csr)                                  \
+    ({                                                 \
+        u64 v_;                                        \
+        __asm__ volatile("csrr %0, " #csr : "=r"(v_)); \
+        v_;                                            \
+    })
 #define CSR_WRITE(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"r"((u64)(v)) : "memory")
 #define CSR_SET(csr, v) __asm__ volatile("csrs " #csr ", %0" ::"r"((u64)(v)) : "memory")
 #define CSR_CLEAR(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"r"((u64)(v)) : "memory")
@@ -30,7 +36,9 @@ static inline struct sbi_result sbi_call(long ext, long fn, long x, long y, long
     __asm__ volatile("ecall" : "+r"(a0), "+r"(a1) : "r"(a2), "r"(a3), "r"(a4), "r"(a6), "r"(a7) : "memory");
     return (struct sbi_result){a0, a1};
 }
-static inline long sbi(long ext, long fn, long x, long y, long z) { return sbi_call(ext, fn, x, y, z, 0, 0).error; }
+static inline long sbi(long ext, long fn, long x, long y, long z) {
+    return sbi_call(ext, fn, x, y, z, 0, 0).error;
+}
 
 static volatile u8* const uart = (u8*)0x10000000;
 static void put(const char* s) {

@@ -23,13 +23,14 @@ for tier in ("interp", "1", "auto"):
         expected = expected or out
         check(f"the kernel of the test, tier {tier}, {harts} harts: {sum(line.startswith('ok') for line in lines)} checks",
               status == 0 and not bad and out == expected and lines[-1:] == ["passed"], f"status {status}: {bad or out[-200:]} {err}")
-counters, expected = kernel("counters", source="counters.c"), None
-for tier in ("interp", "1", "auto"):
-    status, out, err = boot(*machine, "--tier", tier, "--kernel", counters)
-    bad = [line for line in out.splitlines() if line.startswith("FAIL")]
-    expected = expected or out
-    check(f"counters and SBI's PMU, tier {tier}: {out.count('ok   ')} checks", status == 0 and not bad and out == expected and out.endswith("passed\n"),
-          f"status {status}: {bad or out[-300:]} {err}")
+for source, what in (("counters", "counters and SBI's PMU"), ("sbi", "SBI's suspends and consoles")):
+    own, expected = kernel(source, source=f"{source}.c"), None
+    for tier in ("interp", "1", "auto"):
+        status, out, err = boot(*machine, "--tier", tier, "--kernel", own, typed="abcdef")
+        bad = [line for line in out.splitlines() if line.startswith("FAIL")]
+        expected = expected or out
+        check(f"{what}, tier {tier}: {out.count('ok   ')} checks", status == 0 and not bad and out == expected and out.endswith("passed\n"),
+              f"status {status}: {bad or out[-300:]} {err}")
 status, out, err = boot(*machine, "--kernel", kernel("fails", "-DFAILS"))
 check("a kernel that fails says so by the exit status", status == 3, f"({status})")
 text = OUT / "no-kernel"
