@@ -82,7 +82,9 @@ ordered_json resolved(const BootOptions& o, const soc::RiscvVirtOptions& options
                        {"privilege", "M, S, U"},
                        {"translation", "Sv39, Sv48, Sv57"},
                        {"tier", tier_name(options.engine.tier)}};
-    j["memory"] = {{"base", soc::RiscvVirt::kRamBase}, {"bytes", options.memory}};
+    j["memory"] = {{"base", soc::RiscvVirt::kRamBase},
+                   {"bytes", options.memory},
+                   {"numa", options.numa ? ordered_json(mem::numa_text(*options.numa)) : ordered_json()}};
     j["firmware"] = firmware(o, f);
     j["kernel"] = o.kernel.empty() ? ordered_json() : program(o.kernel, f.kernel, f.plan.kernel_entry);
     if (!o.kernel.empty()) j["kernel"]["mode"] = f.mode == boot::Firmware::None ? "M" : "S";
@@ -148,7 +150,10 @@ std::string text(const ordered_json& j) {
     line(out, "",
          fmt::format("{}; {}; tier {}", words(p["privilege"]), words(p["translation"]), words(p["tier"])));
     const u64 base = number(j["memory"]["base"]), bytes = number(j["memory"]["bytes"]);
-    line(out, "memory", fmt::format("{} MiB at {:#x} to {:#x}", bytes >> 20, base, base + bytes));
+    const auto& numa = j["memory"]["numa"];
+    line(out, "memory",
+         fmt::format("{} MiB at {:#x} to {:#x}{}", bytes >> 20, base, base + bytes,
+                     numa.is_null() ? "" : ", from NUMA nodes by " + words(numa)));
     line(out, "firmware", firmware_text(j["firmware"]));
     line(out, "kernel",
          j["kernel"].is_null()

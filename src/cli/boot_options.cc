@@ -60,6 +60,10 @@ Result<void> memory_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     m.memory = *memory;
     if (m.memory % (u64{1} << 20) != 0)
         return fail(ErrorKind::InvalidArgument, fmt::format("memory of '{}' is not whole MiB", o.memory));
+    if (o.numa.empty()) return {};
+    auto numa = mem::parse_numa(o.numa);
+    if (!numa) return fail(numa.error().kind, "--numa: " + numa.error().message);
+    m.numa = std::move(*numa);
     return {};
 }
 
@@ -186,6 +190,11 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
         .value("serial|virtio[,bus=mmio or pci]")
         .show_default();
     p.text("-m,--memory", o.memory, "RAM").value("SIZE").show_default();
+    p.text(
+         "--numa", o.numa,
+         "bind=NODES, interleave=NODES or preferred=NODE: where the host takes the RAM from; NODES is 0-1,3")
+        .value("POLICY")
+        .not_empty();
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
     p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();

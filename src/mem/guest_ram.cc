@@ -9,7 +9,7 @@
 
 namespace vm::mem {
 
-Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 base, u64 bytes) {
+Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 base, u64 bytes, const NumaPolicy* numa) {
     if (bytes == 0 || bytes % kPage != 0 || base % kPage != 0 || base + bytes < base)
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("guest memory of {} bytes at {:#x} is not whole pages", bytes, base));
@@ -18,7 +18,10 @@ Result<std::unique_ptr<GuestRam>> GuestRam::create(u64 base, u64 bytes) {
     if (host == MAP_FAILED)
         return osal::fail_errno(fmt::format("guest memory of {} bytes cannot be had", bytes));
     ::madvise(host, bytes, MADV_HUGEPAGE);
-    return std::unique_ptr<GuestRam>(new GuestRam(base, bytes, static_cast<u8*>(host)));
+    std::unique_ptr<GuestRam> ram(new GuestRam(base, bytes, static_cast<u8*>(host)));
+    if (numa != nullptr)
+        if (auto r = set_numa_policy(host, bytes, *numa); !r) return std::unexpected(r.error());
+    return ram;
 }
 
 GuestRam::~GuestRam() { ::munmap(host_, size_); }

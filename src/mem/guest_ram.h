@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/result.h"
+#include "mem/numa.h"
 
 namespace vm::mem {
 
@@ -17,8 +18,9 @@ inline constexpr u64 kPageBits = 12, kPage = u64{1} << kPageBits;
 /// at the same time is ordered by them.
 class GuestRam {
   public:
-    /// base and bytes are multiples of kPage. Memory is given by the host when it is touched.
-    static Result<std::unique_ptr<GuestRam>> create(u64 base, u64 bytes);
+    /// base and bytes are multiples of kPage. Memory is given by the host when it is touched, from the nodes
+    /// that `numa` names, if there is one.
+    static Result<std::unique_ptr<GuestRam>> create(u64 base, u64 bytes, const NumaPolicy* numa = nullptr);
     ~GuestRam();
     GuestRam(const GuestRam&) = delete;
     GuestRam& operator=(const GuestRam&) = delete;

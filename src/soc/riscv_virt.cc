@@ -432,7 +432,7 @@ Result<std::unique_ptr<RiscvVirt>> RiscvVirt::create(const RiscvVirtOptions& opt
     if (options.memory < kLeastMemory || options.memory > kMostMemory)
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("this board has 8 MiB to 256 GiB of memory, not {} bytes", options.memory));
-    auto ram = mem::GuestRam::create(kRamBase, options.memory);
+    auto ram = mem::GuestRam::create(kRamBase, options.memory, options.numa ? &*options.numa : nullptr);
     if (!ram) return std::unexpected(ram.error());
     auto loop = osal::EventLoop::start("vm-events");
     if (!loop) return std::unexpected(loop.error());

@@ -52,8 +52,9 @@ struct SharedFolder {
 };
 
 struct RiscvVirtOptions {
-    unsigned harts = 1;           ///< 1 to 64
-    u64 memory = u64{512} << 20;  ///< bytes of RAM, whole MiB
+    unsigned harts = 1;                   ///< 1 to 64
+    u64 memory = u64{512} << 20;          ///< bytes of RAM, whole MiB
+    std::optional<mem::NumaPolicy> numa;  ///< where the host takes it from
     engine::EngineOptions engine{};
     /// Software in M-mode serves the kernel: all harts begin there. Else the built-in SBI does.
     bool machine_mode = false;

@@ -4,9 +4,12 @@
 options.py [VM]     prints a line a check; exit status 1 if one failed
 """
 import json
+import pathlib
+import re
 import struct
+import subprocess
 
-from common import OUT, boot, build, check, finish, kernel, refused
+from common import OUT, VM, boot, build, check, finish, kernel, refused
 
 OPENSBI = "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"
 BASE = ("--arch", "riscv64", "-m", "64M")
@@ -28,7 +31,7 @@ def explain():
     j = explained("--kernel", image, "--initrd", initrd, "--smp", 3, "--append", 'a "b" ü', "--tier", "1", "--cpu", "max,-zfa",
                   "--disk", f"{disk},format=raw,readonly", "--disk", f"{disk},format=raw,readonly,bus=pci")
     check("processors", j.get("processors", {}).get("count") == 3 and "_zfa_" not in j["processors"]["isa"] and j["processors"]["tier"] == "1", str(j))
-    check("memory", j.get("memory") == {"base": 0x80000000, "bytes": 64 << 20}, str(j))
+    check("memory", j.get("memory") == {"base": 0x80000000, "bytes": 64 << 20, "numa": None}, str(j))
     check("firmware and kernel", j.get("firmware") == {"kind": "built in"} and j["kernel"] == {
         "file": str(image), "format": "Linux image", "entry": 0x80200000, "mode": "S"}, str(j))
     check("command line", j.get("command_line") == 'a "b" ü', str(j))
@@ -85,6 +88,23 @@ def trees():
     check("what a tree does not use of its bytes goes", status == 0 and again.stat().st_size < 10000, f"{status} {out}")
 
 
+def numa():
+    nodes = pathlib.Path("/sys/devices/system/node/has_memory")
+    if not nodes.exists():
+        return refused("a NUMA policy on a host without nodes", ("--dry-run", "--kernel", image, "--numa", "bind=0"), 125, "knows no NUMA nodes")
+    node = re.split("[-,\n]", nodes.read_text())[0]
+    check("a NUMA policy", explained("--kernel", image, "--numa", f"bind={node}").get("memory", {}).get("numa") == f"bind={node}")
+    out = boot(*BASE, "--dry-run", "--explain", "--kernel", image, "--numa", f"preferred={node}")[1]
+    check("as text", f"from NUMA nodes by preferred={node}\n" in out, out)
+    with subprocess.Popen([VM, "boot", *BASE, "--kernel", kernel("waits", "-DWAITS"), "--numa", f"interleave={node}"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as p:
+        p.stdout.readline()
+        maps = pathlib.Path(f"/proc/{p.pid}/numa_maps").read_text()
+        p.kill()
+    check("the kernel's word for it", f" interleave:{node} " in maps, maps)
+
+
 explain()
+numa()
 trees()
 finish()

@@ -74,6 +74,10 @@ for what, args, status, words in (
         ("a disk of queues that are no number", ("--kernel", image, "--disk", f"{disk},format=raw,queues=2x"), 125, "1 to 64 queues"),
         ("a disk on an unknown bus", ("--kernel", image, "--disk", f"{disk},format=raw,bus=isa"), 125, "isa: mmio or pci"),
         ("too much memory", ("--kernel", image, "-m", "1T"), 125, "256 GiB"),
+        ("no NUMA policy", ("--kernel", image, "--numa", "local"), 125, "bind=NODES, interleave=NODES, preferred=NODE"),
+        ("NUMA nodes that are none", ("--kernel", image, "--numa", "bind=0-"), 125, "'0-' are no NUMA nodes"),
+        ("two preferred NUMA nodes", ("--kernel", image, "--numa", "preferred=0-1"), 125, "one NUMA node"),
+        ("a NUMA node that is not there", ("--kernel", image, "--numa", "interleave=0,1023"), 125, "NUMA node"),
         ("an unknown CPU", ("--kernel", image, "--cpu", "fast"), 125, "fast"),
         ("no kernel named", (), 125, "--kernel"),
         ("an unknown option", ("--kernel", image, "--fast"), 125, "--fast")):
