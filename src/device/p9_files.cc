@@ -1,8 +1,10 @@
 #include "device/p9_files.h"
 
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +41,13 @@ int check_name(const std::string& name) {
     const bool bad = name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos ||
                      name.find('\0') != std::string::npos;
     return bad ? EINVAL : 0;
+}
+
+int check_attribute(const std::string& name) {
+    constexpr std::string_view users = "user.";
+    if (name.size() > XATTR_NAME_MAX) return ERANGE;
+    if (name.find('\0') != std::string::npos) return EINVAL;
+    return name.starts_with(users) && name.size() > users.size() ? 0 : EOPNOTSUPP;
 }
 
 }  // namespace
@@ -233,6 +242,60 @@ int Files::set_size(const Node& node, u64 bytes) const {
 int Files::set_times(const Node& node, const timespec times[2]) const {
     if (read_only_) return EROFS;
     return result(::utimensat(node.fd.get(), "", times, AT_EMPTY_PATH));
+}
+
+// ---- extended attributes
+
+int Files::attribute(const Node& node, const std::string& name, std::vector<u8>* value) const {
+    if (const int e = check_attribute(name); e != 0) return e;
+    if (const int e = has_attributes(node); e != 0) return e == EPERM ? ENODATA : e;
+    value->resize(kMostAttributeBytes);
+    const ssize_t n = ::getxattr(by_descriptor(node).c_str(), name.c_str(), value->data(), value->size());
+    if (n < 0) return errno;
+    value->resize(static_cast<size_t>(n));
+    value->shrink_to_fit();
+    return 0;
+}
+
+int Files::attributes(const Node& node, std::vector<u8>* names) const {
+    names->clear();
+    if (const int e = has_attributes(node); e != 0) return e == EPERM ? 0 : e;
+    std::string all(kMostAttributeBytes, 0);
+    const ssize_t n = ::listxattr(by_descriptor(node).c_str(), all.data(), all.size());
+    if (n < 0) return errno == EOPNOTSUPP ? 0 : errno;
+    all.resize(static_cast<size_t>(n));
+    for (size_t at = 0; at < all.size();) {
+        const std::string name = all.c_str() + at;
+        at += name.size() + 1;
+        if (check_attribute(name) == 0)
+            names->insert(names->end(), name.c_str(), name.c_str() + name.size() + 1);
+    }
+    return 0;
+}
+
+int Files::may_set_attribute(const Node& node, const std::string& name) const {
+    if (read_only_) return EROFS;
+    if (const int e = check_attribute(name); e != 0) return e;
+    return has_attributes(node);
+}
+
+int Files::set_attribute(const Node& node, const std::string& name, std::span<const u8> value,
+                         u32 flags) const {
+    if (const int e = may_set_attribute(node, name); e != 0) return e;
+    return result(::setxattr(by_descriptor(node).c_str(), name.c_str(), value.data(), value.size(),
+                             static_cast<int>(flags)));
+}
+
+int Files::remove_attribute(const Node& node, const std::string& name) const {
+    if (const int e = may_set_attribute(node, name); e != 0) return e;
+    return result(::removexattr(by_descriptor(node).c_str(), name.c_str()));
+}
+
+/// EPERM: only plain files and directories have attributes of users (xattr(7)).
+int Files::has_attributes(const Node& node) const {
+    struct stat s {};
+    if (const int e = status(node, &s); e != 0) return e;
+    return S_ISREG(s.st_mode) || S_ISDIR(s.st_mode) ? 0 : EPERM;
 }
 
 }  // namespace vm::device::p9

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ using NodePtr = std::shared_ptr<Node>;
 struct Owner {
     u32 user = kNoUser, group = kNoUser;
 };
+
+inline constexpr size_t kMostAttributeBytes = 64 << 10;  ///< of a value, and of a list of names (xattr(7))
 
 /// Not thread-safe.
 class Files {
@@ -64,9 +67,20 @@ class Files {
     int set_size(const Node& node, u64 bytes) const;
     int set_times(const Node& node, const timespec times[2]) const;
 
+    // Extended attributes: those of users ("user.…") alone. The others give rights on this host.
+    int attribute(const Node& node, const std::string& name, std::vector<u8>* value) const;
+    /// Names, each with a 0 behind it.
+    int attributes(const Node& node, std::vector<u8>* names) const;
+    /// `flags`: XATTR_CREATE, XATTR_REPLACE.
+    int set_attribute(const Node& node, const std::string& name, std::span<const u8> value, u32 flags) const;
+    int remove_attribute(const Node& node, const std::string& name) const;
+    /// May the guest set it?
+    int may_set_attribute(const Node& node, const std::string& name) const;
+
   private:
     Files(NodePtr root, bool read_only, u64 device)
         : root_(std::move(root)), read_only_(read_only), devices_{device} {}
+    int has_attributes(const Node& node) const;
     int finish(const NodePtr& directory, const std::string& name, const u32* mode, Owner owner,
                NodePtr* made) const;
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -70,24 +71,26 @@ size_t Server::serve(Parts request, Parts reply) {
 
 int Server::dispatch(Type type, Reader& in, Writer& out) {
     static const std::map<Type, Handler> kHandlers = {
-        {Type::Version, &Server::version},   {Type::Attach, &Server::attach},
-        {Type::Walk, &Server::walk},         {Type::Lopen, &Server::lopen},
-        {Type::Lcreate, &Server::lcreate},   {Type::Readdir, &Server::readdir},
-        {Type::Clunk, &Server::clunk},       {Type::Remove, &Server::remove},
-        {Type::Flush, &Server::flush},       {Type::Statfs, &Server::statfs},
-        {Type::Getattr, &Server::getattr},   {Type::Setattr, &Server::setattr},
-        {Type::Symlink, &Server::symlink},   {Type::Mknod, &Server::mknod},
-        {Type::Mkdir, &Server::mkdir},       {Type::Link, &Server::link},
-        {Type::Renameat, &Server::renameat}, {Type::Unlinkat, &Server::unlinkat},
-        {Type::Readlink, &Server::readlink}, {Type::Fsync, &Server::fsync},
-        {Type::Lock, &Server::lock},         {Type::Getlock, &Server::getlock}};
+        {Type::Version, &Server::version},     {Type::Attach, &Server::attach},
+        {Type::Walk, &Server::walk},           {Type::Lopen, &Server::lopen},
+        {Type::Lcreate, &Server::lcreate},     {Type::Readdir, &Server::readdir},
+        {Type::Clunk, &Server::clunk},         {Type::Remove, &Server::remove},
+        {Type::Flush, &Server::flush},         {Type::Statfs, &Server::statfs},
+        {Type::Getattr, &Server::getattr},     {Type::Setattr, &Server::setattr},
+        {Type::Symlink, &Server::symlink},     {Type::Mknod, &Server::mknod},
+        {Type::Mkdir, &Server::mkdir},         {Type::Link, &Server::link},
+        {Type::Renameat, &Server::renameat},   {Type::Unlinkat, &Server::unlinkat},
+        {Type::Readlink, &Server::readlink},   {Type::Fsync, &Server::fsync},
+        {Type::Lock, &Server::lock},           {Type::Getlock, &Server::getlock},
+        {Type::Xattrwalk, &Server::xattrwalk}, {Type::Xattrcreate, &Server::xattrcreate}};
     const auto handler = kHandlers.find(type);
-    // Authentication, extended attributes and renaming by fid: clients do without.
+    // Authentication and renaming by fid: clients do without.
     return handler == kHandlers.end() ? EOPNOTSUPP : (this->*handler->second)(in, out);
 }
 
 void Server::reset() {
     fids_.clear();
+    attribute_bytes_ = 0;
     max_message_ = kMaxMessage;
 }
 
@@ -140,7 +143,7 @@ int Server::walk(Reader& in, Writer& out) {
     Fid* f = find(from);
     if (!in.good() || count > kMostNames || to == kNoFid) return EINVAL;
     if (f == nullptr) return EBADF;
-    if (from != to && find(to) != nullptr) return EINVAL;
+    if (from == to ? f->attribute != nullptr : find(to) != nullptr) return EINVAL;
     if (fids_.size() >= kMostFids) return ENFILE;
     NodePtr node = f->node;
     std::vector<Qid> found;
@@ -161,9 +164,13 @@ int Server::walk(Reader& in, Writer& out) {
 }
 
 int Server::clunk(Reader& in, Writer&) {
-    const u32 fid = in.number<u32>();
+    const auto it = fids_.find(in.number<u32>());
     if (!in.good()) return EINVAL;
-    return fids_.erase(fid) == 1 ? 0 : EBADF;
+    if (it == fids_.end()) return EBADF;
+    const int error = commit(it->second);
+    forget(it->second);
+    fids_.erase(it);
+    return error;
 }
 
 int Server::remove(Reader& in, Writer&) {
@@ -171,6 +178,7 @@ int Server::remove(Reader& in, Writer&) {
     if (!in.good()) return EINVAL;
     if (it == fids_.end()) return EBADF;
     const NodePtr node = it->second.node;
+    forget(it->second);
     fids_.erase(it);  // in any case
     return files_.remove(*node);
 }
@@ -190,7 +198,7 @@ int Server::lopen(Reader& in, Writer& out) {
     Fid* f = find(in.number<u32>());
     const u32 flags = in.number<u32>();
     if (!in.good()) return EINVAL;
-    if (f == nullptr || f->open.get() >= 0) return EBADF;
+    if (f == nullptr || f->busy()) return EBADF;
     struct stat s {};
     if (const int e = files_.status(*f->node, &s); e != 0) return e;
     if ((flags & O_DIRECTORY) != 0 && !S_ISDIR(s.st_mode)) return ENOTDIR;
@@ -208,7 +216,7 @@ int Server::lcreate(Reader& in, Writer& out) {
     const std::string name = in.text();
     const u32 flags = in.number<u32>(), mode = in.number<u32>(), group = in.number<u32>();
     if (!in.good()) return EINVAL;
-    if (f == nullptr || f->open.get() >= 0) return EBADF;
+    if (f == nullptr || f->busy()) return EBADF;
     NodePtr made;
     osal::Fd fd;
     if (const int e = files_.create(f->node, name, flags, mode, {f->owner.user, group}, &made, &fd); e != 0)
@@ -227,9 +235,15 @@ int Server::read(Reader& in, Parts reply, size_t* bytes) {
     const u64 offset = in.number<u64>();
     const u32 count = in.number<u32>();
     if (!in.good() || offset > INT64_MAX) return EINVAL;
+    const u64 most = std::min<u64>(count, max_message_ - kReadReplyHeader);
+    if (f != nullptr && f->attribute && f->attribute->name.empty()) {
+        const std::vector<u8>& v = f->attribute->value;
+        const u64 begin = std::min<u64>(offset, v.size()), n = std::min<u64>(most, v.size() - begin);
+        *bytes = copy_to(reply, kReadReplyHeader, v.data() + begin, n);
+        return 0;
+    }
     if (f == nullptr || f->open.get() < 0 || !f->readable) return EBADF;
     if (f->directory) return EISDIR;
-    const u64 most = std::min<u64>(count, max_message_ - kReadReplyHeader);
     const std::vector<iovec> to = slice(reply, kReadReplyHeader, most);
     if (to.size() > IOV_MAX) return EINVAL;
     const ssize_t n =
@@ -244,6 +258,14 @@ int Server::write(Reader& in, Parts data, Writer& out) {
     const u64 offset = in.number<u64>();
     const u32 count = in.number<u32>();
     if (!in.good() || offset > INT64_MAX || count > bytes_of(data)) return EINVAL;
+    if (f != nullptr && f->attribute && !f->attribute->name.empty()) {
+        Attribute& a = *f->attribute;
+        if (offset > a.written || count > a.value.size() - offset) return ENOSPC;
+        copy_from(data, 0, a.value.data() + offset, count);
+        a.written = std::max<size_t>(a.written, offset + count);
+        out.number(count);
+        return 0;
+    }
     if (f == nullptr || f->open.get() < 0 || !f->writable) return EBADF;
     const std::vector<iovec> from = slice(data, 0, count);
     if (from.size() > IOV_MAX) return EINVAL;
@@ -465,6 +487,66 @@ int Server::setattr(Reader& in, Writer&) {
     if ((which & kSetAtime) == 0) times[0].tv_nsec = UTIME_OMIT;
     if ((which & kSetMtime) == 0) times[1].tv_nsec = UTIME_OMIT;
     return files_.set_times(*f->node, times);
+}
+
+// ---- extended attributes
+
+int Server::keep(Fid& fid, std::unique_ptr<Attribute> attribute) {
+    if (attribute->value.size() > kMostAttributes - attribute_bytes_) return ENOMEM;
+    attribute_bytes_ += attribute->value.size();
+    fid.attribute = std::move(attribute);
+    return 0;
+}
+
+void Server::forget(Fid& fid) {
+    if (fid.attribute) attribute_bytes_ -= fid.attribute->value.size();
+    fid.attribute.reset();
+}
+
+/// A new fid, whose data are the value, or, without a name, all names.
+int Server::xattrwalk(Reader& in, Writer& out) {
+    const Fid* f = find(in.number<u32>());
+    const u32 to = in.number<u32>();
+    const std::string name = in.text();
+    if (!in.good() || to == kNoFid || find(to) != nullptr) return EINVAL;
+    if (f == nullptr) return EBADF;
+    if (fids_.size() >= kMostFids) return ENFILE;
+    auto a = std::make_unique<Attribute>();
+    const int e =
+        name.empty() ? files_.attributes(*f->node, &a->value) : files_.attribute(*f->node, name, &a->value);
+    if (e != 0) return e;
+    Fid made{.node = f->node, .owner = f->owner, .open = osal::Fd()};
+    out.number(u64{a->value.size()});
+    if (const int full = keep(made, std::move(a)); full != 0) return full;
+    fids_[to] = std::move(made);
+    return 0;
+}
+
+/// The fid's data become the value when it is clunked.
+int Server::xattrcreate(Reader& in, Writer&) {
+    Fid* f = find(in.number<u32>());
+    const std::string name = in.text();
+    const u64 size = in.number<u64>();
+    const u32 flags = in.number<u32>();
+    if (!in.good() || (flags & ~u32{XATTR_CREATE | XATTR_REPLACE}) != 0) return EINVAL;
+    if (f == nullptr || f->busy()) return EBADF;
+    if (size > kMostAttributeBytes) return E2BIG;
+    if (const int e = files_.may_set_attribute(*f->node, name); e != 0) return e;
+    auto a = std::make_unique<Attribute>();
+    a->value.resize(size);
+    a->name = name;
+    a->flags = flags;
+    return keep(*f, std::move(a));
+}
+
+/// One without a value that is to be replaced is to be removed: so clients say it.
+int Server::commit(const Fid& fid) {
+    if (!fid.attribute || fid.attribute->name.empty()) return 0;
+    const Attribute& a = *fid.attribute;
+    if (a.written != a.value.size()) return EINVAL;
+    return a.value.empty() && a.flags == XATTR_REPLACE
+               ? files_.remove_attribute(*fid.node, a.name)
+               : files_.set_attribute(*fid.node, a.name, a.value, a.flags);
 }
 
 }  // namespace vm::device::p9

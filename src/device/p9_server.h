@@ -14,6 +14,8 @@ class Server {
   public:
     static constexpr u32 kMaxMessage = 512 << 10;  ///< the largest that a client may choose
     static constexpr size_t kMostFids = 1 << 16;
+    /// Of the extended attributes that are read or written at a time.
+    static constexpr size_t kMostAttributes = 4 << 20;
 
     explicit Server(Files files) : files_(std::move(files)) {}
     /// Answers a request: how many bytes of `reply` were written; 0 if there is no way to answer it. Parts
@@ -23,11 +25,20 @@ class Server {
     void reset();
 
   private:
+    /// An extended attribute, or the list of their names.
+    struct Attribute {
+        std::vector<u8> value;
+        std::string name;  ///< of one that is written; else empty
+        u32 flags = 0;
+        size_t written = 0;
+    };
     struct Fid {
         NodePtr node;
         Owner owner;
         osal::Fd open;
         bool directory = false, writable = false, readable = false;
+        std::unique_ptr<Attribute> attribute = nullptr;  ///< in place of an open file
+        bool busy() const { return open.get() >= 0 || attribute != nullptr; }
     };
     using Handler = int (Server::*)(Reader&, Writer&);
 
@@ -59,11 +70,17 @@ class Server {
     int unlinkat(Reader& in, Writer& out);
     int readlink(Reader& in, Writer& out);
     int fsync(Reader& in, Writer& out);
+    int xattrwalk(Reader& in, Writer& out);
+    int xattrcreate(Reader& in, Writer& out);
+    int keep(Fid& fid, std::unique_ptr<Attribute> attribute);
+    int commit(const Fid& fid);
+    void forget(Fid& fid);
     int lock(Reader& in, Writer& out);
     int getlock(Reader& in, Writer& out);
 
     Files files_;
     std::map<u32, Fid> fids_;
+    size_t attribute_bytes_ = 0;  ///< of all fids
     u32 max_message_ = kMaxMessage;
     std::vector<u8> in_, out_;  ///< of the request that is served
 };

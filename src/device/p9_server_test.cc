@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -327,8 +328,7 @@ TEST_F(P9Test, LocksAndWhatIsNotThere) {
     };
     EXPECT_EQ(call(Type::Lock, lock), 0);
     EXPECT_EQ(reply, std::vector<u8>{0});
-    for (const Type type : {Type::Auth, Type::Rename, Type::Xattrwalk, Type::Xattrcreate})
-        EXPECT_EQ(call(type, [](Writer&) {}), EOPNOTSUPP);
+    for (const Type type : {Type::Auth, Type::Rename}) EXPECT_EQ(call(type, [](Writer&) {}), EOPNOTSUPP);
     EXPECT_EQ(call(static_cast<Type>(200), [](Writer&) {}), EOPNOTSUPP);
     EXPECT_EQ(call(Type::Flush, [](Writer& w) { w.number(u16{3}); }), 0);
     EXPECT_EQ(call(Type::Statfs, [](Writer& w) { w.number(u32{0}); }), 0);
@@ -377,6 +377,140 @@ TEST_F(P9Test, MessagesThatLie) {
 TEST(P9Files, RefusesWhatIsNoFolder) {
     EXPECT_FALSE(Files::open("/nonexistent", false));
     EXPECT_FALSE(Files::open("/etc/passwd", false));
+}
+
+/// Sets attributes as Linux' client does: a fid of its own, its data, its end.
+struct P9Attributes : P9Test {
+    static constexpr u32 kFile = 1, kOwn = 9;
+    P9Attributes() { EXPECT_EQ(walk(0, kFile, {"file"}), 0); }
+    int begin(u32 fid, const std::string& name, u64 size, u32 flags = 0) {
+        return call(Type::Xattrcreate, [&](Writer& w) {
+            w.number(fid);
+            w.text(name);
+            w.number(size);
+            w.number(flags);
+        });
+    }
+    int put_attribute(const std::string& name, const std::string& value, u32 flags = 0) {
+        EXPECT_EQ(walk(kFile, kOwn, {}), 0);
+        int e = begin(kOwn, name, value.size(), flags);
+        if (e == 0 && !value.empty()) e = write(kOwn, 0, value);
+        const int at_end = clunk(kOwn);
+        return e != 0 ? e : at_end;
+    }
+    /// The error, or 0 and data().
+    int get_attribute(u32 fid, const std::string& name) {
+        if (const int e = named_walk(fid, name); e != 0) return e;
+        const u64 size = load_raw<u64>(reply.data());
+        EXPECT_EQ(read(kOwn, 0, 8000), 0);
+        const std::vector<u8> kept = reply;
+        EXPECT_EQ(data().size(), size);
+        EXPECT_EQ(clunk(kOwn), 0);
+        reply = kept;
+        return 0;
+    }
+    int named_walk(u32 fid, const std::string& name) {
+        return call(Type::Xattrwalk, [&](Writer& w) {
+            w.number(fid);
+            w.number(kOwn);
+            w.text(name);
+        });
+    }
+    bool supported() {
+        const bool there = ::setxattr((folder / "file").c_str(), "user.host", "by the host", 11, 0) == 0;
+        return there;
+    }
+};
+
+TEST_F(P9Attributes, AreReadWrittenListedAndRemoved) {
+    if (!supported()) GTEST_SKIP() << "/tmp has no extended attributes";
+    EXPECT_EQ(get_attribute(kFile, "user.host"), 0);
+    EXPECT_EQ(data(), "by the host");
+    EXPECT_EQ(put_attribute("user.guest", std::string(3000, 'g')), 0);
+    char value[4000];
+    EXPECT_EQ(::getxattr((folder / "file").c_str(), "user.guest", value, sizeof value), 3000);
+    EXPECT_EQ(put_attribute("user.guest", "again", XATTR_CREATE), EEXIST);
+    EXPECT_EQ(put_attribute("user.guest", "again", XATTR_REPLACE), 0);
+    EXPECT_EQ(get_attribute(kFile, "user.guest"), 0);
+    EXPECT_EQ(data(), "again");
+    EXPECT_EQ(put_attribute("user.empty", ""), 0);
+    EXPECT_EQ(get_attribute(kFile, "user.empty"), 0);
+    EXPECT_EQ(data(), "");
+    EXPECT_EQ(get_attribute(kFile, ""), 0);
+    std::string names = data();
+    EXPECT_EQ(std::count(names.begin(), names.end(), 0), 3);
+    EXPECT_NE(names.find(std::string("user.guest\0", 11)), std::string::npos);
+    EXPECT_EQ(put_attribute("user.guest", "", XATTR_REPLACE), 0);  // removes it
+    EXPECT_EQ(get_attribute(kFile, "user.guest"), ENODATA);
+    EXPECT_EQ(put_attribute("user.guest", "", XATTR_REPLACE), ENODATA);
+    EXPECT_EQ(walk(0, 2, {"dir"}), 0);
+    EXPECT_EQ(get_attribute(2, ""), 0);
+    EXPECT_EQ(data(), "");
+}
+
+TEST_F(P9Attributes, OfUsersOnly) {
+    for (const char* name : {"security.capability", "security.selinux", "trusted.x",
+                             "system.posix_acl_access", "user.", "user", "x"}) {
+        EXPECT_EQ(put_attribute(name, "1"), EOPNOTSUPP) << name;
+        EXPECT_EQ(get_attribute(kFile, name), EOPNOTSUPP) << name;
+    }
+    EXPECT_EQ(put_attribute("user." + std::string(300, 'x'), "1"), ERANGE);
+    EXPECT_EQ(put_attribute(std::string("user.a\0b", 8), "1"), EINVAL);
+    if (::geteuid() == 0 && ::setxattr((folder / "file").c_str(), "trusted.host", "1", 1, 0) == 0) {
+        EXPECT_EQ(get_attribute(kFile, ""), 0);
+        EXPECT_EQ(data().find("trusted"), std::string::npos);
+    }
+    // a link is no file that has any, and what it leads to is none of the guest's business
+    ASSERT_EQ(walk(0, 3, {"out"}), 0);
+    EXPECT_EQ(get_attribute(3, "user.x"), ENODATA);
+    EXPECT_EQ(get_attribute(3, ""), 0);
+    EXPECT_EQ(begin(3, "user.x", 1), EPERM);
+}
+
+TEST_F(P9Attributes, KeepToTheRules) {
+    if (!supported()) GTEST_SKIP() << "/tmp has no extended attributes";
+    EXPECT_EQ(begin(99, "user.x", 1), EBADF);
+    EXPECT_EQ(begin(kFile, "user.x", 1, 4), EINVAL);
+    EXPECT_EQ(begin(kFile, "user.x", kMostAttributeBytes + 1), E2BIG);
+    EXPECT_EQ(begin(kFile, "user.x", ~u64{0}), E2BIG);
+    ASSERT_EQ(walk(kFile, kOwn, {}), 0);
+    ASSERT_EQ(begin(kOwn, "user.x", 4), 0);
+    EXPECT_EQ(begin(kOwn, "user.x", 4), EBADF);
+    EXPECT_EQ(open(kOwn, O_RDONLY), EBADF);
+    EXPECT_EQ(create(kOwn, "x", O_RDWR, 0600), EBADF);
+    EXPECT_EQ(walk(kOwn, kOwn, {}), EINVAL);
+    EXPECT_EQ(read(kOwn, 0, 10), EBADF);
+    EXPECT_EQ(write(kOwn, 1, "a"), ENOSPC);  // nothing is at 0
+    EXPECT_EQ(write(kOwn, 0, "abcde"), ENOSPC);
+    EXPECT_EQ(write(kOwn, ~u64{0} >> 1, "a"), ENOSPC);
+    EXPECT_EQ(write(kOwn, 0, "abc"), 0);
+    EXPECT_EQ(clunk(kOwn), EINVAL);  // one byte is missing
+    EXPECT_EQ(get_attribute(kFile, "user.x"), ENODATA);
+
+    ASSERT_EQ(named_walk(kFile, "user.host"), 0);
+    EXPECT_EQ(named_walk(kFile, "user.host"), EINVAL);  // the fid is taken
+    EXPECT_EQ(write(kOwn, 0, "a"), EBADF);
+    EXPECT_EQ(read(kOwn, 3, 4), 0);
+    EXPECT_EQ(data(), "the ");
+    EXPECT_EQ(read(kOwn, 99, 4), 0);
+    EXPECT_EQ(data(), "");
+    EXPECT_EQ(clunk(kOwn), 0);
+
+    // as much at a time as is allowed, and no more
+    u32 fid = 100;
+    int e = 0;
+    for (; e == 0 && fid < 1000; ++fid) {
+        ASSERT_EQ(walk(kFile, fid, {}), 0);
+        e = begin(fid, "user.y", kMostAttributeBytes);
+    }
+    EXPECT_EQ(e, ENOMEM);
+    EXPECT_EQ(fid - 100, Server::kMostAttributes / kMostAttributeBytes + 1);
+    EXPECT_EQ(clunk(100), EINVAL);
+    EXPECT_EQ(begin(fid - 1, "user.y", kMostAttributeBytes), 0);
+    restart(true);
+    ASSERT_EQ(walk(0, kFile, {"file"}), 0);
+    EXPECT_EQ(begin(kFile, "user.x", 1), EROFS);
+    EXPECT_EQ(get_attribute(kFile, "user.host"), 0);
 }
 
 }  // namespace

@@ -79,8 +79,9 @@ Result<std::vector<unsigned>> parse_nodes(std::string_view text) {
             number(part.substr(0, dash), &first) &&
             (dash == std::string_view::npos ? (last = first, true) : number(part.substr(dash + 1), &last));
         if (!good || last < first || (comma != std::string_view::npos && comma + 1 == text.size()))
-            return fail(ErrorKind::InvalidArgument,
-                        fmt::format("'{}' are no NUMA nodes: numbers below {} as in 0-1,3", whole, kMostNodes));
+            return fail(
+                ErrorKind::InvalidArgument,
+                fmt::format("'{}' are no NUMA nodes: numbers below {} as in 0-1,3", whole, kMostNodes));
         for (unsigned n = first; n <= last; ++n) nodes.push_back(n);
         text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
     }
@@ -92,7 +93,8 @@ Result<std::vector<unsigned>> parse_nodes(std::string_view text) {
 
 Result<NumaPolicy> parse_numa(std::string_view text) {
     const size_t equals = text.find('=');
-    const auto* kind = std::ranges::find(kKinds, text.substr(0, equals), [](const auto& k) { return k.first; });
+    const auto* kind =
+        std::ranges::find(kKinds, text.substr(0, equals), [](const auto& k) { return k.first; });
     if (equals == std::string_view::npos || kind == std::end(kKinds))
         return fail(ErrorKind::InvalidArgument,
                     fmt::format("'{}' is none of bind=NODES, interleave=NODES, preferred=NODE", text));

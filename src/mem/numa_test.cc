@@ -18,7 +18,8 @@ TEST(Numa, ListsOfNodes) {
     EXPECT_EQ(parse_nodes("0-2,5,1023"), (Nodes{0, 1, 2, 5, 1023}));
     EXPECT_EQ(parse_nodes("3,1,1-2"), (Nodes{1, 2, 3}));
     EXPECT_EQ(parse_nodes(""), Nodes{});
-    for (const char* bad : {"x", "1-", "-1", "2-1", "1,", ",1", "1,,2", "1024", "0-9999", " 1", "1 ", "0x1", "99999999999"})
+    for (const char* bad :
+         {"x", "1-", "-1", "2-1", "1,", ",1", "1,,2", "1024", "0-9999", " 1", "1 ", "0x1", "99999999999"})
         EXPECT_FALSE(parse_nodes(bad)) << bad;
 }
 
@@ -30,7 +31,8 @@ TEST(Numa, Policies) {
     EXPECT_EQ(numa_text(*bind), "bind=0-1,3");
     EXPECT_EQ(numa_text(*parse_numa("interleave=4,2,3,0")), "interleave=0,2-4");
     EXPECT_EQ(numa_text(*parse_numa("preferred=7")), "preferred=7");
-    for (const char* bad : {"", "bind", "bind=", "local=0", "=0", "preferred=0-1", "preferred=", "bind=0;1", "Bind=0"})
+    for (const char* bad :
+         {"", "bind", "bind=", "local=0", "=0", "preferred=0-1", "preferred=", "bind=0;1", "Bind=0"})
         EXPECT_FALSE(parse_numa(bad)) << bad;
 }
 
@@ -38,7 +40,8 @@ TEST(Numa, NodesThatAreNotThere) {
     const NumaPolicy policy{NumaPolicy::Kind::Interleave, {0, 2}};
     const Nodes three{0, 1, 2}, two{0, 1};
     EXPECT_TRUE(check_nodes(policy, three, three));
-    const auto absent = check_nodes(policy, two, two), forbidden = check_nodes(policy, three, two), none = check_nodes(policy, {}, {});
+    const auto absent = check_nodes(policy, two, two), forbidden = check_nodes(policy, three, two),
+               none = check_nodes(policy, {}, {});
     ASSERT_FALSE(absent || forbidden || none);
     EXPECT_EQ(absent.error().message, "this host has no NUMA node 2 with memory, but 0-1");
     EXPECT_EQ(forbidden.error().message, "this process may not use NUMA node 2 (its cpuset allows 0-1)");

@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import machine  # noqa: E402
 
 WORDS = "vmload=virtio_mmio,virtio_net,9pnet_virtio,9p vmrun=/case"
+PROGRAMS = ("udp_echo", "xattr")
 CASE = """#!/bin/sh
 mkdir -p /mnt /etc
 ip link set lo up
@@ -42,8 +43,8 @@ class Guest:
         self.kernel = self.directory / "kernel"
         self.out = ROOT / "build/guests/machine-net"
         self.out.mkdir(parents=True, exist_ok=True)
-        self.echo = self.out / "udp_echo"
-        subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-static", "-o", self.echo, HERE / "udp_echo.c"], check=True)
+        for program in PROGRAMS:
+            subprocess.run(["riscv64-linux-gnu-gcc", "-O2", "-Wall", "-static", "-o", self.out / program, HERE / f"{program}.c"], check=True)
 
     def initrd(self, name, script):
         """An initial RAM disk whose guest runs `script` and powers off."""
@@ -51,7 +52,7 @@ class Guest:
         base = (self.directory / "initrd.cpio").read_bytes()
         path.write_bytes(base + b"\0" * (-len(base) % 512) +
                          newc([("case", 0o100755, (CASE + script).encode()), ("dhcp", 0o100755, DHCP.encode()),
-                               ("udp_echo", 0o100755, self.echo.read_bytes())]))
+                               *((program, 0o100755, (self.out / program).read_bytes()) for program in PROGRAMS)]))
         return path
 
 

@@ -309,6 +309,9 @@ def case_share(vm, g):
         (folder / "up").symlink_to("../outside")
         os.mkfifo(folder / "pipe")
         (fixed / "file").write_text("fixed\n")
+        (folder / "labelled").write_text("x")
+        os.setxattr(folder / "labelled", "user.host", b"by the host")
+        os.setxattr(fixed / "file", "user.host", b"by the host")
         (folder / "many").mkdir()
         for n in range(1500):
             (folder / "many" / f"a file with a long name, number {n}").touch()
@@ -328,6 +331,9 @@ chmod 4755 /a/dir/y 2>/dev/null || echo NO-SETUID; mknod /a/disk b 254 0 2>/dev/
 mkfifo /a/dir/fifo && (echo through >/a/dir/fifo &) && cat /a/dir/fifo
 rmdir /a/dir 2>/dev/null || echo NOT-EMPTY; rm /a/dir/hard; rmdir /a/many/none 2>/dev/null || echo NONE
 exec 5>/a/gone; rm /a/gone; echo still >&5 && echo UNLINKED; exec 5>&-
+/xattr get /a/labelled user.host && /xattr set /a/labelled user.guest 'by the guest' && /xattr set /a/labelled user.gone x
+/xattr remove /a/labelled user.gone; /xattr get /a/labelled user.gone; /xattr list /a/labelled | sed 's/^/listed /'
+/xattr set /a/labelled security.capability x; /xattr set /a/labelled trusted.x x; /xattr set /b/file user.x x
 cat /b/file; touch /b/x 2>/dev/null || echo READ-ONLY; rm /b/file 2>/dev/null || echo READ-ONLY
 (echo x >/b/file) 2>/dev/null || echo READ-ONLY; chmod 777 /b/file 2>/dev/null || echo READ-ONLY
 umount /a && echo UMOUNTED"""
@@ -342,10 +348,16 @@ umount /a && echo UMOUNTED"""
         for what, words in (("append and rename", ["one", "two"]), ("hard links", ["links 2"]), ("symbolic links", ["y"]),
                             ("mode and time", ["mode 640 time 1577934245"]), ("size", ["size 5"]), ("statfs", ["STATFS"]),
                             ("no setuid programs", ["NO-SETUID"]), ("no devices", ["NO-DEVICE"]), ("a FIFO of the guest's", ["through"]),
+                            ("extended attributes", ["by the host", "XATTR No data available", "listed user.host", "listed user.guest"]),
+                            ("none that give rights", ["XATTR Operation not supported"]),
                             ("errors", ["NOT-EMPTY", "NONE"]), ("an unlinked file", ["UNLINKED"])):
             check(f"share: {what}", set(words) <= set(lines))
         check("share: readonly", "fixed" in lines and lines.count("READ-ONLY") == 4 and (fixed / "file").read_text() == "fixed\n" and
               [p.name for p in fixed.iterdir()] == ["file"])
+        names = set(os.listxattr(folder / "labelled"))
+        check("share: the host sees its attributes", names >= {"user.host", "user.guest"} and not names & {"user.gone", "security.capability", "trusted.x"} and
+              os.getxattr(folder / "labelled", "user.guest") == b"by the guest" and "XATTR Read-only file system" in lines and
+              os.listxattr(fixed / "file") == ["user.host"], (names, [line for line in lines if "XATTR" in line]))
         check("share: the host sees it", (folder / "dir/y").exists() and (folder / "dir/y").stat().st_size == 5 and (folder / "dir/soft").is_symlink() and
               not (folder / "disk").exists() and not (folder / "gone").exists())
 
