@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <random>
-#include <regex>
 #include <thread>
 
 #include "engine/guest_test.h"
@@ -14,13 +13,6 @@ namespace vm::engine::test {
 namespace {
 
 using ir::ExitReason;
-
-u64 counter(const Engine& e, const std::string& name) {
-    std::smatch m;
-    const std::string text = e.stats_json();
-    EXPECT_TRUE(std::regex_search(text, m, std::regex("\"" + name + "\": ([0-9]+)"))) << name;
-    return m.empty() ? 0 : std::stoull(m[1]);
-}
 
 constexpr u64 kFunctions = kCode + 0x1000;
 constexpr u64 kFunctionBytes = 64;

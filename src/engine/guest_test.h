@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <regex>
 #include <vector>
 
 #include "engine/vcpu.h"
@@ -181,6 +182,14 @@ struct Guest {
     std::unique_ptr<Engine> engine;
     std::unique_ptr<Vcpu> cpu;
 };
+
+/// A counter of Engine::stats_json.
+inline u64 counter(const Engine& e, const std::string& name) {
+    std::smatch m;
+    const std::string text = e.stats_json();
+    EXPECT_TRUE(std::regex_search(text, m, std::regex("\"" + name + "\": ([0-9]+)"))) << name;
+    return m.empty() ? 0 : std::stoull(m[1]);
+}
 
 inline EngineOptions with_tier(Tier t) {
     EngineOptions o;

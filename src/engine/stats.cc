@@ -141,6 +141,7 @@ std::span<const Counter<jit::Stats>> jit_counters() {
         {"install_ns_total", &S::install_ns, "vm_jit_install_seconds_total", "Time of installing host code.",
          kNs, kTimed},
         {"regions", &S::regions, "vm_jit_regions_total", "Translations that are regions of tier 2."},
+        {"inlined_calls", &S::inlined_calls, "vm_jit_inlined_calls_total", "Calls inlined into regions."},
     };
     return kCounters;
 }

@@ -255,14 +255,14 @@ TEST(DeferFlags, ALoopIsThereForItsFirstTurnAndForTheOthers) {
     EXPECT_EQ(r.nodes[1].entry, Entry::Deferred);
     EXPECT_GT(r.nodes[1].weight, 5 * Region::kEntryWeight);
     const DeferredFlags& d = r.nodes[1].flags;
-    EXPECT_EQ(r.find(0x1000, &d).node, 1u);
-    EXPECT_FALSE(r.find(0x1000, &d).store);
+    EXPECT_EQ(r.find(0x1000, 0, &d).node, 1u);
+    EXPECT_FALSE(r.find(0x1000, 0, &d).store);
     EXPECT_EQ(r.find(0x1000).node, 0u);
     DeferredFlags other = d;
     other.a = 4;
-    EXPECT_EQ(r.find(0x1000, &other).node, 0u);
-    EXPECT_TRUE(r.find(0x1000, &other).store);
-    EXPECT_EQ(r.find(0x2000, &d).node, kNoNode);
+    EXPECT_EQ(r.find(0x1000, 0, &other).node, 0u);
+    EXPECT_TRUE(r.find(0x1000, 0, &other).store);
+    EXPECT_EQ(r.find(0x2000, 0, &d).node, kNoNode);
 }
 
 TEST(DeferFlags, AreMadeWhereABlockThatIsALoopIsLeftForGood) {

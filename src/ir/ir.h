@@ -176,6 +176,12 @@ inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct =
                      kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }
 inline constexpr u32 kBackEdge = 1;
+/// Of a ret of a region: if its target is imm, as it is but for programs that do strange things, it is a jump
+/// there.
+inline constexpr u32 kReturned = 2;
+/// The upper half of aux of exits of a region (Region::sites): the inlined call that jumps lead to, and that
+/// other exits are in; 0: none.
+inline constexpr unsigned kSiteShift = 16;
 inline constexpr u32 kLooseUpper = 1;  ///< of zext and sext
 
 /// One guest register as the IR sees it: `offset` bytes from the start of the guest area of the vCPU state.

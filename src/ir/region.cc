@@ -33,11 +33,11 @@ struct Graph {
 
 }  // namespace
 
-Region::Target Region::find(u64 pc, const DeferredFlags* now) const {
+Region::Target Region::find(u64 pc, u32 site, const DeferredFlags* now) const {
     Target found;
     for (u32 n = 0; n < nodes.size(); n++) {
         const Node& node = nodes[n];
-        if (node.block.start_pc != pc) continue;
+        if (node.block.start_pc != pc || node.site != site) continue;
         if (node.entry == Node::Entry::Any) return {n, false};
         if (node.entry == Node::Entry::Stored) {
             found = {n, now != nullptr};
@@ -46,6 +46,11 @@ Region::Target Region::find(u64 pc, const DeferredFlags* now) const {
         }
     }
     return found;
+}
+
+Region::Target Region::returns_to(const Block& block) const {
+    const auto pc = return_point(block);
+    return pc ? find(*pc, site_of(block.insts.back())) : Target{};
 }
 
 std::vector<u32> arrange(const std::vector<std::vector<u32>>& next, bool loop) {
@@ -78,25 +83,32 @@ std::optional<u64> return_point(const Block& block) {
 }
 
 bool make_region(std::vector<Block>& nodes, bool loop, bool calls, Region& region) {
-    region.nodes.clear();
+    region = {};
     if (nodes.empty() || nodes.size() > kMaxRegionNodes) return false;
-    std::vector<std::vector<u32>> next(nodes.size());
-    for (size_t n = 0; n < nodes.size(); n++) {
-        const auto leads_to = [&](u64 pc) {
-            for (u32 m = 0; m < nodes.size(); m++)
-                if (nodes[m].start_pc == pc) next[n].push_back(m);
-        };
-        for_each_target(nodes[n], leads_to);
-        const auto back = calls ? return_point(nodes[n]) : std::nullopt;
-        if (!back) continue;
-        const Inst& call = nodes[n].insts.back();
-        if (call.op == Op::Call && call.imm == nodes[0].start_pc) next[n].push_back(0);
-        leads_to(*back);
-    }
-    for (const u32 n : arrange(next, loop)) {
+    for (Block& b : nodes) {
         region.nodes.emplace_back();
-        region.nodes.back().block = std::move(nodes[n]);
+        region.nodes.back().block = std::move(b);
     }
+    return rearrange(region, loop, calls);
+}
+
+bool rearrange(Region& region, bool loop, bool calls) {
+    std::vector<std::vector<u32>> next(region.nodes.size());
+    for (size_t n = 0; n < next.size(); n++) {
+        const Block& b = region.nodes[n].block;
+        const auto leads_to = [&](Region::Target to) {
+            if (to.node != kNoNode) next[n].push_back(to.node);
+        };
+        for (const Inst& in : b.insts)
+            if (is_jump(in)) leads_to(region.find(in));
+        if (!calls || !return_point(b)) continue;
+        const Inst& call = b.insts.back();
+        if (call.op == Op::Call && call.imm == region.nodes[0].block.start_pc) next[n].push_back(0);
+        leads_to(region.returns_to(b));
+    }
+    std::vector<Region::Node> nodes;
+    for (const u32 n : arrange(next, loop)) nodes.push_back(std::move(region.nodes[n]));
+    region.nodes = std::move(nodes);
     if (region.nodes.empty()) return false;
     estimate_weights(region);
     return true;

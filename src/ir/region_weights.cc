@@ -11,6 +11,9 @@ namespace {
 /// Of all that enters a node so much goes on inside at most: also what looks endless ends.
 constexpr double kGoesOn = 0.97;
 
+/// Is it a jump back inside its function, `pc` being where it stands?
+bool goes_back(const Inst& jump, u64 pc) { return (jump.aux & kBackEdge) && jump.imm <= pc; }
+
 /// Calls edge(node, share) for the ways that lead from node n to others; share: of those who enter n.
 template <class F>
 void for_each_edge(const RegionShape& shape, const Region& region, u32 n, F edge) {
@@ -22,12 +25,10 @@ void for_each_edge(const RegionShape& shape, const Region& region, u32 n, F edge
         if (in.op == Op::DeferFlags) now = DeferredFlags::of(in);
         if (in.op == Op::SetState && now && in.imm == now->flags) now.reset();
         if (taken == 0) return;
-        if (const u32 to = region.find(in.imm, now ? &*now : nullptr).node; to != kNoNode)
-            edge(to, left * taken);
+        if (const u32 to = region.find(in, now ? &*now : nullptr).node; to != kNoNode) edge(to, left * taken);
         left *= 1 - taken;
     });
-    if (const auto back = return_point(b))
-        if (const u32 to = region.find(*back).node; to != kNoNode) edge(to, left);
+    if (const u32 to = region.returns_to(b).node; to != kNoNode) edge(to, left);
 }
 
 }  // namespace
@@ -37,30 +38,31 @@ RegionShape::RegionShape(const Region& region) : region_(region) {
         u64 pc = n.block.start_pc;
         for (const Inst& in : n.block.insts) {
             if (in.op == Op::Insn) pc = in.imm;
-            if ((in.op != Op::ExitIf && in.op != Op::Goto) || in.imm > pc || !inside(in.imm)) continue;
-            loops_.push_back({in.imm, pc});
+            if (is_jump(in) && goes_back(in, pc) && inside(in)) loops_.push_back({in.imm, pc, site_of(in)});
         }
     }
 }
 
-bool RegionShape::inside(u64 pc) const { return region_.find(pc).node != kNoNode; }
+bool RegionShape::inside(const Inst& exit) const { return region_.find(exit).node != kNoNode; }
 
 /// Forward over the end of the innermost loop that pc is in?
-bool RegionShape::leaves_loop(u64 pc, u64 target) const {
+bool RegionShape::leaves_loop(u64 pc, const Inst& exit) const {
     const Loop* inner = nullptr;
     for (const Loop& l : loops_)
-        if (l.head <= pc && pc <= l.end && (inner == nullptr || l.end - l.head < inner->end - inner->head))
+        if (l.site == site_of(exit) && l.head <= pc && pc <= l.end &&
+            (inner == nullptr || l.end - l.head < inner->end - inner->head))
             inner = &l;
-    return inner != nullptr && target > inner->end;
+    return inner != nullptr && exit.imm > inner->end;
 }
 
 /// rest_inside: who goes on in the block may stay in the region. jumps: the block ends in an indirect jump.
 double RegionShape::taken(const Inst& exit, u64 pc, bool rest_inside, bool jumps) const {
-    constexpr double kSeldom = 1.0 / 8, kMostly = 7.0 / 8;
-    if (!inside(exit.imm)) return kSeldom;
-    if (exit.imm <= pc || !rest_inside) return kMostly;
+    constexpr double kSeldom = 1.0 / 8, kMostly = 7.0 / 8, kAlways = 63.0 / 64;
+    if (!inside(exit)) return kSeldom;
+    if (exit.aux & kReturned) return kAlways;
+    if (goes_back(exit, pc) || !rest_inside) return kMostly;
     // Before the jump of a switch: a value for which it has no case.
-    return jumps || leaves_loop(pc, exit.imm) ? kSeldom : 0.5;
+    return jumps || leaves_loop(pc, exit) ? kSeldom : 0.5;
 }
 
 void estimate_weights(Region& region) {

@@ -54,6 +54,7 @@ constexpr std::string_view kNegProduct[] = {"posp", "negp"};
 constexpr std::string_view kNegAddend[] = {"posz", "negz"};
 constexpr std::string_view kUpper[] = {"exact", "loose"};
 constexpr std::string_view kBackEdgeWord[] = {"forward", "backedge"};
+constexpr std::string_view kReturnedWord[] = {"elsewhere", "returned"};
 
 const auto kReason = [] {
     std::array<std::string_view, static_cast<size_t>(ExitReason::Count_)> names;
@@ -92,9 +93,12 @@ constexpr Field kPartFields[] = {{0, 1, true, kPart}};
 constexpr Field kMulDblHiFields[] = {{1, 1, true, kRounded}};
 constexpr Field kVShiftFields[] = {{1, 1, true, kRounded}, {2, 1, true, kSaturated}, {3, 1, true, kOverflow}};
 constexpr Field kDotFields[] = {{1, 1, true, kSignY}, {2, 1, true, kSignZ}};
-const Field kReasonFields[] = {{0, 32, false, kReason}};
+constexpr Field kSiteField{kSiteShift, 16, true, {}, "site"};
+const Field kReasonFields[] = {{0, 16, false, kReason}, kSiteField};
 constexpr Field kExtendFields[] = {{0, 1, true, kUpper}};
-constexpr Field kBackEdgeFields[] = {{0, 1, true, kBackEdgeWord}};
+constexpr Field kJumpFields[] = {{0, 1, true, kBackEdgeWord}, kSiteField};
+constexpr Field kRetFields[] = {{1, 1, true, kReturnedWord}, kSiteField};
+constexpr Field kSiteFields[] = {kSiteField};
 
 std::span<const Field> aux_fields(Op op) {
     switch (op) {
@@ -142,7 +146,11 @@ std::span<const Field> aux_fields(Op op) {
         case Op::VDot:
         case Op::VMatMul: return kDotFields;
         case Op::ExitIf:
-        case Op::Goto: return kBackEdgeFields;
+        case Op::Goto: return kJumpFields;
+        case Op::Call:
+        case Op::CallInd:
+        case Op::JumpInd: return kSiteFields;
+        case Op::Ret: return kRetFields;
         case Op::TrapIf:
         case Op::Exit: return kReasonFields;
         default: break;

@@ -382,7 +382,9 @@ class Verifier {
                 if (arg(0) != Type::I1 || arg(1) != Type::I64) return "operands must be i1 and i64";
                 return in.aux < static_cast<u32>(ExitReason::Count_) ? kGood : "aux is no ExitReason";
             case Op::Exit:
-                return in.aux < static_cast<u32>(ExitReason::Count_) ? kGood : "aux is no ExitReason";
+                return zext(in.aux, kSiteShift) < static_cast<u32>(ExitReason::Count_)
+                           ? kGood
+                           : "aux is no ExitReason";
             case Op::Call: return return_address(in.args[0]);
             case Op::CallInd:
                 if (arg(0) != Type::I64) return "the target must be i64";

@@ -89,6 +89,7 @@ bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop, u32 made_before)
     const u64 ns = clock() - start;
     const std::lock_guard lock(mutex_);
     stats_.regions++;
+    stats_.inlined_calls += worker.inlined_;
     if (options_.timings) stats_.region_ns.add(ns);
     open_ns_ = 0;  // that was not a vCPU's time
     collector_.step(kSlice);

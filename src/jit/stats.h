@@ -97,6 +97,7 @@ struct Stats {
     Histogram block_ns;      ///< decode + passes + compile + install, a block
     Histogram insn_ps;       ///< the same in picoseconds a guest instruction
     u64 regions = 0;         ///< translations that are regions
+    u64 inlined_calls = 0;   ///< in regions
     Histogram region_ns;     ///< as block_ns
     Histogram lock_wait_ns;  ///< how long vCPUs waited for the jit's lock, each time that they took it
     u64 decode_ns = 0, passes_ns = 0, compile_ns = 0, install_ns = 0;

@@ -50,6 +50,10 @@ class Worker {
     void begin_reading();
     frontend::TranslateRequest block_request(u64 pc, u32 mode);
     void limit(frontend::TranslateRequest& request) const;
+    struct Bounds;
+    static const Bounds kInlineMost;
+    bool collect(u64 head, u32 mode, const Bounds& most, bool calls, std::vector<ir::Block>& nodes);
+    bool function_body(u64 entry, u32 mode, std::vector<ir::Block>& blocks);
     bool form_region(u64 head, u32 mode, bool loop);
     bool cut(const ir::Block& block) const;
     bool worthwhile(u64 head, u32 mode, u32 made_before) const;
@@ -78,6 +82,7 @@ class Worker {
     bool forward_state_ = true;  ///< the pass of this name is on
     ir::Block block_;            ///< of a region: what it covers, and for dumps all of its instructions
     ir::Region region_;
+    unsigned inlined_ = 0;      ///< calls in it
     std::vector<u64> leaders_;  ///< sorted: where blocks of the region in the making begin
     ir::Block decoded_;         ///< before passes, kept only for dumps
     backend::CompiledBlock code_;

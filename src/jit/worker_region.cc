@@ -1,5 +1,6 @@
 // Tier 2 on one thread: which blocks make up a loop, and their code.
 #include <algorithm>
+#include <map>
 
 #include "backend/options.h"
 #include "base/format.h"
@@ -8,7 +9,17 @@
 #include "optimizers/region_policy.h"
 
 namespace vm::jit {
+
+/// How much is decoded for one purpose.
+struct Worker::Bounds {
+    size_t blocks;
+    u32 insns;
+};
+
 namespace {
+
+using backend::JitOpt;
+using backend::opt_bit;
 
 /// Guest instructions of all blocks together, before those that lead out of the loop are dropped.
 constexpr u32 kMaxRegionInsns = 1500;
@@ -30,6 +41,9 @@ void append(PodVector<ir::Inst>& out, std::span<const ir::Inst> insts) {
 
 }  // namespace
 
+/// Of a function that is inlined.
+constexpr Worker::Bounds Worker::kInlineMost{12, 64};
+
 bool Worker::leads(void* self, u64 pc) {
     return std::ranges::binary_search(static_cast<Worker*>(self)->leaders_, pc);
 }
@@ -45,13 +59,10 @@ bool Worker::cut(const ir::Block& block) const {
     return false;
 }
 
-/// Decodes from `head` on what direct jumps reach, each block up to where another begins.
-bool Worker::form_region(u64 head, u32 mode, bool loop) {
-    std::vector<ir::Block> nodes;
-    const size_t most = loop ? ir::kMaxRegionNodes : kMaxTestNodes;
-    constexpr u64 kCalls =
-        backend::opt_bit(backend::JitOpt::ReturnPoints) | backend::opt_bit(backend::JitOpt::ReturnStack);
-    const bool calls = !(jit_.options().disabled_opts & kCalls);
+/// Decodes from `head` on what direct jumps and, with `calls`, returns reach, each block up to where another
+/// begins. False: it goes on and on. The block at the head comes first.
+bool Worker::collect(u64 head, u32 mode, const Bounds& most, bool calls, std::vector<ir::Block>& nodes) {
+    nodes.clear();
     leaders_.assign(1, head);
     u32 insns = 0;
     for (unsigned round = 0; round < kMaxRounds; round++) {
@@ -65,7 +76,7 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
         std::vector<u64> found;
         for (const u64 pc : known) {
             if (std::ranges::any_of(nodes, [&](const ir::Block& b) { return b.start_pc == pc; })) continue;
-            if (insns >= kMaxRegionInsns) continue;
+            if (insns >= most.insns) continue;
             frontend::TranslateRequest request = block_request(pc, mode);
             request.known = &Worker::leads;
             request.stop_after = 1;
@@ -79,7 +90,7 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
         }
         for (const u64 pc : found) {
             const auto at = std::ranges::lower_bound(leaders_, pc);
-            if ((at != leaders_.end() && *at == pc) || leaders_.size() == most) continue;
+            if ((at != leaders_.end() && *at == pc) || leaders_.size() == most.blocks) continue;
             leaders_.insert(at, pc);
             changed = true;
         }
@@ -89,9 +100,42 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
         const auto entry = std::ranges::find(nodes, head, &ir::Block::start_pc);
         if (entry == nodes.end()) return false;
         std::iter_swap(nodes.begin(), entry);
-        return ir::make_region(nodes, loop, calls, region_);
+        return true;
     }
     return false;
+}
+
+bool Worker::form_region(u64 head, u32 mode, bool loop) {
+    constexpr u64 kReturns = opt_bit(JitOpt::ReturnPoints) | opt_bit(JitOpt::ReturnStack);
+    const u64 off = jit_.options().disabled_opts;
+    const bool calls = !(off & kReturns);
+    const Bounds most{loop ? ir::kMaxRegionNodes : kMaxTestNodes, kMaxRegionInsns};
+    inlined_ = 0;
+    std::vector<ir::Block> nodes;
+    if (!collect(head, mode, most, calls, nodes) || !ir::make_region(nodes, loop, calls, region_))
+        return false;
+    if (!calls || (off & opt_bit(JitOpt::InlineCalls))) return true;
+    std::map<u64, std::vector<ir::Block>> bodies;
+    const auto body = [&](u64 entry) -> const std::vector<ir::Block>* {
+        const auto [at, fresh] = bodies.try_emplace(entry);
+        if (fresh && !function_body(entry, mode, at->second)) at->second.clear();
+        return at->second.empty() ? nullptr : &at->second;
+    };
+    inlined_ = ir::inline_calls(region_, *jit_.isa().layout, body, loop);
+    return true;
+}
+
+/// All blocks of a function, if it is small and returns.
+bool Worker::function_body(u64 entry, u32 mode, std::vector<ir::Block>& blocks) {
+    if (!collect(entry, mode, kInlineMost, true, blocks) || leaders_.size() == kInlineMost.blocks)
+        return false;
+    u32 insns = 0;
+    bool returns = false;
+    for (const ir::Block& b : blocks) {
+        insns += b.guest_insns;
+        returns |= !b.insts.empty() && b.insts.back().op == ir::Op::Ret;
+    }
+    return returns && insns <= kInlineMost.insns;
 }
 
 void Worker::summarize_region(u64 pc) {
@@ -100,7 +144,9 @@ void Worker::summarize_region(u64 pc) {
     for (const ir::Region::Node& n : region_.nodes) {
         block_.guest_insns += n.block.guest_insns;
         block_.guest_bytes += n.block.guest_bytes;
-        block_.ranges.insert(block_.ranges.end(), n.block.ranges.begin(), n.block.ranges.end());
+        for (const auto& range : n.block.ranges)  // a function that was inlined twice has them twice
+            if (std::ranges::find(block_.ranges, range) == block_.ranges.end())
+                block_.ranges.push_back(range);
         if (jit_.options().dump_ir) append(block_.insts, n.block.insts);
     }
 }

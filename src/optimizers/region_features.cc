@@ -51,10 +51,15 @@ class Counter {
             case ir::Op::Call:
             case ir::Op::CallInd: sums_.calls += weight; break;
             case ir::Op::JumpInd: sums_.jumps += weight; break;
-            case ir::Op::Ret: sums_.returns += weight; break;
+            case ir::Op::Ret:
+                if (!ir::is_jump(in)) {
+                    sums_.returns += weight;
+                    break;
+                }
+                [[fallthrough]];
             case ir::Op::ExitIf:
             case ir::Op::Goto:
-                (region_.find(in.imm).node != ir::kNoNode ? sums_.inside : sums_.exits) += weight * leave;
+                (region_.find(in).node != ir::kNoNode ? sums_.inside : sums_.exits) += weight * leave;
                 break;
             case ir::Op::GetState:
             case ir::Op::SetState:

@@ -142,11 +142,11 @@ bool Lowering::swapped_reg(u8 r) const {
            std::any_of(swaps_.begin(), swaps_.end(), [&](const Swap& s) { return s.reg == r; });
 }
 
-// The node that an exit to `target` leads to without leaving; a block that is its own loop is node 0.
-ir::Region::Target Lowering::inside(u64 target) const {
+// The node that an exit leads to without leaving; a block that is its own loop is node 0.
+ir::Region::Target Lowering::inside(const Inst& exit) const {
     const ir::DeferredFlags* now = deferred_ < 0 ? nullptr : &flags_[static_cast<size_t>(deferred_)];
-    if (region_ != nullptr) return region_->find(target, now);
-    if (swaps_.empty() || target != block_->start_pc) return {};
+    if (region_ != nullptr) return region_->find(exit, now);
+    if (swaps_.empty() || exit.imm != block_->start_pc) return {};
     return {0, now != nullptr};
 }
 

@@ -6,7 +6,7 @@ namespace vm::backend::x86_64 {
 bool Lowering::lower_control(u32 i) {
     const Inst& in = inst(i);
     if (ir::info(in.op).effects & (ir::kEffectX | ir::kEffectT)) nan_flush();
-    if ((ir::info(in.op).effects & ir::kEffectT) && in.op != Op::Goto) store_deferred();
+    if ((ir::info(in.op).effects & ir::kEffectT) && !ir::is_plain_end(in)) store_deferred();
     switch (in.op) {
         case Op::ExitIf: exit_if(i); return true;
         case Op::TrapIf: trap_if(i); return true;
@@ -105,12 +105,12 @@ void Lowering::exit_if(u32 i) {
     u32 start = 0;
     const Cc c = condition(cond, &start);
     consume();
-    const ir::Region::Target to = inside(in.imm);
+    const ir::Region::Target to = inside(in);
     if (!poll || poll_first) {
         if (to.node != ir::kNoNode && !to.store) return jump_inside(to.node, c, false);
         if (to.node != ir::kNoNode) return cold_jcc(c, {.kind = ColdKind::StayInside, .value = to.node});
-        if (swaps_active_ || deferred_ >= 0 || far(in.imm))
-            return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm});
+        if (swaps_active_ || deferred_ >= 0 || far(in.imm) || ir::site_of(in) != 0)
+            return cold_jcc(c, {.kind = ColdKind::SwapExit, .imm = in.imm, .site = ir::site_of(in)});
         return link_jcc(c, in.imm, start);
     }
     a.byte(0x0f);
@@ -123,6 +123,7 @@ void Lowering::exit_if(u32 i) {
         jump_inside(to.node, Cc::O, true);
     } else {
         if (swaps_active_) restore_swaps();
+        open_frames(ir::site_of(in));
         link_jmp(in.imm);
     }
     a.patch32(over, a.pos() - (over + 4));
@@ -149,18 +150,20 @@ void Lowering::trap_if(u32 i) {
 void Lowering::goto_(u32 i) {
     const Inst& in = inst(i);
     if (in.aux & ir::kBackEdge) safepoint({.kind = ColdKind::SafepointPc, .imm = in.imm});
-    const ir::Region::Target to = inside(in.imm);
+    const ir::Region::Target to = inside(in);
     if (to.node == ir::kNoNode || to.store) store_deferred();
     if (region_ != nullptr && to.node == node_ + 1) return;  // its code follows
     if (to.node != ir::kNoNode) return jump_inside(to.node, Cc::O, true);
     restore_inline();
+    open_frames(ir::site_of(in));
     link_jmp(in.imm);
 }
 
 void Lowering::exit(u32 i) {
     const Inst& in = inst(i);
     restore_inline();
-    a.mov(x86::eax, in.aux);
+    open_frames(ir::site_of(in));
+    a.mov(x86::eax, zext(in.aux, ir::kSiteShift));
     a.xor_(x86::ecx, x86::ecx);
     load_guest_addr(kRdx, in.imm);
     jump_stub(Stub::ExitReason);
@@ -174,19 +177,15 @@ void Lowering::push_pc(Value pc) {
         return;
     }
     const u64 v = const_value(pc);
-    if (fits_unsigned(v, 31) && !options_.system) {
-        a.byte(0x68);
-        out_->relocations.push_back({Relocation::Kind::GuestAddr32, a.pos(), 0, v});
-        a.dword(static_cast<u32>(v));
-        return;
-    }
+    if (fits_unsigned(v, 31) && !options_.system) return push_return(v, kNoReg);
     const u8 t = alloc_gpr();
     load_guest_addr(t, v);
     a.push(r64(t));
 }
 
-// Where a guest return arrives: the guest PC is still on the return stack.
-void Lowering::landing(u64 return_pc) {
+// Where a guest return to `site` arrives: the guest PC is still on the return stack. The code of node `next`
+// follows.
+void Lowering::landing(u64 return_pc, u32 site, u32 next) {
     if (options_.system) {
         const i64 back = static_cast<i64>((block_->start_pc & ~(kTlbPage - 1)) - return_pc);
         a.pop(x86::rcx);
@@ -195,10 +194,40 @@ void Lowering::landing(u64 return_pc) {
     } else {
         a.lea(x86::rsp, x86::ptr(x86::rsp, 8));
     }
-    const ir::Region::Target to = region_ != nullptr ? returns_to(*block_) : ir::Region::Target{};
-    if (to.node == ir::kNoNode) return link_jmp(return_pc, true);
+    ir::Region::Target to;
+    if (region_ != nullptr && on(JitOpt::ReturnPoints)) to = region_->find(return_pc, site);
+    if (to.node == ir::kNoNode) {
+        open_frames(site);
+        return link_jmp(return_pc, true);
+    }
     load_swaps();
-    if (to.node != node_ + 1) jump_to_node(to.node, Cc::O, true);
+    if (to.node != next) jump_to_node(to.node, Cc::O, true);
+}
+
+// Pushes a return address; writes rax or rdx, not `kept`.
+void Lowering::push_return(u64 pc, u8 kept) {
+    if (fits_unsigned(pc, 31)) {
+        a.byte(0x68);
+        out_->relocations.push_back({Relocation::Kind::GuestAddr32, a.pos(), 0, pc});
+        return a.dword(static_cast<u32>(pc));
+    }
+    const u8 t = kept == kRax ? kRdx : kRax;
+    load_guest_addr(t, pc);
+    a.push(r64(t));
+}
+
+// Before the region is left from inlined calls: their return addresses, the outermost first, with the way
+// back into the region for each. Registers are as everywhere.
+void Lowering::open_frames(u32 site, u8 kept) {
+    if (site == 0 || !on(JitOpt::ReturnStack)) return;
+    const ir::Region::Site& s = region_->sites[site];
+    open_frames(s.parent, kept);
+    push_return(s.return_pc, kept);
+    a.byte(0xe8);
+    const u32 over = a.pos();
+    a.dword(0);
+    landing(s.return_pc, s.parent);
+    a.patch32(over, a.pos() - (over + 4));
 }
 
 void Lowering::call(u32 i) {
@@ -212,12 +241,12 @@ void Lowering::call(u32 i) {
     push_pc(return_pc);
     consume();
     link_call(in.imm);
-    landing(const_value(return_pc));
+    landing(const_value(return_pc), ir::site_of(in), node_ + 1);
 }
 
 // The register with an indirect target, its low-bit mask left to the cold path: what the tables hold is
 // aligned, so an unaligned target never matches.
-u8 Lowering::target_reg(Value target, u64* mask) {
+u8 Lowering::masked_reg(Value target, u64* mask) {
     *mask = ~u64{0};
     if (an_.info[target].deferred) {
         const Inst& in = inst(target);
@@ -226,7 +255,12 @@ u8 Lowering::target_reg(Value target, u64* mask) {
         *mask = const_value(m);
         target = x;
     }
-    u8 r = use_gpr(target);
+    return use_gpr(target);
+}
+
+// The same before the region is left.
+u8 Lowering::target_reg(Value target, u64* mask) {
+    u8 r = masked_reg(target, mask);
     if (swapped_reg(r)) {
         const u8 t = alloc_gpr();
         a.mov(r64(t), r64(r));
@@ -278,6 +312,7 @@ void Lowering::jump_indirect(u32 i) {
     const u8 pc = target_reg(arg(in, 0), &mask);
     consume();
     safepoint({.kind = ColdKind::SafepointReg, .r = {pc}, .imm = mask});
+    open_frames(ir::site_of(in), pc);
     if (on(JitOpt::FastLookup)) return lookup(pc, mask, false);
     a.mov(x86::rax, r64(pc));
     apply_mask(kRax, mask);
@@ -306,11 +341,12 @@ void Lowering::call_indirect(u32 i) {
         apply_mask(kRax, mask);
         call_stub(Stub::IndirectMiss);
     }
-    landing(const_value(return_pc));
+    landing(const_value(return_pc), ir::site_of(in), node_ + 1);
 }
 
 void Lowering::ret(u32 i) {
     const Inst& in = inst(i);
+    if (ir::is_jump(in)) return ret_inside(i);
     if (!on(JitOpt::ReturnStack)) return jump_indirect(i);
     u64 mask = 0;
     const u8 pc = target_reg(arg(in, 0), &mask);
@@ -318,6 +354,31 @@ void Lowering::ret(u32 i) {
     a.cmp(r64(pc), x86::ptr(x86::rsp, 8));
     cold_jcc(Cc::Ne, {.kind = ColdKind::ReturnMiss, .r = {pc}, .imm = mask});
     a.ret();
+}
+
+// From an inlined call.
+void Lowering::ret_inside(u32 i) {
+    const Inst& in = inst(i);
+    const ir::Region::Target to = inside(in);
+    if (to.node == ir::kNoNode || to.store) store_deferred();
+    u64 mask = 0;
+    const u8 pc = masked_reg(arg(in, 0), &mask);
+    if (fits_signed(static_cast<i64>(in.imm), 32)) {
+        a.cmp(r64(pc), static_cast<i32>(in.imm));
+    } else {
+        const u8 t = alloc_gpr();
+        load_guest_addr(t, in.imm);
+        a.cmp(r64(pc), r64(t));
+    }
+    consume();
+    cold_jcc(Cc::Ne, {.kind = ColdKind::ReturnElse, .r = {pc}, .imm = mask});
+    if (to.node != ir::kNoNode) {
+        if (to.node != node_ + 1) jump_to_node(to.node, Cc::O, true);
+        return;
+    }
+    restore_inline();
+    open_frames(ir::site_of(in));
+    link_jmp(in.imm);
 }
 
 // --- cold code
@@ -352,6 +413,7 @@ void Lowering::emit_cold_one(const Cold& c) {
         case ColdKind::SwapExit:
             store_flags(c.flags);
             if (c.restore) restore_swaps();
+            open_frames(c.site);
             return link_jmp(c.imm);
         case ColdKind::StayInside:
             store_flags(c.flags);
@@ -367,6 +429,22 @@ void Lowering::emit_cold_one(const Cold& c) {
             a.mov(x86::rdx, r64(c.r[0]));
             apply_mask(kRdx, c.imm);
             return jump_stub(Stub::Safepoint);
+        case ColdKind::ReturnElse: {
+            if (c.r[0] != kRcx) a.mov(x86::rcx, r64(c.r[0]));
+            store_flags(c.flags);
+            if (c.restore) restore_swaps();
+            a.mov(x86::rax, x86::rcx);
+            apply_mask(kRax, c.imm);
+            if (!on(JitOpt::ReturnStack)) {
+                a.mov(x86::rdx, x86::rax);
+                return jump_stub(Stub::Safepoint);
+            }
+            a.cmp(x86::rax, x86::ptr(x86::rsp, 8));
+            a.byte(0x75);  // jne behind the ret
+            a.byte(1);
+            a.ret();
+            return jump_stub(Stub::ReturnMiss);
+        }
         case ColdKind::IndirectMiss:
         case ColdKind::IndirectCall:
         case ColdKind::ReturnMiss:

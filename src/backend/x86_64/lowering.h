@@ -64,6 +64,7 @@ class Lowering final : public Compiler {
         ArmToIntMod,
         DefaultNan,  ///< r = {result, -, -, single}
         VecSoft,     ///< imm = index in soft_
+        ReturnElse,  ///< a return from an inlined call to r[0] & imm
         GroupMiss,   ///< r = {register with the address that becomes the host's, one with the tag of the last
                      ///< byte}; value, imm as TlbMiss
         TlbMiss      ///< r[1] = register with the address, r[0] gets the host address; value = as
@@ -75,6 +76,7 @@ class Lowering final : public Compiler {
         std::array<u8, 5> r{};
         u32 from = 0, back = 0;
         u64 imm = 0, value = 0;
+        u32 site = 0;          ///< of inlined calls, that a SwapExit leads to
         bool restore = false;  ///< swapped registers are to be put back first
         i32 flags = -1;        ///< of flags_: to be stored first
         Operand op{};
@@ -134,7 +136,7 @@ class Lowering final : public Compiler {
     ir::Region::Target returns_to(const ir::Block& block) const;
     void restore_swaps();
     void restore_inline();
-    ir::Region::Target inside(u64 target) const;
+    ir::Region::Target inside(const Inst& exit) const;
     void jump_inside(u32 node, Cc c, bool always);
     bool swapped_reg(u8 r) const;
     void loop_jump(Cc c, bool always);
@@ -341,10 +343,14 @@ class Lowering final : public Compiler {
     void jump_indirect(u32 i);
     void ret(u32 i);
     void exit(u32 i);
+    void ret_inside(u32 i);
+    u8 masked_reg(Value target, u64* mask);
     u8 target_reg(Value target, u64* mask);
     void lookup(u8 pc, u64 mask, bool is_call);
     void push_pc(Value pc);
-    void landing(u64 return_pc);
+    void landing(u64 return_pc, u32 site, u32 next = ir::kNoNode);
+    void open_frames(u32 site, u8 kept = kNoReg);
+    void push_return(u64 pc, u8 kept);
     void safepoint(Cold cold);
     void pad_link(unsigned opcode_bytes, u32 start);
     void link_jmp(u64 target, bool is_landing = false);

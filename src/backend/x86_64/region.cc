@@ -105,9 +105,8 @@ void Lowering::choose_region_swaps() {
 
 // Where the call that ends the block returns to, if that is inside.
 ir::Region::Target Lowering::returns_to(const ir::Block& block) const {
-    const auto pc =
-        on(JitOpt::ReturnPoints) && on(JitOpt::ReturnStack) ? ir::return_point(block) : std::nullopt;
-    return pc ? region_->find(*pc) : ir::Region::Target{};
+    return on(JitOpt::ReturnPoints) && on(JitOpt::ReturnStack) ? region_->returns_to(block)
+                                                               : ir::Region::Target{};
 }
 
 // Nothing to do where the next block follows.

@@ -74,10 +74,10 @@ class Walk {
         return now_;
     }
 
-    /// A candidate that is left at the end. Who is jumped to by a Goto may do with deferred flags; the other
+    /// A candidate that is left at the end. Who is jumped to may do with deferred flags; the other
     /// ways to leave want them stored.
     void commit_last(const Candidate& c, bool keep) {
-        if (insts_.back().op != Op::Goto) {
+        if (!is_plain_end(insts_.back())) {
             const Inst leave = insts_.back(), set = insts_[c.set];
             insts_.back() = insts_[set.args[0]];
             const auto made = static_cast<Value>(insts_.size() - 1);
@@ -295,7 +295,7 @@ Fate fate(const Block& block, const DeferredFlags& d) {
             lost |= broken;
             read = seen = true;
         } else if (effects(in.op) & kObserves) {
-            lost |= broken || ((effects(in.op) & kEffectT) && in.op != Op::Goto);
+            lost |= broken || ((effects(in.op) & kEffectT) && !is_plain_end(in));
             seen = true;
         }
     }
@@ -389,7 +389,8 @@ class Spread {
         for (const u32 n : arrange(next, false)) {
             const Copy& c = copies_[n];
             const Block& b = region_.nodes[c.node].block;
-            nodes.push_back({c.entry == Entry::Deferred ? entered_with(b, c.flags) : b, 1, c.entry, c.flags});
+            nodes.push_back({c.entry == Entry::Deferred ? entered_with(b, c.flags) : b,
+                             region_.nodes[c.node].site, 1, c.entry, c.flags});
         }
         region_.nodes = std::move(nodes);
         estimate_weights(region_);
@@ -408,15 +409,15 @@ class Spread {
     };
 
     const Block& block(u32 n) const { return region_.nodes[n].block; }
-    u32 node_at(u64 pc) const { return region_.find(pc).node; }
+    u32 node_at(const Inst& exit) const { return region_.find(exit).node; }
 
     /// Calls f(target node) for the exits of a block that come before its flags are overwritten.
     template <class F>
     void before_kill(u32 n, u8 flags, F f) const {
         for (const Inst& in : block(n).insts) {
             if (in.op == Op::DeferFlags || (in.op == Op::SetState && in.imm == flags)) return;
-            if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
-            if (const u32 m = node_at(in.imm); m != kNoNode) f(m);
+            if (!is_jump(in)) continue;
+            if (const u32 m = node_at(in); m != kNoNode) f(m);
         }
     }
 
@@ -433,8 +434,8 @@ class Spread {
         };
         for (size_t i = c.at; i < block(n).insts.size(); i++) {
             const Inst& in = block(n).insts[i];
-            if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
-            const u32 m = node_at(in.imm);
+            if (!is_jump(in)) continue;
+            const u32 m = node_at(in);
             if (m == kNoNode) continue;
             reach(m);
             gain |= 2 * region_.nodes[m].weight >= region_.nodes[n].weight && fate(block(m), d) != Fate::Lost;
@@ -503,17 +504,16 @@ class Spread {
             for (const Inst& in : block(node).insts) {
                 if (in.op == Op::DeferFlags) now = DeferredFlags::of(in);
                 if (in.op == Op::SetState && in.imm == flags_slot_) now.reset();
-                if (in.op != Op::ExitIf && in.op != Op::Goto) continue;
-                const u32 m = node_at(in.imm);
+                if (!is_jump(in)) continue;
+                const u32 m = node_at(in);
                 if (m == kNoNode) continue;
                 const u32 to = entered(m, now);
                 copies_[c].next.push_back(to);
             }
-            if (const auto back = return_point(block(node)))
-                if (const u32 m = node_at(*back); m != kNoNode) {
-                    const u32 to = entered(m, {});
-                    copies_[c].next.push_back(to);
-                }
+            if (const u32 m = region_.returns_to(block(node)).node; m != kNoNode) {
+                const u32 to = entered(m, {});
+                copies_[c].next.push_back(to);
+            }
         }
     }
 

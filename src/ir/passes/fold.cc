@@ -33,7 +33,7 @@ bool is_constant(const Inst& in) { return in.op == Op::Const || in.op == Op::Gue
 constexpr auto kPlain = [] {
     std::array<bool, static_cast<size_t>(Op::Count_)> plain{};
     for (const Op op : {Op::Nop, Op::Insn, Op::GetState, Op::SetState, Op::GuestAddr, Op::Const128, Op::Store,
-                        Op::Icount, Op::Goto, Op::Call, Op::Ret, Op::Exit})
+                        Op::Icount, Op::Goto, Op::Call, Op::Exit})
         plain[static_cast<size_t>(op)] = true;
     return plain;
 }();
@@ -279,12 +279,19 @@ void Folder::control_flow(Value i, Inst& in) {
             return;
         case Op::JumpInd:  // keeps its safepoint
             if (is_constant(insts_[in.args[0]]))
-                in = {.op = Op::Goto, .aux = kBackEdge, .imm = imm(in.args[0])};
+                in = {.op = Op::Goto, .aux = in.aux | kBackEdge, .imm = imm(in.args[0])};
             block_.may_loop = true;
+            return;
+        case Op::Ret:
+            if ((in.aux & kReturned) && constant(in.args[0]) && imm(in.args[0]) == in.imm)
+                in = {.op = Op::Goto, .aux = in.aux & ~kReturned, .imm = in.imm};
             return;
         case Op::CallInd:
             if (is_constant(insts_[in.args[0]]))
-                in = {.op = Op::Call, .args = {in.args[1], kNone, kNone}, .imm = imm(in.args[0])};
+                in = {.op = Op::Call,
+                      .args = {in.args[1], kNone, kNone},
+                      .aux = in.aux,
+                      .imm = imm(in.args[0])};
             return;
         default: return;
     }
