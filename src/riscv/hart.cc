@@ -48,7 +48,10 @@ u64 Hart::cache_rights() const {
 std::optional<u64> Hart::read_csr(u16 number, ir::FpEnv& fp) {
     const CsrRow* row = find_csr(number);
     if (row == nullptr || (row->exists && !row->exists(options_))) return std::nullopt;
-    return riscv::read_csr(*row, {*this, fp, number});
+    const bool wanted = state_->instret_wanted;
+    const u64 value = riscv::read_csr(*row, {*this, fp, number});
+    state_->instret_wanted = wanted;  // who shows all registers does not want the guest to be slower
+    return value;
 }
 
 void Hart::live_in(u8* guest_area) {

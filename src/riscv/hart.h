@@ -125,7 +125,8 @@ class Hart {
     const HartState& state() const { return *state_; }
     const Pmp& pmp() const { return pmp_; }
     u64 time() const { return clocks_.time(); }
-    /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none.
+    /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none. instret stands still
+    /// if the guest did not ask for it.
     std::optional<u64> read_csr(u16 number, ir::FpEnv& fp);
     /// The same as such an access writes it. False: there is none, or it is read-only. Everything that
     /// Outcome names may have changed.

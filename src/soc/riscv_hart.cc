@@ -397,12 +397,6 @@ void RiscvHart::suspend() {
     if (member_) board_.control->arrives(*member_);
 }
 
-std::optional<u64> RiscvHart::read_csr(u16 number) {
-    const auto value = hart_.read_csr(number, vcpu_->fp());
-    follow_counting();
-    return value;
-}
-
 bool RiscvHart::write_csr(u16 number, u64 value) {
     if (!hart_.write_csr(number, value, vcpu_->fp())) return false;
     vcpu_->flush_tlb();

@@ -71,7 +71,7 @@ class RiscvHart final : private engine::HartMemory {
 
     const engine::HartCounters* counters() const override { return &counters_; }
     // --- for a debugger, while the hart stands (RunControl::with)
-    std::optional<u64> read_csr(u16 number);
+    std::optional<u64> read_csr(u16 number) { return hart_.read_csr(number, vcpu_->fp()); }
     bool write_csr(u16 number, u64 value);
     riscv::Privilege privilege() const { return hart_.privilege(); }
     void set_privilege(riscv::Privilege privilege);
