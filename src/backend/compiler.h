@@ -72,7 +72,9 @@ struct DirtySlot {
 /// something else).
 /// kDirtyFlags: it is what the entry behind it, kDirtyFlagsWhat, says: aux and value of an ir::DeferredFlags
 /// in place of the offsets.
-inline constexpr u8 kDirtyInHome = 32, kDirtyFlags = 33, kDirtyFlagsWhat = 34;
+/// kDirtyTrap: no slot; where the instruction at host_begin is an invalid operation, which traps, code goes
+/// on at host_end.
+inline constexpr u8 kDirtyInHome = 32, kDirtyFlags = 33, kDirtyFlagsWhat = 34, kDirtyTrap = 35;
 inline constexpr u8 kDirtyCanonF64 = 64, kDirtyCanonF32 = 128;
 
 struct CompiledBlock {
@@ -94,6 +96,9 @@ struct CompileOptions {
     /// Of a machine: guest addresses go through VcpuState::tlb, code addresses are relative to
     /// VcpuState::code_page, and jumps to other pages ask the tables.
     bool system = false;
+    /// Generated code runs with the host's exception for invalid operations unmasked, and where one has no
+    /// kDirtyTrap, it is done masked. What is made so must be dropped before that changes.
+    bool trap_nan = false;
 };
 
 /// One compiler per thread; reusable, not thread-safe.

@@ -76,6 +76,8 @@ struct GuestIsa {
     /// Illegal exit there, with the value bad_branch. Of the request fetch, guarded and features count.
     bool (*arrive)(const TranslateRequest& request, u64* pc) = nullptr;
     u64 bad_branch = 0;
+    /// Quiet NaNs go through sums and roots as IEEE 754 says, the first of two (CompileOptions::trap_nan).
+    bool nans_pass = false;
     u16 slot_pc_link = 0;  ///< slot of the link register, for debuggers
     u16 slot_sp = 0;       ///< slot of the stack pointer
 };

@@ -115,7 +115,7 @@ void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_looku
 
 const u8* Host::fast_lookup(const backend::VcpuState& state, u64 pc) const {
     const backend::FastLookup& f = state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)];
-    return f.pc == (pc ^ backend::code_context(state)) ? static_cast<const u8*>(f.entry) : nullptr;
+    return f.pc == (pc ^ state.code_tag) ? static_cast<const u8*>(f.entry) : nullptr;
 }
 
 void Host::forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
@@ -127,8 +127,7 @@ void Host::forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry
 }
 
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
-    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ backend::code_context(state),
-                                                                       entry};
+    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ state.code_tag, entry};
 }
 
 void Host::code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const {
@@ -140,7 +139,7 @@ void Host::code_addresses(const backend::VcpuState& state, std::vector<u64>& out
 }
 
 void Host::enter(backend::VcpuState& state, const u8* entry) const {
-    state.guest_mxcsr = x64::mxcsr_from_fpenv(state.fp);
+    state.guest_mxcsr = x64::mxcsr_from_fpenv(state.fp) & ~(state.trap_nan ? x64::kMxcsrInvalidMask : 0);
     impl_->enter(&state, entry);
     x64::fpenv_from_mxcsr(state.guest_mxcsr, state.fp);
 }
@@ -149,6 +148,19 @@ void Host::leave_by_fault(backend::VcpuState& state, const CodeSite& site, u64 c
                           osal::MachineContext& context) const {
     recover_state(state, *this, site, code_base, context.pc(), context);
     context.set_pc(impl_->base + impl_->table.fault_exit);
+}
+
+void Host::invalid_operation(const CodeSite& site, u64 code_base, osal::MachineContext& context) const {
+    const u64 start = code_base + site.code_offset;
+    if (const backend::DirtySlot* trap = x64::find_trap(site.dirty, static_cast<u32>(context.pc() - start)))
+        return context.set_pc(start + trap->host_end);
+    context.set_mxcsr(context.mxcsr() | x64::kMxcsrInvalidMask);
+    context.set_single_step(true);
+}
+
+void Host::masked_step_done(osal::MachineContext& context) const {
+    context.set_mxcsr(context.mxcsr() & ~x64::kMxcsrInvalidMask);
+    context.set_single_step(false);
 }
 
 void recover_state(backend::VcpuState& state, const Host& host, const CodeSite& site, u64 code_base,

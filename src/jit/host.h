@@ -74,6 +74,10 @@ class Host {
     /// instruction.
     void leave_by_fault(backend::VcpuState& state, const CodeSite& site, u64 code_base,
                         osal::MachineContext& context) const;
+    /// Fault handler: an invalid operation trapped in the code at `site` (CompileOptions::trap_nan). Goes on
+    /// where the site says, or does the instruction masked, which ends with SIGTRAP and masked_step_done().
+    void invalid_operation(const CodeSite& site, u64 code_base, osal::MachineContext& context) const;
+    void masked_step_done(osal::MachineContext& context) const;
     /// Fault handler: pinned registers, delayed state and flags of a stop at `offset` in the code at `site`.
     void recover_registers(backend::VcpuState& state, const CodeSite& site, u32 offset,
                            const osal::MachineContext& context) const;

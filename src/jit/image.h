@@ -48,7 +48,7 @@ struct ImageKey {
     u64 file_size = 0, file_mtime_ns = 0;
     u64 begin = 0, end = 0;  ///< guest addresses of the mapping
     u64 offset = 0;          ///< in the file
-    u64 alone = 0;           ///< backend::CompileOptions::alone
+    u64 alone = 0;           ///< backend::CompileOptions::alone, 2 more with trap_nan
     u64 guarded = 0;         ///< see frontend::TranslateRequest::guarded
     bool operator==(const ImageKey&) const = default;
     bool contains(u64 pc) const { return pc - begin < end - begin; }

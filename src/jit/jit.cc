@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/options.h"
 #include "jit/background.h"
 #include "jit/image_space.h"
 #include "jit/observer.h"
@@ -22,7 +23,10 @@ Jit::Jit(const frontend::GuestIsa& isa, CodeSource& source, const Options& optio
       source_(source),
       options_(options),
       host_(*isa.layout),
-      collector_(*this, options.cache_policy) {}
+      collector_(*this, options.cache_policy),
+      traps_(isa.nans_pass && !options.system &&
+             !(options.disabled_opts & backend::opt_bit(backend::JitOpt::TrapNan))),
+      trap_free_(!traps_) {}
 Jit::~Jit() = default;
 
 Result<std::unique_ptr<Jit>> Jit::create(const frontend::GuestIsa& isa, CodeSource& source,

@@ -162,6 +162,13 @@ class Jit : private gc::Heap {
     u64 begin_grace();
     bool grace_over(u64 epoch) const;
     bool alone() const { return alone_.load(std::memory_order_acquire); }
+    /// backend::CompileOptions::trap_nan of what is made now: until too many operations trapped.
+    bool traps() const { return traps_.load(std::memory_order_acquire); }
+    /// From the fault handler: one more. True: it was the last that is allowed.
+    bool count_trap() { return traps_left_.fetch_sub(1, std::memory_order_relaxed) == 1; }
+    bool too_many_traps() const { return traps_left_.load(std::memory_order_relaxed) <= 0 && traps(); }
+    /// Drops all translations. Who leaves generated code then goes on without traps.
+    void stop_traps();
     /// The guest announced changed code: drops every translation whose bytes differ from memory now.
     void sync_code();
     /// The same for code in [begin, end).
@@ -278,6 +285,11 @@ class Jit : private gc::Heap {
     static constexpr u64 kStartBits = u64{1} << 19;
     std::array<std::atomic<u64>, kStartBits / 64> starts_{};  ///< where blocks begin, hashed
     std::atomic<bool> alone_{true};
+    /// A trap costs a few microseconds, dropping all code milliseconds.
+    static constexpr i32 kMostTraps = 64;
+    std::atomic<i32> traps_left_{kMostTraps};
+    std::atomic<bool> traps_, traps_stopped_{false};
+    std::atomic<bool> trap_free_;      ///< no code that needs them can be reached
     std::atomic<bool> shared_{false};  ///< memory_is_shared() is through
     mutable std::mutex mutex_;
     std::unordered_map<u64, std::vector<Translation*>>

@@ -73,7 +73,7 @@ bool Jit::make_key(const frontend::CodeFile& file, ImageKey& key) const {
     key.begin = file.begin;
     key.end = file.end;
     key.offset = file.offset;
-    key.alone = alone_.load();
+    key.alone = u64{alone_.load()} | u64{traps()} << 1;
     key.guarded = file.guarded;
     return true;
 }

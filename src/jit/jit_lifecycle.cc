@@ -151,6 +151,17 @@ void Jit::invalidate(u64 begin, u64 end) {
 
 void Jit::invalidate_all() { invalidate(0, ~u64{0}); }
 
+void Jit::stop_traps() {
+    if (traps_stopped_.exchange(true)) return;
+    save_images();
+    traps_.store(false);
+    invalidate_all();
+    const std::lock_guard lock(mutex_);
+    announce(false);
+    trap_free_.store(true);
+    request_sync();  // who synchronized between the two has not seen it
+}
+
 void Jit::memory_is_shared() {
     if (shared_.load(std::memory_order_acquire)) return;
     save_images();
@@ -252,12 +263,14 @@ void Jit::enter(Executor& e) {
 
 void Jit::quiesce(Executor& e) {
     const u64 epoch = epochs_.now();
+    const bool trap_free = trap_free_.load();
     if (roots_generation_.load() != e.roots_seen) report_roots(e);
     if (flush_generation_.load() != e.flush_seen) forget_stale(e);
     if (const u64 g = evict_generation_.load(); g != e.evict_seen) {
         e.evict_seen = g;
         e.state->return_sp = e.state->return_top;
     }
+    e.state->trap_nan = !trap_free;
     if (epoch != e.epoch_seen.load(std::memory_order_relaxed)) {
         e.quiesced++;
         gc::Epochs::saw(e, epoch);

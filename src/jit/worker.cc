@@ -36,6 +36,7 @@ void Worker::make_compiler() {
     options.disabled_opts = zext(jit_.options().disabled_opts, kPassOptShift);
     alone_ = options.alone = jit_.alone();
     options.system = jit_.options().system;
+    traps_ = options.trap_nan = jit_.traps();
     if (options.system) options.disabled_opts |= backend::opt_bit(backend::JitOpt::LazyNan);
     compiler_ = jit_.host().make_compiler(options);
 }
@@ -203,7 +204,7 @@ bool Worker::compile(u64 pc, u32 mode) {
     if (jit_.options().system && groups && !ungrouped && !counts)
         ir::group_accesses(block_, *jit_.isa().layout);
     const u64 passed = jit_.clock();
-    if (alone_ != jit_.alone()) make_compiler();
+    if (alone_ != jit_.alone() || traps_ != jit_.traps()) make_compiler();
     if (auto r = compiler_->compile(block_, code_); !r) {
         error_ = r.error().message;
         return false;

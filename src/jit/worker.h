@@ -79,6 +79,7 @@ class Worker {
     void make_compiler();
     std::unique_ptr<backend::Compiler> compiler_;
     bool alone_ = true;          ///< what compiler_ assumes, see Jit::alone
+    bool traps_ = true;          ///< the same, Jit::traps
     bool forward_state_ = true;  ///< the pass of this name is on
     ir::Block block_;            ///< of a region: what it covers, and for dumps all of its instructions
     ir::Region region_;

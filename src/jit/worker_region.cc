@@ -190,7 +190,7 @@ bool Worker::compile_region(u64 pc, u32 mode, bool loop, u32 made_before) {
     }
     if (jit_.options().dump_ir) summarize_region(pc);
     const u64 passed = jit_.clock();
-    if (alone_ != jit_.alone()) make_compiler();
+    if (alone_ != jit_.alone() || traps_ != jit_.traps()) make_compiler();
     if (auto r = compiler_->compile_region(region_, code_); !r) {
         error_ = r.error().message;
         return false;

@@ -82,6 +82,12 @@ u64 MachineContext::pc() const { return static_cast<u64>(uc(ucontext_).uc_mconte
 u64 MachineContext::sp() const { return static_cast<u64>(uc(ucontext_).uc_mcontext.gregs[REG_RSP]); }
 void MachineContext::set_pc(u64 v) { uc(ucontext_).uc_mcontext.gregs[REG_RIP] = static_cast<greg_t>(v); }
 void MachineContext::set_sp(u64 v) { uc(ucontext_).uc_mcontext.gregs[REG_RSP] = static_cast<greg_t>(v); }
+void MachineContext::set_mxcsr(u32 v) { uc(ucontext_).uc_mcontext.fpregs->mxcsr = v; }
+void MachineContext::set_single_step(bool on) {
+    constexpr greg_t kTrapFlag = 0x100;
+    greg_t& flags = uc(ucontext_).uc_mcontext.gregs[REG_EFL];
+    flags = on ? flags | kTrapFlag : flags & ~kTrapFlag;
+}
 void MachineContext::read_gpr(u64 (&out)[16]) const {
     for (unsigned i = 0; i < 16; i++) out[i] = static_cast<u64>(uc(ucontext_).uc_mcontext.gregs[kGregs[i]]);
 }

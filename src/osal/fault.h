@@ -29,6 +29,9 @@ class MachineContext {
     u64 sp() const;
     void set_pc(u64 v);
     void set_sp(u64 v);
+    void set_mxcsr(u32 v);
+    /// On: the thread executes one instruction and stops with SIGTRAP (TRAP_TRACE).
+    void set_single_step(bool on);
     void read_gpr(u64 (&out)[16]) const;
     void read_vector(u64 (&out)[16][2]) const;
     u32 mxcsr() const;

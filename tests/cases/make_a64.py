@@ -455,6 +455,14 @@ def snippets():
            {(0, 0): b"zyxwvutsrqponmla"}, [("r", 16, w(0))])
     yield ("PATCHED", "ldr w1,[x0]; adr x2,1f; str w1,[x2]; dc cvau,x2; dsb ish; ic ivau,x2; dsb ish; isb; 1: add x3,x3,#1; nop", {0: w(0), 3: 0},
            {(0, 0): (0x91019063).to_bytes(4, "little")}, [("r", 4, w(0))])  # add x3, x3, #100
+    # Signaling and quiet NaNs, infinities of both signs: what each sum, root and comparison makes of them, one after the other.
+    nans = struct.pack("<8Q", 0x3FF8000000000000, 0xFFF8000000000456, 0x7FF0000000000123, 0x7FF0000000000000, 0xFFF0000000000000, 0x7FF8000000000789, 1, 0xFFF4000000000001)
+    yield ("LOOP_NANS", "1: ldr d1,[x0],#8; fadd d0,d0,d1; fsub d2,d1,d2; fsqrt d3,d1; fmul d4,d1,d2; fadd d5,d1,d4; fadd d6,d6,d1; fmov d6,x2; fcmpe d0,d1; "
+           "cinc x3,x3,vs; fcvtzs x5,d2; add x6,x6,x5; cmp x0,x1; b.ne 1b", {0: w(0), 1: w(0, 64), 2: 0x7FF0000000000000, 3: 0, 6: 0}, {(0, 0): nans}, [("r", 8, w(0))])
+    yield ("LOOP_NANS_VECTOR", "1: ldr q1,[x0],#16; fadd v0.2d,v0.2d,v1.2d; fsub v2.2d,v1.2d,v2.2d; fsqrt v3.2d,v1.2d; fadd v4.4s,v4.4s,v1.4s; "
+           "fmax v5.2d,v1.2d,v2.2d; fcmgt v6.2d,v1.2d,v2.2d; subs x1,x1,#1; b.ne 1b", {0: w(0), 1: 4}, {(0, 0): nans}, [("r", 16, w(0))])
+    yield ("LOOP_INVALID", "fmov d0,xzr; fmov d4,x2; 1: fdiv d1,d0,d0; fadd d2,d2,d1; fsub d3,d4,d4; fcmpe d1,d0; cinc x3,x3,vs; fcvtzs w4,d4; add x5,x5,x4; "
+           "fadd d6,d3,d1; subs x1,x1,#1; b.ne 1b", {1: 60, 2: 0x7FF0000000000000, 3: 0, 5: 0}, {}, [])
 
 
 # ---- the oracle -----------------------------------------------------------------------------------------------------------

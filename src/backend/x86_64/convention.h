@@ -68,7 +68,7 @@ inline constexpr unsigned kReturnSentinels = 16;
 inline constexpr unsigned kReturnScan = 8;  ///< entries that a mispredicted return looks at
 
 // --- MXCSR. In generated code it is the guest's.
-inline constexpr u32 kMxcsrMasks = 0x1f80;
+inline constexpr u32 kMxcsrMasks = 0x1f80, kMxcsrInvalidMask = 0x80;
 /// Sticky flags of FpEnv (RISC-V order NX UF OF DZ NV) from MXCSR (IE DE ZE OE UE PE).
 constexpr u8 fp_flags_from_mxcsr(u32 m) {
     return static_cast<u8>((m >> 5 & 1) | (m >> 4 & 1) << 1 | (m >> 3 & 1) << 2 | (m >> 2 & 1) << 3 |

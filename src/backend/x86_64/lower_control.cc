@@ -87,6 +87,18 @@ void Lowering::cold_jcc(Cc c, Cold cold) {
     cold_.push_back(cold);
 }
 
+// Invalid operations trap: those of the instruction at `at` lead to `cold`, which comes back to what follows
+// it.
+void Lowering::cold_trap(u32 at, Cold cold) {
+    cold.trap = static_cast<i32>(out_->dirty.size());
+    out_->dirty.push_back({at, 0, 0, kDirtyTrap});
+    cold.restore = swaps_active_;
+    cold.flags = deferred_;
+    cold.block = block_;
+    cold.back = a.pos();
+    cold_.push_back(cold);
+}
+
 void Lowering::safepoint(Cold cold) {
     if (!options_.safepoints) return;
     a.cmp(VM_STATE(safepoint_request, 4), 0);
@@ -288,7 +300,7 @@ void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
     if (options_.system) {
         const u8 key = pc == kRdx ? kRax : kRdx;
         a.mov(r64(key), r64(pc));
-        a.xor_(r64(key), code_context_mem());
+        a.xor_(r64(key), VM_STATE(code_tag, 8));
         a.cmp(r64(key), m);
     } else {
         a.cmp(r64(pc), m);
@@ -387,7 +399,8 @@ void Lowering::emit_cold() {
     for (size_t k = 0; k < cold_.size(); k++) {
         const Cold c = cold_[k];
         block_ = c.block;
-        a.patch32(c.from, a.pos() - (c.from + 4));
+        if (c.from != 0) a.patch32(c.from, a.pos() - (c.from + 4));
+        if (c.trap >= 0) out_->dirty[static_cast<u32>(c.trap)].host_end = a.pos();
         emit_cold_one(c);
     }
     cold_.clear();

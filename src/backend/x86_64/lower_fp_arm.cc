@@ -122,6 +122,7 @@ u8 Lowering::arm_check_scratch(Cold& cold) {
 void Lowering::arm_check(Cold cold, bool tiny) {
     const u8 d = cold.r[0];
     const bool single = is_single(cold.inst->type);
+    if (!tiny && trapping() && !default_nan(*cold.inst)) return cold_trap(fp_at_, cold);
     if (!tiny) {
         if (default_nan(*cold.inst)) cold = {.kind = ColdKind::DefaultNan, .r = {d, kNoReg, kNoReg, single}};
         ucomis(single, d, xr(d));
@@ -141,6 +142,7 @@ void Lowering::default_nan_if_nan(u8 d, bool single) {
 // d = op x, zeros above it. d must not be x.
 void Lowering::arm_unary(u32 vex, u32 sse, u8 d, u8 x) {
     vzero(d);
+    fp_at_ = a.pos();
     cpu_.avx ? a.emit(vex, xr(d), xr(d), xr(x)) : a.emit(sse, xr(d), xr(x));
 }
 
@@ -168,7 +170,8 @@ void Lowering::arm_arith(u32 i, u32 k) {
     static constexpr u32 kSse[2][4] = {{HInst::kIdAddsd, HInst::kIdSubsd, HInst::kIdMulsd, HInst::kIdDivsd},
                                        {HInst::kIdAddss, HInst::kIdSubss, HInst::kIdMulss, HInst::kIdDivss}};
     const Inst& in = inst(i);
-    const bool single = is_single(in.type), commutes = k == 0 || k == 2;
+    // Of two quiet NaNs the first is the result, where that is not looked at.
+    const bool single = is_single(in.type), commutes = k == 2 || (k == 0 && !trapping());
     const Value xv = arg(in, 0), yv = arg(in, 1);
     const u8 x = use_xmm(xv);
     const Operand y = use_xsrc(yv, single ? 4 : 8);
@@ -178,11 +181,14 @@ void Lowering::arm_arith(u32 i, u32 k) {
     if (zeros == 0 && commutes && y.isMem()) {
         xmov(d, y.as<x86::Mem>(), single ? 4 : 8);
         zeros = single ? 32 : 64;
+        fp_at_ = a.pos();
         fbin(kVex[single][k], kSse[single][k], d, d, xr(x));
     } else if (zeros == 0 && commutes && y.isReg() && zero_from(yv) != 0) {
         zeros = zero_from(yv);
+        fp_at_ = a.pos();
         fbin(kVex[single][k], kSse[single][k], d, reg_of(y), xr(x));
     } else {
+        fp_at_ = a.pos();
         fbin(kVex[single][k], kSse[single][k], d, x, y);
     }
     set_zero_from(i, zeros);

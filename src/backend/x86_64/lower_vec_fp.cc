@@ -80,6 +80,14 @@ void Lowering::vec_fcheck(u32 i, u8 d, bool tiny, const std::array<Operand, 3>& 
     locked_ &= ~mask_of(t);
 }
 
+// The same of a sum or a root, the instruction at `at`: if invalid operations trap, no other lane is to be
+// done otherwise. A NaN that comes from an operand is the right one.
+void Lowering::vec_fnan(u32 i, u8 d, u32 at, const std::array<Operand, 3>& operands) {
+    if (!trapping() || ir::fp_sem(inst(i).aux) != FpSem::Arm) return vec_fcheck(i, d, false, operands);
+    cold_trap(at, {.kind = ColdKind::VecSoft, .imm = soft_.size()});
+    soft_.push_back({&inst(i), d, operands});
+}
+
 bool Lowering::vec_farith(u32 i) {
     static constexpr Pair kOps[] = {{hop::addpd, hop::addps},
                                     {hop::subpd, hop::subps},
@@ -95,8 +103,13 @@ bool Lowering::vec_farith(u32 i) {
     consume();
     const u8 d = define_xmm(i, 0, mask_of(x) | mask_of(reg_of(y)));
     locked_ |= mask_of(d);
+    const u32 at = a.pos();
     v2(o, d, x, y);
-    vec_fcheck(i, d, f.arm() && (in.op == Op::VFMul || in.op == Op::VFDiv), {xr(x), y, Operand{}});
+    if (in.op == Op::VFAdd || in.op == Op::VFSub) {
+        vec_fnan(i, d, at, {xr(x), y, Operand{}});
+    } else {
+        vec_fcheck(i, d, f.arm(), {xr(x), y, Operand{}});
+    }
     defined(i, d);
     return true;
 }
@@ -111,8 +124,9 @@ bool Lowering::vec_fsqrt(u32 i) {
     consume();
     const u8 d = define_xmm(i, 0, mask_of(reg_of(x)));
     locked_ |= mask_of(d);
+    const u32 at = a.pos();
     v1(o, d, x);
-    vec_fcheck(i, d, false, {x, Operand{}, Operand{}});
+    vec_fnan(i, d, at, {x, Operand{}, Operand{}});
     defined(i, d);
     return true;
 }

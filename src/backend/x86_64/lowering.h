@@ -74,7 +74,8 @@ class Lowering final : public Compiler {
         ColdKind kind;
         u8 n = 0;
         std::array<u8, 5> r{};
-        u32 from = 0, back = 0;
+        u32 from = 0, back = 0;  ///< from 0: no jump leads here
+        i32 trap = -1;           ///< of out_->dirty: the trap that leads here
         u64 imm = 0, value = 0;
         u32 site = 0;          ///< of inlined calls, that a SwapExit leads to
         bool restore = false;  ///< swapped registers are to be put back first
@@ -358,6 +359,8 @@ class Lowering final : public Compiler {
     void link_call(u64 target);
     bool far(u64 target) const;
     void cold_jcc(Cc c, Cold cold);
+    void cold_trap(u32 at, Cold cold);
+    bool trapping() const { return options_.trap_nan && cpu_.avx && on(JitOpt::TrapNan); }
     void emit_links();
     void emit_cold();
     void emit_cold_one(const Cold& c);
@@ -558,6 +561,7 @@ class Lowering final : public Compiler {
     bool vec_fstep(u32 i);
     bool vec_fma_wide(u32 i);
     void vec_fcheck(u32 i, u8 d, bool tiny, const std::array<Operand, 3>& operands);
+    void vec_fnan(u32 i, u8 d, u32 at, const std::array<Operand, 3>& operands);
     void vec_funordered(u32 i, u8 d, u8 x, u8 y);
     bool lower_vec_fcvt(u32 i);
     bool vec_fround(u32 i);
@@ -640,6 +644,7 @@ class Lowering final : public Compiler {
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
+    u32 fp_at_ = 0;            ///< where the last addition, subtraction or root begins
     u32 made_ = 0;             ///< blocks and regions
     u32 swappable_ = ~u32{0};  ///< registers that may be exchanged
     u32 loop_head_ = 0;

@@ -33,7 +33,7 @@ void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap
         if (!(elsewhere >> r & 1) && pins.slot_of[r] >= 0)
             store_slot(state, layout.slots[static_cast<unsigned>(pins.slot_of[r])], ctx, r);
     for (const DirtySlot& d : dirty) {
-        if (d.host_reg == kDirtyFlagsWhat || d.host_reg == kDirtyFlags) continue;
+        if (d.host_reg == kDirtyFlagsWhat || d.host_reg == kDirtyFlags || d.host_reg == kDirtyTrap) continue;
         if (!covers(d) || d.host_reg == kDirtyInHome) continue;
         const ir::StateSlot& slot = layout.slots[d.slot];
         const unsigned reg = d.host_reg & (kHostRegs - 1);
@@ -51,6 +51,13 @@ void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap
     }
     state.guest_mxcsr = ctx.mxcsr;
     state.return_sp = ctx.gpr[kRsp];
+}
+
+const DirtySlot* find_trap(std::span<const DirtySlot> dirty, u32 host_offset) {
+    // Other entries hold anything in host_begin, so the kind comes first.
+    for (const DirtySlot& d : dirty)
+        if (d.host_reg == kDirtyTrap && d.host_begin == host_offset) return &d;
+    return nullptr;
 }
 
 }  // namespace vm::backend::x86_64

@@ -21,4 +21,7 @@ struct HostContext {
 void recover_state(VcpuState& state, const ir::StateLayout& layout, const PinMap& pins,
                    const HostContext& ctx, std::span<const DirtySlot> dirty, u32 host_offset);
 
+/// The kDirtyTrap of the instruction at `host_offset`, or nullptr.
+const DirtySlot* find_trap(std::span<const DirtySlot> dirty, u32 host_offset);
+
 }  // namespace vm::backend::x86_64

@@ -117,6 +117,7 @@ const frontend::GuestIsa kArm64{
     .branch_marks = kBranchMarks,
     .arrive = arrive,
     .bad_branch = kBadBranch,
+    .nans_pass = true,
     .slot_pc_link = x_slot(30),
     .slot_sp = kSpSlot,
 };
