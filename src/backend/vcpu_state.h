@@ -19,7 +19,7 @@ inline constexpr unsigned kVecConsts = 160;
 /// Entry of the per-thread direct-mapped table for indirect branches; index = (pc / pc_alignment) mod
 /// entries.
 struct FastLookup {
-    u64 pc;  ///< xor VcpuState::code_tag; kNoPc = empty
+    u64 pc;  ///< xor code_context(); kNoPc = empty
     const void* entry;
 };
 inline constexpr u64 kNoPc =
@@ -67,13 +67,14 @@ struct alignas(64) VcpuState {
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];
     u64 code_page;  ///< of a machine: virtual address of the page that the running block lies on
-    u64 code_tag;  ///< of a machine: what code is seen through, in bits that all addresses have alike; else 0
     alignas(64) TlbEntry tlb[kTlbEntries];
 };
 static_assert(offsetof(VcpuState, lookup) < 1 << 16);
 
 /// Of a machine: what loads and stores see memory through now, below kTlbPage - 1.
 inline u64 tlb_context(const VcpuState& s) { return load_raw<u64>(s.guest + ir::kTlbContextOffset); }
+
+inline u64 code_context(const VcpuState& s) { return load_raw<u64>(s.guest + ir::kCodeContextOffset); }
 
 inline void clear_tlb(VcpuState& s) {
     for (TlbEntry& e : s.tlb) e.load = e.store = e.watched = kNoTlbTag;

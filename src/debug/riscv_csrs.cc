@@ -1,6 +1,7 @@
 #include "debug/riscv_csrs.h"
 
 #include "base/format.h"
+#include "riscv/registers.h"
 
 namespace vm::debug {
 
@@ -15,9 +16,15 @@ std::vector<CsrName> csr_names() {
         {0x341, "mepc"},    {0x342, "mcause"},    {0x343, "mtval"},         {0x344, "mip"},
         {0x3a0, "pmpcfg0"}, {0x3a2, "pmpcfg2"}};
     for (u16 n = 0; n < 16; n++) out.push_back({static_cast<u16>(0x3b0 + n), fmt::format("pmpaddr{}", n)});
-    const CsrName rest[] = {{0xb00, "mcycle"},  {0xb02, "minstret"},  {0xc00, "cycle"},   {0xc01, "time"},
-                            {0xc02, "instret"}, {0xf11, "mvendorid"}, {0xf12, "marchid"}, {0xf13, "mimpid"},
-                            {0xf14, "mhartid"}, {0xf15, "mconfigptr"}};
+    for (unsigned n = 0; n < riscv::kHpmCounters; n++) {
+        const unsigned number = n + riscv::kFirstHpm;
+        out.push_back({static_cast<u16>(riscv::kCsrMhpmevent3 + n), fmt::format("mhpmevent{}", number)});
+        out.push_back({static_cast<u16>(riscv::kCsrMhpmcounter3 + n), fmt::format("mhpmcounter{}", number)});
+    }
+    const CsrName rest[] = {{0xb00, "mcycle"},    {0xb02, "minstret"},  {0xc00, "cycle"},
+                            {0xc01, "time"},      {0xc02, "instret"},   {0xda0, "scountovf"},
+                            {0xf11, "mvendorid"}, {0xf12, "marchid"},   {0xf13, "mimpid"},
+                            {0xf14, "mhartid"},   {0xf15, "mconfigptr"}};
     out.insert(out.end(), std::begin(rest), std::end(rest));
     return out;
 }

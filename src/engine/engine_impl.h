@@ -124,7 +124,7 @@ class VcpuImpl final : public Vcpu {
     u64 icount() const override { return state_->icount; }
     void clear_reservation() override { state_->reservation = {}; }
     u64 translate_ahead(std::span<const u64> starts, u64 begin, u64 end) override;
-    void set_context(const Context& context) override;
+    void set_context(const Context& context, const Context& other) override;
     void flush_tlb() override;
     void flush_tlb(u64 address) override;
     u64 hart_time() { return hart_->time(); }
@@ -160,6 +160,7 @@ class VcpuImpl final : public Vcpu {
         const u64 page = address / backend::kTlbPage;
         return (page ^ page >> 13) % 8192;
     }
+    void follow_context();
     u64 target_of(const jit::Link& link) const;
     bool execute(u64 pc);
     Next interpret_one(u64 pc, Exit& out);
@@ -191,12 +192,12 @@ class VcpuImpl final : public Vcpu {
     u32 system_mode_ = 0;  ///< what the machine adds to it
     u64 code_delta_ = 0;   ///< virtual address less place of the block that ran last
     struct CodePage {
-        u64 tag = backend::kNoTlbTag;  ///< as in the TLB, under code_context_
+        u64 tag = backend::kNoTlbTag;  ///< page and code context
         u64 place = 0;
     };
     static constexpr u64 kCodePages = 128;
     std::array<std::array<CodePage, 2>, kCodePages> code_pages_{};  ///< the one that was asked for last first
-    u64 code_context_ = 0;
+    Context context_, other_context_;
     std::bitset<8192> code_filter_;  ///< pages that the fast lookup may have entries of, hashed
     bool at_safepoint_ = false;      ///< the last thing that generated code did was to leave at a safepoint
     bool distrust_ = false;          ///< decode afresh and interpret once (a fetch fault may be out of date)

@@ -181,8 +181,8 @@ bool VcpuImpl::arrive(u64* pc) {
 bool VcpuImpl::locate(u64 pc, u64* place) {
     if (hart_ == nullptr) return true;
     const u64 page = pc & ~(backend::kTlbPage - 1);
-    const u64 tag = page | code_context_;
-    auto& ways = code_pages_[(code_hash(pc) ^ code_context_ * 29) % kCodePages];
+    const u64 tag = page | context_.code;
+    auto& ways = code_pages_[(code_hash(pc) ^ context_.code * 29) % kCodePages];
     CodePage& c = ways[0];
     cut_page_ = false;
     if (c.tag != tag) std::swap(c, ways[1]);
@@ -216,18 +216,27 @@ VcpuImpl::Next VcpuImpl::straddling(u64 pc, Exit& out) {
     return after_interpreting(r, true, out);
 }
 
-void VcpuImpl::set_context(const Context& c) {
+void VcpuImpl::set_context(const Context& c, const Context& other) {
     store_raw(state_->guest + ir::kTlbContextOffset, u64{c.data});
-    if (c.code != code_context_) {
-        code_context_ = c.code;
-        // Addresses of all page table formats have their seven highest bits alike.
-        state_->code_tag = u64{c.code} << 57;
+    other_context_ = other;
+    if (c.code != context_.code) {
+        store_raw(state_->guest + ir::kCodeContextOffset, code_tag(c));
         // Who returns would believe what was pushed before.
         state_->return_sp = state_->return_top;
     }
+    context_ = c;
     mode_ = (mode_ & ~system_mode_) | c.mode;
     system_mode_ = c.mode;
     state_changed();
+}
+
+/// Guest code was run, and may have changed to the other context.
+void VcpuImpl::follow_context() {
+    if (backend::code_context(*state_) == code_tag(context_)) [[likely]]
+        return;
+    std::swap(context_, other_context_);
+    mode_ = (mode_ & ~system_mode_) | context_.mode;
+    system_mode_ = context_.mode;
 }
 
 void VcpuImpl::flush_tlb() {
@@ -367,6 +376,7 @@ VcpuImpl::Next VcpuImpl::run_generated(const u8* entry, Exit& out) {
     if (word.load(std::memory_order_relaxed) & jit::kRequestSample) [[unlikely]]
         word.fetch_and(~jit::kRequestSample);
     jit_.host().enter(*state_, entry);
+    follow_context();
     const auto reason = static_cast<ir::ExitReason>(state_->exit_reason);
     if (reason == ir::ExitReason::Next) {
         if (state_->exit_site == 0) return Next::GoOn;
@@ -403,6 +413,10 @@ ir::InterpResult VcpuImpl::interpret(const ir::Block& block) {
     stats_.repeated_faults += memory_.repeated - repeated;
     stats_.interpreted++;
     stats_.interpreted_insns += r.insns;
+    if (backend::code_context(*state_) != code_tag(context_)) {
+        state_->return_sp = state_->return_top;  // as generated code does it
+        follow_context();
+    }
     if (r.reason != ir::ExitReason::MemoryFault) return r;
     if (watch_hit()) {
         r.reason = ir::ExitReason::DebugWatch;
@@ -591,6 +605,7 @@ u64 VcpuImpl::tlb_miss(backend::VcpuState* state, u64 address, u64 how, u64) {
 u64 VcpuImpl::lookup_indirect(backend::VcpuState* state, u64 pc, u64, u64) {
     VcpuImpl& v = *static_cast<VcpuImpl*>(state->owner);
     v.stats_.indirect_lookups++;
+    v.follow_context();
     u64 address = pc;
     jit::Translation* t = nullptr;
     if (v.arrive(&address) && v.locate(address, &address) && !v.cut_page_) {

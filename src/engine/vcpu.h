@@ -122,7 +122,11 @@ class Vcpu {
         u32 mode = 0;  ///< bits of the block key that the machine knows (the front end's Mode)
     };
     static constexpr u32 kMostCodeContexts = 126;
-    virtual void set_context(const Context& context) = 0;
+    /// `other`: what generated code may change to and back from by itself, with code_tag() of it in
+    /// ir::kCodeContextOffset.
+    virtual void set_context(const Context& context, const Context& other) = 0;
+    /// Addresses of all page table formats have their seven highest bits alike.
+    static constexpr u64 code_tag(const Context& c) { return u64{c.code} << 57; }
     /// Of a machine: forgets all virtual addresses, or those on the page of `address`.
     virtual void flush_tlb() = 0;
     virtual void flush_tlb(u64 address) = 0;

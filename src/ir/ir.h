@@ -209,6 +209,9 @@ inline constexpr unsigned kMaxGuestState = 2048;
 /// Of a machine: where in the guest area is what loads and stores see memory through now, a number that the
 /// TLB's tags hold.
 inline constexpr unsigned kTlbContextOffset = kMaxGuestState - 8;
+/// Of a machine: where is what code is seen through now, in bits that all addresses have alike; a SetState of
+/// it empties the return stack. 0 in programs.
+inline constexpr unsigned kCodeContextOffset = kMaxGuestState - 16;
 inline constexpr unsigned kMaxStateSlots = 256;
 
 /// One extended block.

@@ -115,7 +115,7 @@ void Host::clear_fast_lookup(backend::VcpuState& state) const { x64::clear_looku
 
 const u8* Host::fast_lookup(const backend::VcpuState& state, u64 pc) const {
     const backend::FastLookup& f = state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)];
-    return f.pc == (pc ^ state.code_tag) ? static_cast<const u8*>(f.entry) : nullptr;
+    return f.pc == (pc ^ backend::code_context(state)) ? static_cast<const u8*>(f.entry) : nullptr;
 }
 
 void Host::forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
@@ -127,7 +127,8 @@ void Host::forget_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry
 }
 
 void Host::fill_fast_lookup(backend::VcpuState& state, u64 pc, const u8* entry) const {
-    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ state.code_tag, entry};
+    state.lookup[x64::lookup_index(pc, impl_->layout.pc_alignment)] = {pc ^ backend::code_context(state),
+                                                                       entry};
 }
 
 void Host::code_addresses(const backend::VcpuState& state, std::vector<u64>& out) const {

@@ -149,6 +149,8 @@ TEST(Counters, InstructionsAreCountedWhenSomebodyWantsToKnow) {
     EXPECT_FALSE(t.hart.counts_instructions());
     t.get(kCsrCycle);
     EXPECT_FALSE(t.last.context_changed);
+    t.peek(kCsrMinstret);  // a debugger
+    EXPECT_FALSE(t.hart.counts_instructions());
     t.get(kCsrMinstret);
     EXPECT_TRUE(t.last.context_changed);
     EXPECT_TRUE(t.hart.counts_instructions());

@@ -27,10 +27,10 @@ u32 Hart::context() const { return context_of(state_->mstatus, state_->privilege
 u32 Hart::fetch_context() const { return static_cast<u32>(state_->privilege); }
 
 // "Machine Environment Configuration", "Supervisor Environment Configuration"
-CacheOpRule Hart::cache_op(CacheOp op) const {
-    if (state_->privilege == Privilege::Machine) return CacheOpRule::Allowed;
+CacheOpRule Hart::cache_op(CacheOp op, Privilege p) const {
+    if (p == Privilege::Machine) return CacheOpRule::Allowed;
     const u64 m = state_->menvcfg;
-    const u64 s = state_->privilege == Privilege::User ? state_->senvcfg : ~u64{0};
+    const u64 s = p == Privilege::User ? state_->senvcfg : ~u64{0};
     if (op == CacheOp::Zero) return (m & s & kEnvCbze) ? CacheOpRule::Allowed : CacheOpRule::Illegal;
     if (op != CacheOp::Inval) return (m & s & kEnvCbcfe) ? CacheOpRule::Allowed : CacheOpRule::Illegal;
     // CBIE: 0 illegal, 1 flush, 3 invalidate
@@ -38,8 +38,10 @@ CacheOpRule Hart::cache_op(CacheOp op) const {
     return (m & s & kEnvCbie) == kEnvCbie ? CacheOpRule::Allowed : CacheOpRule::AsFlush;
 }
 
-u64 Hart::cache_rights() const {
-    const auto may = [&](CacheOp op, u64 right) { return cache_op(op) != CacheOpRule::Illegal ? right : 0; };
+u64 Hart::cache_rights(Privilege p) const {
+    const auto may = [&](CacheOp op, u64 right) {
+        return cache_op(op, p) != CacheOpRule::Illegal ? right : 0;
+    };
     return may(CacheOp::Clean, frontend::riscv64::kMayClean) |
            may(CacheOp::Inval, frontend::riscv64::kMayInval) |
            may(CacheOp::Zero, frontend::riscv64::kMayZero);
@@ -48,7 +50,10 @@ u64 Hart::cache_rights() const {
 std::optional<u64> Hart::read_csr(u16 number, ir::FpEnv& fp) {
     const CsrRow* row = find_csr(number);
     if (row == nullptr || (row->exists && !row->exists(options_))) return std::nullopt;
-    return riscv::read_csr(*row, {*this, fp, number});
+    const bool wanted = state_->instret_wanted;
+    const u64 value = riscv::read_csr(*row, {*this, fp, number});
+    state_->instret_wanted = wanted;  // who shows all registers does not want the guest to be slower
+    return value;
 }
 
 void Hart::live_in(u8* guest_area) {

@@ -112,12 +112,21 @@ class Hart {
     bool fp_off() const { return (state_->mstatus & kStatusFs) == 0; }
     u32 context() const;        ///< of loads and stores
     u32 fetch_context() const;  ///< of fetches
+    /// context() were this the privilege, which is not Machine.
+    u32 context_in(Privilege p) const { return context_of(state_->mstatus & ~kStatusMprv, p); }
+    /// ECALL in U-mode goes to S-mode, SRET does not trap, and no counter asks for the privilege.
+    bool traps_plainly() const {
+        return bit(state_->medeleg, kCauseUserEcall) && !(state_->mstatus & (kStatusTsr | kStatusMprv)) &&
+               filtered_ == 0;
+    }
     u64 satp_of(u32 context) const {
         return context_privilege(context) == Privilege::Machine ? 0 : state_->satp;
     }
-    CacheOpRule cache_op(CacheOp op) const;
+    CacheOpRule cache_op(CacheOp op) const { return cache_op(op, state_->privilege); }
+    CacheOpRule cache_op(CacheOp op, Privilege p) const;
     /// The same for all of them, as generated code asks (frontend::riscv64::CacheRight).
-    u64 cache_rights() const;
+    u64 cache_rights() const { return cache_rights(state_->privilege); }
+    u64 cache_rights(Privilege p) const;
 
     // --- state
     Privilege privilege() const { return state_->privilege; }
@@ -125,7 +134,8 @@ class Hart {
     const HartState& state() const { return *state_; }
     const Pmp& pmp() const { return pmp_; }
     u64 time() const { return clocks_.time(); }
-    /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none.
+    /// A CSR as an access by M-mode reads it, for debuggers; nothing if there is none. instret stands still
+    /// if the guest did not ask for it.
     std::optional<u64> read_csr(u16 number, ir::FpEnv& fp);
     /// The same as such an access writes it. False: there is none, or it is read-only. Everything that
     /// Outcome names may have changed.

@@ -34,8 +34,7 @@ struct HartState {
     u64 mstatus = 0;  ///< writable fields; SD, UXL and SXL are added when it is read
     u64 stvec = 0, sscratch = 0, sepc = 0, scause = 0, stval = 0;
     u64 mcounteren = 0, scounteren = 0;
-
-    Privilege privilege = Privilege::Machine;
+    alignas(8) Privilege privilege = Privilege::Machine;  // eight bytes there
     u64 medeleg = 0, mideleg = 0, mie = 0;
     u64 mip_software = 0;  ///< SEIP and STIP as software wrote them
     u64 lines = 0;         ///< Hart::save() and load() only: the lines' levels, and SSIP
@@ -58,9 +57,9 @@ struct HartState {
     bool operator==(const HartState&) const = default;
 };
 static_assert(std::is_trivially_copyable_v<HartState> && std::is_standard_layout_v<HartState>);
-static_assert(offsetof(HartState, scounteren) ==
-              frontend::riscv64::hart_offset(frontend::riscv64::HartField::Scounteren) -
+static_assert(offsetof(HartState, privilege) ==
+              frontend::riscv64::hart_offset(frontend::riscv64::HartField::Privilege) -
                   frontend::riscv64::kHartStateOffset);
-static_assert(frontend::riscv64::kHartStateOffset + sizeof(HartState) <= ir::kTlbContextOffset);
+static_assert(frontend::riscv64::kHartStateOffset + sizeof(HartState) <= ir::kCodeContextOffset);
 
 }  // namespace vm::riscv

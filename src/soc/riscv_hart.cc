@@ -212,6 +212,8 @@ Result<void> RiscvHart::live() {
             }
             const engine::Exit e = member_ ? board_.control->run(*member_) : vcpu_->run();
             counters_.exits++;
+            counters_.traps += vcpu_->reg(hart_offset(HartField::Traps));
+            set_field(HartField::Traps, 0);
             switch (e.reason) {
                 case ir::ExitReason::Illegal: execute(e.pc); break;
                 case ir::ExitReason::FetchFault: fetch_fault(e); break;
@@ -397,12 +399,6 @@ void RiscvHart::suspend() {
     if (member_) board_.control->arrives(*member_);
 }
 
-std::optional<u64> RiscvHart::read_csr(u16 number) {
-    const auto value = hart_.read_csr(number, vcpu_->fp());
-    follow_counting();
-    return value;
-}
-
 bool RiscvHart::write_csr(u16 number, u64 value) {
     if (!hart_.write_csr(number, value, vcpu_->fp())) return false;
     vcpu_->flush_tlb();
@@ -451,26 +447,65 @@ u32 RiscvHart::code_number(u64 satp, u32 context, u32 mode) {
 }
 
 void RiscvHart::update_context() {
-    if (data_numbers_.size() >= kMostNumbers || code_numbers_.size() >= engine::Vcpu::kMostCodeContexts) {
-        data_numbers_.clear();
-        code_numbers_.clear();
-        last_data_ = last_code_ = {};
-        vcpu_->flush_tlb();
-    }
-    const u32 context = hart_.context(), fetches = hart_.fetch_context();
-    const bool supervisor = hart_.privilege() == riscv::Privilege::Supervisor;
+    using riscv::Privilege;
     counting_ = hart_.counts_instructions();
+    const riscv::HartState& s = hart_.state();
+    if (s.privilege == Privilege::Machine || (s.mstatus & riscv::kStatusMprv)) {
+        make_room_for_numbers();
+        set_field(HartField::CacheRights, hart_.cache_rights());
+        set_field(HartField::SlowTraps, 1);
+        const engine::Vcpu::Context now = vcpu_context(hart_.context(), hart_.fetch_context());
+        return vcpu_->set_context(now, now);
+    }
+    const Modes modes{s.satp, s.menvcfg, s.senvcfg, hart_.context_in(Privilege::User) & riscv::kContextMxr,
+                      counting_};
+    if (modes != modes_) look_at(modes);
+    const bool user = s.privilege == Privilege::User;
+    set_field(HartField::CacheRights,
+              vcpu_->reg(hart_offset(user ? HartField::RightsUser : HartField::RightsSupervisor)));
+    set_field(HartField::SlowTraps, hart_.traps_plainly() && !counting_ ? 0 : 1);
+    engine::Vcpu::Context supervisor = in_supervisor_;
+    supervisor.data = static_cast<u32>(vcpu_->reg(
+        hart_offset((s.mstatus & riscv::kStatusSum) ? HartField::ContextSum : HartField::ContextNoSum)));
+    vcpu_->set_context(user ? in_user_ : supervisor, user ? supervisor : in_user_);
+}
+
+/// Tells generated code what U and S-mode are like.
+void RiscvHart::look_at(const Modes& modes) {
+    using riscv::Privilege;
+    make_room_for_numbers();
+    modes_ = modes;
+    const u32 supervisor = hart_.context_in(Privilege::Supervisor) & ~riscv::kContextSum;
+    in_user_ = vcpu_context(hart_.context_in(Privilege::User), static_cast<u32>(Privilege::User));
+    in_supervisor_ = vcpu_context(supervisor, static_cast<u32>(Privilege::Supervisor));
+    set_field(HartField::ContextNoSum, in_supervisor_.data);
+    set_field(HartField::ContextSum, data_number(modes.satp, supervisor | riscv::kContextSum));
+    set_field(HartField::ContextUser, in_user_.data);
+    set_field(HartField::CodeUser, engine::Vcpu::code_tag(in_user_));
+    set_field(HartField::CodeSupervisor, engine::Vcpu::code_tag(in_supervisor_));
+    set_field(HartField::RightsUser, hart_.cache_rights(Privilege::User));
+    set_field(HartField::RightsSupervisor, hart_.cache_rights(Privilege::Supervisor));
+}
+
+void RiscvHart::make_room_for_numbers() {
+    constexpr u32 kAtATime = 3;
+    if (data_numbers_.size() < kMostNumbers &&
+        code_numbers_.size() + kAtATime <= engine::Vcpu::kMostCodeContexts)
+        return;
+    data_numbers_.clear();
+    code_numbers_.clear();
+    last_data_ = last_code_ = {};
+    modes_ = {.known = false};
+    vcpu_->flush_tlb();
+}
+
+engine::Vcpu::Context RiscvHart::vcpu_context(u32 context, u32 fetches) {
+    const bool supervisor = riscv::context_privilege(fetches) == riscv::Privilege::Supervisor;
     const u32 mode =
         (supervisor ? u32{frontend::riscv64::kModeSupervisor} : 0) | (counting_ ? frontend::kModeCounts : 0);
-    const u64 satp = hart_.satp_of(context);
-    set_field(HartField::CacheRights, hart_.cache_rights());
-    if (supervisor) {
-        set_field(HartField::ContextNoSum, data_number(satp, context & ~riscv::kContextSum));
-        set_field(HartField::ContextSum, data_number(satp, context | riscv::kContextSum));
-    }
-    vcpu_->set_context({.data = data_number(satp, context),
-                        .code = code_number(hart_.satp_of(fetches), fetches, mode),
-                        .mode = mode});
+    return {.data = data_number(hart_.satp_of(context), context),
+            .code = code_number(hart_.satp_of(fetches), fetches, mode),
+            .mode = mode};
 }
 
 void RiscvHart::flush(riscv::Flush what, u64 address) {

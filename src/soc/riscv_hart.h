@@ -71,7 +71,7 @@ class RiscvHart final : private engine::HartMemory {
 
     const engine::HartCounters* counters() const override { return &counters_; }
     // --- for a debugger, while the hart stands (RunControl::with)
-    std::optional<u64> read_csr(u16 number);
+    std::optional<u64> read_csr(u16 number) { return hart_.read_csr(number, vcpu_->fp()); }
     bool write_csr(u16 number, u64 value);
     riscv::Privilege privilege() const { return hart_.privilege(); }
     void set_privilege(riscv::Privilege privilege);
@@ -110,12 +110,22 @@ class RiscvHart final : private engine::HartMemory {
     bool idle();
     bool masks_interrupts() const { return member_ && board_.control->masks_interrupts(*member_); }
     void update_context();
+    /// All that U and S-mode's contexts and rights depend on.
+    struct Modes {
+        u64 satp = 0, menvcfg = 0, senvcfg = 0;
+        u32 mxr = 0;
+        bool counting = false, known = true;
+        bool operator==(const Modes&) const = default;
+    };
+    void look_at(const Modes& modes);
+    void make_room_for_numbers();
     u64 time() override { return hart_.time(); }
     /// As what the vCPU knows memory that is seen through satp in `context`; at most kMostNumbers.
     u32 data_number(u64 satp, u32 context);
+    engine::Vcpu::Context vcpu_context(u32 context, u32 fetches);
     u32 code_number(u64 satp, u32 context, u32 mode);
     void follow_counting() {
-        if (hart_.counts_instructions() != counting_) update_context();
+        if (hart_.counts_instructions() != counting_ || !hart_.traps_plainly()) update_context();
     }
     void set_field(frontend::riscv64::HartField f, u64 v) {
         vcpu_->set_reg(frontend::riscv64::hart_offset(f), v);
@@ -139,6 +149,9 @@ class RiscvHart final : private engine::HartMemory {
         u32 mode = 0;
     };
     std::array<Number, riscv::kContexts> last_data_{}, last_code_{};  ///< of each context
+
+    Modes modes_{.known = false};                    ///< those that look_at() saw last, and what it found:
+    engine::Vcpu::Context in_user_, in_supervisor_;  ///< the latter without SUM
 
     bool counting_ = false;  ///< instructions, in the present mode
     /// Instructions that were counted and trapped; 1: the present one was counted.

@@ -208,6 +208,89 @@ static void user(void) {
     check("from there", last.pc, at(20, 4));
 }
 
+// System calls, often enough to be compiled, and what each must change. The handler counts those, notes what it
+// sees, and leaves at anything else. User code reads from a1, calls a0 times, then reads from a4.
+static struct {
+    u64 t5, status, pc, count, cause, resume, value;
+} calls;
+extern u8 call_entry[], calling_code[], calling_call[];
+__asm__(".pushsection .text\n.balign 4\ncall_entry:\n"
+        "csrrw t6, sscratch, t6\nsd t5, 0(t6)\ncsrr t5, sstatus\nsd t5, 8(t6)\ncsrr t5, sepc\nsd t5, 16(t6)\n"
+        "addi t5, t5, 4\ncsrw sepc, t5\ncsrr t5, stval\nsd t5, 48(t6)\ncsrr t5, scause\nsd t5, 32(t6)\n"
+        "addi t5, t5, -8\nbnez t5, 1f\nld t5, 24(t6)\naddi t5, t5, 1\nsd t5, 24(t6)\nj 2f\n"
+        "1: csrci sie, 2\nld t5, 40(t6)\ncsrw sepc, t5\nli t5, 0x100\ncsrs sstatus, t5\n"
+        "2: ld t5, 0(t6)\ncsrrw t6, sscratch, t6\nsret\n"
+        ".balign 4096\n.option push\n.option norvc\ncalling_code:\n"
+        "1: ld a2, 0(a1)\ncalling_call: ecall\naddi a0, a0, -1\nbnez a0, 1b\nld a2, 0(a4)\n.option pop\n"
+        ".balign 4096\n.popsection");
+
+static void run_calls(u64 times, u64 address, u64 last_address) {
+    register u64 a0 __asm__("a0") = times;
+    register u64 a1 __asm__("a1") = address;
+    register u64 a4 __asm__("a4") = last_address;
+    __asm__ volatile("csrr t0, sscratch\ncsrw sscratch, %3\nla t1, 1f\nsd t1, 40(%3)\ncsrw sepc, %4\n"
+                     "li t1, 0x100\ncsrc sstatus, t1\nsret\n1: csrw sscratch, t0"
+                     : "+r"(a0), "+r"(a1), "+r"(a4)
+                     : "r"(&calls), "r"(at(26, 0))
+                     : "t0", "t1", "a2", "memory");
+}
+
+static void user_calls(void) {
+    map(26, calling_code, V | R | X | U | A);
+    map(27, pages[5], V | R | U | A);
+    map(28, pages[6], V | R | A);
+    fence();
+    const u64 old = CSR_READ(stvec);
+    CSR_WRITE(stvec, call_entry);
+    u64 wrong = 0, v;
+    for (u64 n = 0; n < 30; n++) {
+        calls.count = 0;
+        if (n % 2)  // SPIE at the entry is SIE before
+            CSR_SET(sstatus, 1 << 5);
+        else
+            CSR_CLEAR(sstatus, 1 << 5);
+        run_calls(n + 1, at(27, 0), at(28, 8));
+        wrong += calls.count != n + 1;
+        wrong += calls.cause != 13 || calls.value != at(28, 8) || calls.pc != at(26, 16);
+        wrong += (calls.status & 0x100) != 0 || (calls.status & 2) != 0;
+        wrong += (CSR_READ(sstatus) & 2) != (calls.status >> 4 & 2);  // the way back made SIE of SPIE
+        CSR_CLEAR(sstatus, 2);
+        run_calls(1, at(28, 0), 0);
+        wrong += calls.count != n + 1 || calls.cause != 13 || calls.pc != at(26, 0);
+    }
+    check("system calls come, and leave what they should", wrong, 0);
+    wrong = 0;
+    for (u64 n = 0; n < 30; n++) {  // an interrupt that waited for user mode
+        calls.count = 0;
+        CSR_CLEAR(sstatus, 2);
+        CSR_SET(sie, 1 << 1);
+        CSR_SET(sip, 1 << 1);
+        run_calls(100, at(27, 0), at(28, 8));
+        CSR_CLEAR(sip, 1 << 1);
+        CSR_CLEAR(sie, 1 << 1);
+        wrong += calls.count != 0 || calls.cause != (1UL << 63 | 1) || calls.pc != at(26, 0);
+    }
+    CSR_CLEAR(sstatus, 2);
+    check("an interrupt comes before the first instruction there", wrong, 0);
+    wrong = 0;
+    for (u64 n = 0; n < 30; n++) {  // with SUM the kernel sees the user's page, without it does not, whoever ran between
+        CSR_SET(sstatus, 1 << 18);
+        run_calls(3, at(27, 0), at(28, 8));
+        wrong += (CSR_READ(sstatus) >> 18 & 1) != 1;
+        CSR_WRITE(stvec, old);
+        wrong += try_load(at(27, 0), &v) != 0;
+        CSR_CLEAR(sstatus, 1 << 18);
+        wrong += try_load(at(27, 0), &v) != 1;
+        CSR_WRITE(stvec, call_entry);
+        run_calls(3, at(27, 0), at(28, 8));
+        CSR_WRITE(stvec, old);
+        wrong += try_load(at(27, 0), &v) != 1;
+        CSR_WRITE(stvec, call_entry);
+    }
+    check("each mode has its own view of memory", wrong, 0);
+    CSR_WRITE(stvec, old);
+}
+
 // Accesses close together from one register: that the first may be done does not say that all may.
 static void stores4(u64 middle, u64 v) {
     __asm__ volatile(".option push\n.option norvc\n"
@@ -308,6 +391,7 @@ int main(void) {
     atomics();
     ad_bits();
     user();
+    user_calls();
     groups();
     status();
     timer();

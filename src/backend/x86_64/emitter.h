@@ -33,6 +33,10 @@ inline x86::Gp gpr(unsigned r, unsigned bits) {
 inline x86::Xmm xr(unsigned r) { return x86::xmm(r - kXmm0); }
 /// Field of the state block at offset `disp`, with an access size in bytes.
 inline x86::Mem state_mem(i32 disp, unsigned size) { return x86::ptr(x86::rbp, disp - kStateBias, size); }
+/// VcpuState's code_context()
+inline x86::Mem code_context_mem() {
+    return state_mem(static_cast<i32>(offsetof(VcpuState, guest) + ir::kCodeContextOffset), 8);
+}
 #define VM_STATE(field, size) \
     ::vm::backend::x86_64::state_mem(static_cast<::vm::i32>(offsetof(::vm::backend::VcpuState, field)), size)
 

@@ -300,7 +300,7 @@ void Lowering::lookup(u8 pc, u64 mask, bool is_call) {
     if (options_.system) {
         const u8 key = pc == kRdx ? kRax : kRdx;
         a.mov(r64(key), r64(pc));
-        a.xor_(r64(key), VM_STATE(code_tag, 8));
+        a.xor_(r64(key), code_context_mem());
         a.cmp(r64(key), m);
     } else {
         a.cmp(r64(pc), m);

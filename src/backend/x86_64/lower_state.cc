@@ -57,6 +57,7 @@ void Lowering::set_state(u32 i) {
     } else {
         set_home(slot, v);
     }
+    if (layout_.slots[slot].offset == ir::kCodeContextOffset) a.mov(x86::rsp, VM_STATE(return_top, 8));
 }
 
 // Bits of the value that consumers may look at: more than its type has if it is the low part of something.

@@ -191,7 +191,7 @@ class StubEmitter {
         const unsigned shift = align == 4 ? 2 : 3;
         x86::Mem m = x86::ptr(x86::rbp, x86::rcx, shift, base - kStateBias, 8);
         a_.mov(x86::rdx, x86::rax);
-        a_.xor_(x86::rdx, VM_STATE(code_tag, 8));
+        a_.xor_(x86::rdx, code_context_mem());
         a_.cmp(x86::rdx, m);
         a_.jcc(Cc::Ne, to(Stub::IndirectMiss));
         m.addOffset(8);

@@ -61,7 +61,7 @@ TEST(Coverage, RandomBlocks) {
 
 TEST(Layout, PinnedSlotsAreOfTheirClassAndUnique) {
     const ir::StateLayout& l = *kRiscv64.layout;
-    EXPECT_EQ(l.slots.size(), kTlbContextSlot + 1u);
+    EXPECT_EQ(l.slots.size(), kCodeContextSlot + 1u);
     for (const ir::StateSlot& s : l.slots) EXPECT_LE(s.offset + 8u, l.size) << s.name;
     EXPECT_LE(l.size, ir::kMaxGuestState);
     std::set<u16> seen;

@@ -15,6 +15,16 @@ enum class HartField : u16 {
     ContextSum,
     /// Which cbo.* instructions the present mode may execute (CacheRight).
     CacheRights,
+    /// Not 0: ECALL in U-mode and SRET to it are the machine's, too.
+    SlowTraps,
+    /// Those that generated code has taken.
+    Traps,
+    // What the contexts and CacheRights become there (ir::kCodeContextOffset).
+    ContextUser,
+    CodeUser,
+    CodeSupervisor,
+    RightsUser,
+    RightsSupervisor,
     // As riscv::HartState begins.
     Mstatus,
     Stvec,
@@ -24,13 +34,14 @@ enum class HartField : u16 {
     Stval,
     Mcounteren,
     Scounteren,
+    Privilege,
     Count_
 };
 inline constexpr u16 kHartArea = f_offset(32);
 constexpr u16 hart_offset(HartField f) { return static_cast<u16>(kHartArea + 8 * static_cast<u16>(f)); }
 constexpr u16 hart_slot(HartField f) { return static_cast<u16>(f_slot(32) + static_cast<u16>(f)); }
-/// ir::kTlbContextOffset as a slot.
-inline constexpr u16 kTlbContextSlot = hart_slot(HartField::Count_);
+/// ir::kTlbContextOffset and ir::kCodeContextOffset as slots.
+inline constexpr u16 kTlbContextSlot = hart_slot(HartField::Count_), kCodeContextSlot = kTlbContextSlot + 1;
 inline constexpr u16 kHartStateOffset = hart_offset(HartField::Mstatus);
 
 /// "Supervisor Status (sstatus)" of volume II; FS is Off or Dirty, nothing between (riscv::Hart).
@@ -39,6 +50,8 @@ inline constexpr u64 kStatusSie = u64{1} << 1, kStatusSpie = u64{1} << 5, kStatu
                      kStatusUxl64 = u64{2} << 32, kStatusSd = u64{1} << 63;
 inline constexpr u64 kSstatusWritable =
     kStatusSie | kStatusSpie | kStatusSpp | kStatusFs | kStatusSum | kStatusMxr;
+/// Values of the slot Privilege, and what scause holds after ECALL in U-mode.
+inline constexpr u64 kPrivilegeUser = 0, kPrivilegeSupervisor = 1, kCauseUserEcall = 8;
 /// Values of stvec whose bit 1 is set are reserved.
 inline constexpr u64 kVectorBits = ~u64{2};
 /// mcounteren, scounteren

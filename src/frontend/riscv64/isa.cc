@@ -21,9 +21,26 @@ constexpr std::string_view kFNames[32] = {"ft0", "ft1", "ft2",  "ft3",  "ft4", "
                                           "fa6", "fa7", "fs2",  "fs3",  "fs4", "fs5", "fs6",  "fs7",
                                           "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
 
-constexpr std::string_view kHartNames[] = {"interrupts", "context_no_sum", "context_sum", "cache_rights",
-                                           "mstatus",    "stvec",          "sscratch",    "sepc",
-                                           "scause",     "stval",          "mcounteren",  "scounteren"};
+constexpr std::string_view kHartNames[] = {"interrupts",
+                                           "context_no_sum",
+                                           "context_sum",
+                                           "cache_rights",
+                                           "slow_traps",
+                                           "traps",
+                                           "context_user",
+                                           "code_user",
+                                           "code_supervisor",
+                                           "rights_user",
+                                           "rights_supervisor",
+                                           "mstatus",
+                                           "stvec",
+                                           "sscratch",
+                                           "sepc",
+                                           "scause",
+                                           "stval",
+                                           "mcounteren",
+                                           "scounteren",
+                                           "privilege"};
 static_assert(std::size(kHartNames) == static_cast<size_t>(HartField::Count_));
 
 // Hottest first, by operand counts in Debian's riscv64 libc.a, libm.a and libstdc++ (gcc 12, -O2),
@@ -41,8 +58,9 @@ ir::StateLayout make_layout() {
     for (unsigned n = 0; n < 32; ++n) l.slots.push_back({std::string(kFNames[n]), Type::F64, f_offset(n)});
     for (u16 n = 0; n < static_cast<u16>(HartField::Count_); ++n)
         l.slots.push_back({std::string(kHartNames[n]), Type::I64, hart_offset(HartField{n})});
-    l.machine_slots = static_cast<u16>(HartField::Count_) + 1;
+    l.machine_slots = static_cast<u16>(HartField::Count_) + 2;
     l.slots.push_back({"tlb_context", Type::I64, ir::kTlbContextOffset});
+    l.slots.push_back({"code_context", Type::I64, ir::kCodeContextOffset});
     l.size = ir::kTlbContextOffset + 8;
     for (u8 n : kHotX) l.pin_int.push_back(x_slot(n));
     for (u8 n : kHotF) l.pin_vector.push_back(f_slot(n));

@@ -89,6 +89,58 @@ bool Translator::sstatus(const Decoded& d, Value operand, bool writes, CsrOp op)
     return set_x(d.rd, old);
 }
 
+/// From one of U and S-mode to the other: it takes everything with it that depends on that.
+void Translator::change_privilege(u64 to, Value status, Value target) {
+    const bool user = to == kPrivilegeUser;
+    const auto copy = [&](u16 slot, HartField from) { b.set(slot, b.get(hart_slot(from))); };
+    b.set(hart_slot(HartField::Mstatus), status);
+    b.set(hart_slot(HartField::Privilege), b.c64(to));
+    copy(hart_slot(HartField::CacheRights), user ? HartField::RightsUser : HartField::RightsSupervisor);
+    if (user) {
+        copy(kTlbContextSlot, HartField::ContextUser);
+    } else {
+        const Value sum = b.icmp(Cond::Ne, b.and_(status, b.c64(kStatusSum)), b.c64(0));
+        const Value seen = b.get(hart_slot(HartField::ContextSum));
+        b.set(kTlbContextSlot, b.select(sum, seen, b.get(hart_slot(HartField::ContextNoSum))));
+    }
+    copy(kCodeContextSlot, user ? HartField::CodeUser : HartField::CodeSupervisor);
+    b.jump_ind(target);
+}
+
+// What system calls do all the time, in U-mode if nothing is unusual: "Machine Trap Delegation", "Supervisor
+// Trap Vector Base Address".
+bool Translator::machine_ecall() {
+    if (request_.mode & kModeSupervisor) return false;
+    const Value slow = b.get(hart_slot(HartField::SlowTraps));
+    b.trap_if(b.icmp(Cond::Ne, slow, b.c64(0)), ExitReason::Illegal, b.c64(0));
+
+    b.set(hart_slot(HartField::Scause), b.c64(kCauseUserEcall));
+    b.set(hart_slot(HartField::Stval), b.c64(0));
+    b.set(hart_slot(HartField::Sepc), b.guest_addr(b.pc()));
+    b.set(hart_slot(HartField::Traps), b.add(b.get(hart_slot(HartField::Traps)), b.c64(1)));
+    const Value status = b.get(hart_slot(HartField::Mstatus));
+    const Value enabled = b.and_(status, b.c64(kStatusSie));
+    const Value kept = b.and_(status, b.c64(~(kStatusSie | kStatusSpie | kStatusSpp)));
+    const Value target = b.and_(b.get(hart_slot(HartField::Stvec)), b.c64(~u64{3}));
+    change_privilege(kPrivilegeSupervisor, b.or_(kept, b.shl(enabled, b.c64(5 - 1))), target);
+    return true;
+}
+
+// To U-mode, with no interrupt waiting for that. "Privilege and Global Interrupt-Enable Stack".
+bool Translator::machine_sret() {
+    if (!(request_.mode & kModeSupervisor)) return false;
+    const Value status = b.get(hart_slot(HartField::Mstatus));
+    Value slow = b.or_(b.get(hart_slot(HartField::SlowTraps)), b.get(hart_slot(HartField::Interrupts)));
+    slow = b.or_(slow, b.and_(status, b.c64(kStatusSpp)));
+    b.trap_if(b.icmp(Cond::Ne, slow, b.c64(0)), ExitReason::Illegal, b.c64(0));
+
+    const Value enabled = b.and_(b.lshr(status, b.c64(5 - 1)), b.c64(kStatusSie));
+    const Value kept = b.and_(status, b.c64(~kStatusSie));
+    const Value next = b.or_(b.or_(kept, enabled), b.c64(kStatusSpie));
+    change_privilege(kPrivilegeUser, next, b.get(hart_slot(HartField::Sepc)));
+    return true;
+}
+
 // For U-mode both counter-enables count, for S-mode the machine's. M-mode may always, but the block's mode
 // does not tell it from U-mode.
 bool Translator::machine_time(const Decoded& d) {

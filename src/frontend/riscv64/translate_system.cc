@@ -51,13 +51,13 @@ bool Translator::PAUSE(const Decoded&) {
 }
 
 bool Translator::ECALL(const Decoded& d) {
-    if (request_.system) return false;  // the machine's, as what follows here
+    if (request_.system) return machine_ecall();
     b.exit(ExitReason::Syscall, next(d));
     return true;
 }
 
 bool Translator::EBREAK(const Decoded&) {
-    if (request_.system) return false;
+    if (request_.system) return false;  // the machine's
     b.exit(ExitReason::Breakpoint, b.pc());
     return true;
 }

@@ -17,12 +17,16 @@ void Translator::run() {
     }
 }
 
+/// Instructions that only machines have are not in the table.
+constexpr u32 kSret = 0x10200073;
+
 void Translator::translate_one(u32 bits, unsigned length) {
     const u64 pc = pc_;
     cover(pc, length);
     pc_ = pc + length;
     const Decoded d = decode(bits, features_);
     if (request_.system && (info(d.id).features & kFpExtensions)) need_fp();
+    if (request_.system && bits == kSret && machine_sret()) return;
     if (d.id == Insn::Invalid || !dispatch(*this, d)) b.exit(ir::ExitReason::Illegal, pc);
 }
 

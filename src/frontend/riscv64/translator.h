@@ -147,6 +147,9 @@ class Translator : private Walk {
     bool supervisor_csr(const Decoded& d, Value operand, bool writes, CsrOp op);
     bool sstatus(const Decoded& d, Value operand, bool writes, CsrOp op);
     bool machine_time(const Decoded& d);
+    bool machine_ecall();
+    bool machine_sret();
+    void change_privilege(u64 to, Value status, Value target);
     Value read_csr(unsigned csr);
     void write_fp_csr(const Decoded& d, Value v);
 
