@@ -42,6 +42,13 @@ Result<std::vector<u8>> adopt_tree(std::span<const u8> blob, const std::string& 
                                    u64 initrd_end, u64 most) {
     // A copy: libfdt wants it aligned to 8.
     std::vector<u8> given(blob.begin(), blob.end());
+    // fdt_check_full() follows null pointers in older ones, whose names are paths (libfdt 1.6.1).
+    constexpr u32 kOldest = 16;
+    if (given.size() >= sizeof(fdt_header) && fdt_magic(given.data()) == FDT_MAGIC &&
+        fdt_version(given.data()) < kOldest)
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("a device tree of version {}; {} is the oldest that is read",
+                                u32{fdt_version(given.data())}, kOldest));
     if (const int r = fdt_check_full(given.data(), given.size()); r != 0) return refuse(r);
     std::vector<u8> tree(given.size() + append.size() + kMore);
     Steps step;

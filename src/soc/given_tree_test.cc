@@ -69,6 +69,18 @@ TEST(GivenTree, RefusesWhatIsNone) {
         std::string::npos);
 }
 
+TEST(GivenTree, RefusesOldVersions) {
+    for (const u32 version : {1u, 12u, 15u}) {
+        std::vector<u8> old = tree(true);
+        fdt_set_version(old.data(), version);
+        fdt_set_last_comp_version(old.data(), std::min(version, 2u));
+        const auto t = adopt_tree(old, "", 0, 0, kMost);
+        ASSERT_FALSE(t);
+        EXPECT_EQ(t.error().message,
+                  "a device tree of version " + std::to_string(version) + "; 16 is the oldest that is read");
+    }
+}
+
 TEST(GivenTree, DamageIsNoticedOrHarmless) {
     const std::vector<u8> good = tree(true);
     for (size_t at = 0; at < good.size(); at++)
