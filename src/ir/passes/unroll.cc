@@ -12,7 +12,7 @@ namespace {
 
 constexpr unsigned kMaxTurns = 4;
 /// Guest instructions of all turns together.
-constexpr unsigned kMaxInsns = 32;
+constexpr unsigned kMaxBodyInsns = 32;
 
 struct Loop {
     Value jump = kNone;  ///< the last jump to the start
@@ -36,7 +36,7 @@ Loop find_loop(const Block& block) {
     }
     const auto n = std::count_if(insts.begin(), insts.begin() + loop.jump,
                                  [](const Inst& in) { return in.op == Op::Insn; });
-    if (n != 0) loop.turns = std::clamp(kMaxInsns / static_cast<unsigned>(n), 1u, kMaxTurns);
+    if (n != 0) loop.turns = std::clamp(kMaxBodyInsns / static_cast<unsigned>(n), 1u, kMaxTurns);
     return loop;
 }
 
