@@ -26,6 +26,7 @@ enum class JitOpt : u8 {
     FuseCrypto,     ///< instructions of AES and SHA-256 that come in pairs are done together
     ReturnPoints,   ///< tier 2: a region goes on where a call in it returns
     InlineCalls,    ///< tier 2: small functions that a region calls become part of it
+    GuessCalls,     ///< tier 2: the same for calls through registers that mostly lead to one function
     GroupAccesses,  ///< machines: one look into the TLB for several accesses
     TrapNan,        ///< Arm: the host traps where an invalid operation makes a NaN, so sums need no look
     IfConvert,      ///< front end: branches over one or two register instructions become selects
@@ -35,8 +36,8 @@ enum class JitOpt : u8 {
 inline constexpr std::array<std::string_view, static_cast<unsigned>(JitOpt::Count_)> kJitOptNames{
     "fuse-compare",   "fold-address", "fold-state",    "home-hint",    "return-stack",
     "fast-lookup",    "lazy-nan",     "bmi",           "fma",          "avx",
-    "loop-registers", "fuse-crypto",  "return-points", "inline-calls", "group-accesses",
-    "trap-nan",       "if-convert"};
+    "loop-registers", "fuse-crypto",  "return-points", "inline-calls", "guess-calls",
+    "group-accesses", "trap-nan",     "if-convert"};
 
 constexpr std::string_view name(JitOpt o) { return kJitOptNames[static_cast<unsigned>(o)]; }
 constexpr u64 opt_bit(JitOpt o) { return u64{1} << static_cast<unsigned>(o); }

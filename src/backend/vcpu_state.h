@@ -67,6 +67,10 @@ struct alignas(64) VcpuState {
     alignas(64) u8 guest[ir::kMaxGuestState];
     alignas(64) FastLookup lookup[kFastLookupEntries];
     u64 code_page;  ///< of a machine: virtual address of the page that the running block lies on
+    /// Of the last call through a register in a region that did not foresee it: the target, and the low half
+    /// of the return address. 0: none since somebody looked.
+    u64 call_target;
+    u32 call_site;
     alignas(64) TlbEntry tlb[kTlbEntries];
 };
 static_assert(offsetof(VcpuState, lookup) < 1 << 16);

@@ -260,7 +260,10 @@ VcpuImpl::Next VcpuImpl::requests(Exit& out) {
     const u32 bits = word.fetch_and(~(jit::kRequestSync | jit::kRequestOwner | jit::kRequestSample));
     if (jit_.too_many_traps()) jit_.stop_traps();
     if (bits & jit::kRequestSync) jit_.quiesce(executor_);
-    if ((bits & jit::kRequestSample) && at_safepoint_) jit_.background()->sampled(state_->pc, mode_);
+    if ((bits & jit::kRequestSample) && at_safepoint_) {
+        jit_.background()->sampled(state_->pc, mode_, {state_->call_site, state_->call_target});
+        state_->call_site = 0;
+    }
     at_safepoint_ = false;
     if (!(bits & jit::kRequestOwner)) return Next::GoOn;
     stats_.safepoints++;

@@ -176,9 +176,12 @@ inline constexpr u32 kFpUnsigned = 1u << 8, kFpExact = 1u << 8, kFmaNegProduct =
                      kFmaNegAddend = 1u << 9;
 constexpr u32 fcmp_aux(FpCond c, bool signaling) { return static_cast<u32>(c) | u32{signaling} << 3; }
 inline constexpr u32 kBackEdge = 1;
-/// Of a ret of a region: if its target is imm, as it is but for programs that do strange things, it is a jump
-/// there.
-inline constexpr u32 kReturned = 2;
+/// Of a ret or call_ind of a region: if its target is imm, as it nearly always is, it is a jump there.
+inline constexpr u32 kExpected = 2;
+/// Of a call_ind without it: nobody has to know where it leads.
+inline constexpr u32 kSettled = 4;
+/// Of a call_ind with kExpected: bits 8 to 15 are the uppermost byte that the target has then.
+inline constexpr u64 expected_target(u32 aux, u64 imm) { return imm | u64{aux >> 8 & 0xff} << 56; }
 /// The upper half of aux of exits of a region (Region::sites): the inlined call that jumps lead to, and that
 /// other exits are in; 0: none.
 inline constexpr unsigned kSiteShift = 16;

@@ -50,7 +50,9 @@ Region::Target Region::find(u64 pc, u32 site, const DeferredFlags* now) const {
 
 Region::Target Region::returns_to(const Block& block) const {
     const auto pc = return_point(block);
-    return pc ? find(*pc, site_of(block.insts.back())) : Target{};
+    if (!pc) return {};
+    const Inst& call = block.insts.back();
+    return find(*pc, is_jump(call) ? sites[site_of(call)].parent : site_of(call));
 }
 
 std::vector<u32> arrange(const std::vector<std::vector<u32>>& next, bool loop) {

@@ -57,7 +57,8 @@ struct Region {
 inline u32 site_of(const Inst& exit) { return exit.aux >> kSiteShift; }
 /// Does it lead to what is known?
 inline bool is_jump(const Inst& in) {
-    return in.op == Op::ExitIf || in.op == Op::Goto || (in.op == Op::Ret && (in.aux & kReturned));
+    return in.op == Op::ExitIf || in.op == Op::Goto ||
+           ((in.op == Op::Ret || in.op == Op::CallInd) && (in.aux & kExpected));
 }
 /// Does what is known of state hold where it goes, though it ends its block?
 inline bool is_plain_end(const Inst& in) { return is_jump(in) && in.op != Op::ExitIf; }
@@ -128,12 +129,21 @@ void estimate_weights(Region& region);
 /// return; calls of its own entry count as leading back there.
 bool make_region(std::vector<Block>& nodes, bool loop, bool calls, Region& region);
 
-/// The blocks of the function at `entry`, its first one first; nullptr: it is not to be inlined.
-using BodySource = std::function<const std::vector<Block>*(u64 entry)>;
+/// What is known of the functions that a region calls.
+struct Callees {
+    /// The blocks of the function at `entry`, its first one first; nullptr: it is not to be inlined.
+    std::function<const std::vector<Block>*(u64 entry)> body;
+    /// Where the call that returns to `return_pc` leads, though it goes through a register: mostly there.
+    struct Guess {
+        u64 entry;
+        u64 target;  ///< what the register holds then: the same, but for the uppermost byte
+    };
+    std::function<std::optional<Guess>(u64 return_pc)> guess;
+};
 /// Makes small functions that a region made by make_region (with `calls`) calls part of it: a jump goes
 /// there, and back where it returns to its call; calls of the hottest blocks first. How many calls. Blocks
 /// that are left with one way in become the end of the block that leads there.
-unsigned inline_calls(Region& region, const StateLayout& layout, const BodySource& body, bool loop);
+unsigned inline_calls(Region& region, const StateLayout& layout, const Callees& callees, bool loop);
 /// Drops and orders nodes as make_region does, and weighs them. False: the entry is in no loop.
 bool rearrange(Region& region, bool loop, bool calls);
 

@@ -20,8 +20,8 @@ constexpr u32 kMaxInsns = 400, kMaxMerged = 160;
 
 class Inliner {
   public:
-    Inliner(Region& region, const StateLayout& layout, const BodySource& body)
-        : region_(region), layout_(layout), body_(body) {}
+    Inliner(Region& region, const StateLayout& layout, const Callees& callees)
+        : region_(region), layout_(layout), callees_(callees) {}
 
     unsigned run() {
         for (u32 n = 0; n < region_.nodes.size(); n++) queue(n, region_.nodes[n].weight);
@@ -45,7 +45,7 @@ class Inliner {
 
     void queue(u32 node, u32 weight) {
         const Block& b = region_.nodes[node].block;
-        if (b.insts.empty() || b.insts.back().op != Op::Call || !return_point(b)) return;
+        if (!return_point(b)) return;
         calls_.push_back({weight, node});
         std::push_heap(calls_.begin(), calls_.end());
     }
@@ -62,9 +62,15 @@ class Inliner {
     void inline_call(const Candidate& c) {
         const Inst call = region_.nodes[c.node].block.insts.back();
         const u64 return_pc = *return_point(region_.nodes[c.node].block);
-        if (region_.find(return_pc, site_of(call)).node == kNoNode || too_deep(site_of(call), call.imm))
-            return;
-        const std::vector<Block>* body = body_(call.imm);
+        if (region_.find(return_pc, site_of(call)).node == kNoNode) return;
+        Callees::Guess to{call.imm, call.imm};
+        if (call.op == Op::CallInd) {
+            const auto guess = callees_.guess ? callees_.guess(return_pc) : std::nullopt;
+            if (!guess) return;
+            to = *guess;
+        }
+        if (too_deep(site_of(call), to.entry)) return;
+        const std::vector<Block>* body = callees_.body(to.entry);
         if (body == nullptr || region_.nodes.size() + body->size() > kMaxNodes) return;
         u32 insns = 0;
         for (const Block& b : *body) insns += b.guest_insns;
@@ -72,10 +78,15 @@ class Inliner {
         insns_ += insns;
 
         const auto site = static_cast<u32>(region_.sites.size());
-        region_.sites.push_back({site_of(call), return_pc, call.imm});
+        region_.sites.push_back({site_of(call), return_pc, to.entry});
         Block& caller = region_.nodes[c.node].block;
         const u64 link = known_link(caller, return_pc, *body);
-        caller.insts.back() = {.op = Op::Goto, .aux = site << kSiteShift, .imm = call.imm};
+        Inst& jump = caller.insts.back();
+        if (call.op == Op::Call) jump = {.op = Op::Goto};
+        jump.imm = to.entry;
+        jump.aux = site << kSiteShift;
+        if (call.op == Op::CallInd)
+            jump.aux |= kExpected | static_cast<u32>((to.target ^ to.entry) >> 56) << 8;
         caller.may_loop = false;
         for (const Block& b : *body) {
             const auto n = static_cast<u32>(region_.nodes.size());
@@ -115,7 +126,7 @@ class Inliner {
                 in = {.op = Op::Const, .type = Type::I64, .imm = s.return_pc};
         }
         if (b.insts.empty() || b.insts.back().op != Op::Ret) return;
-        b.insts.back().aux = kReturned | s.parent << kSiteShift;
+        b.insts.back().aux = kExpected | s.parent << kSiteShift;
         b.insts.back().imm = s.return_pc;
         if (link == layout_.slots.size()) return;
         b.forwarded = false;  // so that fold looks at what has constant operands now
@@ -124,7 +135,7 @@ class Inliner {
 
     Region& region_;
     const StateLayout& layout_;
-    const BodySource& body_;
+    const Callees& callees_;
     PassScratch scratch_;
     std::vector<Candidate> calls_;  ///< a heap
     u32 insns_ = 0;
@@ -197,8 +208,8 @@ void merge_nodes(Region& region) {
 
 }  // namespace
 
-unsigned inline_calls(Region& region, const StateLayout& layout, const BodySource& body, bool loop) {
-    const unsigned calls = Inliner(region, layout, body).run();
+unsigned inline_calls(Region& region, const StateLayout& layout, const Callees& callees, bool loop) {
+    const unsigned calls = Inliner(region, layout, callees).run();
     if (calls == 0) return 0;
     rearrange(region, loop, true);  // drops what does not return
     merge_nodes(region);

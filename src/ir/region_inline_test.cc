@@ -56,13 +56,16 @@ Block leaf(u64 pc) {
 
 /// The region of `nodes` with what they call inlined.
 struct Inlined {
-    Inlined(std::vector<Block> nodes, std::map<u64, std::vector<Block>> bodies) {
+    Inlined(std::vector<Block> nodes, std::map<u64, std::vector<Block>> bodies, u64 guessed = 0) {
         EXPECT_TRUE(make_region(nodes, true, true, region));
         const auto body = [&](u64 entry) {
             const auto at = bodies.find(entry);
             return at == bodies.end() ? nullptr : &at->second;
         };
-        calls = inline_calls(region, kLayout, body, true);
+        const auto guess = [&](u64) {
+            return guessed == 0 ? std::nullopt : std::optional(Callees::Guess{guessed & 0xffff, guessed});
+        };
+        calls = inline_calls(region, kLayout, {body, guess}, true);
         for (const auto& n : region.nodes) EXPECT_TRUE(verify(n.block, kLayout)) << print(n.block, kLayout);
     }
     const Inst& last(u32 node) const { return region.nodes[node].block.insts.back(); }
@@ -101,7 +104,7 @@ TEST(InlineCalls, AReturnIsComparedWhereTheLinkRegisterChanges) {
     EXPECT_EQ(r.calls, 1u);
     ASSERT_EQ(r.region.nodes.size(), 2u);
     EXPECT_EQ(r.last(0).op, Op::Ret);
-    EXPECT_TRUE(r.last(0).aux & kReturned);
+    EXPECT_TRUE(r.last(0).aux & kExpected);
     EXPECT_EQ(r.last(0).imm, 0x14u);
     EXPECT_EQ(r.region.find(r.last(0)).node, 1u);
     // Nearly always it returns there.
@@ -122,6 +125,32 @@ TEST(InlineCalls, EachCallHasItsOwnCopy) {
         EXPECT_EQ(site_of(r.last(n)), 0u);
     }
     EXPECT_EQ(r.region.find(0x108).node, kNoNode);
+}
+
+Block call_indirect(u64 pc) {
+    return block(pc, [&](Builder& b) {
+        b.set(kRa, b.c64(pc + 4));
+        b.call_ind(b.get(kA), pc + 4);
+    });
+}
+
+TEST(InlineCalls, AGuessedTargetIsComparedAndElseCalled) {
+    const Inlined r({call_indirect(0x10), jump(0x14, 0x10)}, {{0x100, {leaf(0x100)}}}, u64{2} << 56 | 0x100);
+    EXPECT_EQ(r.calls, 1u);
+    ASSERT_EQ(r.region.nodes.size(), 3u);
+    const Block& caller = r.region.nodes[0].block;
+    const Inst& c = caller.insts.back();
+    EXPECT_EQ(c.op, Op::CallInd);
+    EXPECT_TRUE(is_jump(c));
+    EXPECT_EQ(expected_target(c.aux, c.imm), u64{2} << 56 | 0x100);
+    const u32 inside = r.region.find(c).node, back = r.region.find(0x14).node;
+    ASSERT_NE(inside, kNoNode);
+    EXPECT_EQ(r.region.nodes[inside].block.start_pc, 0x100u);
+    EXPECT_EQ(r.last(inside).op, Op::Goto);
+    EXPECT_EQ(r.region.find(r.last(inside)).node, back);
+    // The call that is made all the same returns there, too.
+    EXPECT_EQ(r.region.returns_to(caller).node, back);
+    EXPECT_EQ(Inlined({call_indirect(0x10), jump(0x14, 0x10)}, {{0x100, {leaf(0x100)}}}).calls, 0u);
 }
 
 TEST(InlineCalls, CallsInsideCalls) {

@@ -59,7 +59,7 @@ bool RegionShape::leaves_loop(u64 pc, const Inst& exit) const {
 double RegionShape::taken(const Inst& exit, u64 pc, bool rest_inside, bool jumps) const {
     constexpr double kSeldom = 1.0 / 8, kMostly = 7.0 / 8, kAlways = 63.0 / 64;
     if (!inside(exit)) return kSeldom;
-    if (exit.aux & kReturned) return kAlways;
+    if (exit.aux & kExpected) return kAlways;
     if (goes_back(exit, pc) || !rest_inside) return kMostly;
     // Before the jump of a switch: a value for which it has no case.
     return jumps || leaves_loop(pc, exit) ? kSeldom : 0.5;

@@ -54,7 +54,8 @@ constexpr std::string_view kNegProduct[] = {"posp", "negp"};
 constexpr std::string_view kNegAddend[] = {"posz", "negz"};
 constexpr std::string_view kUpper[] = {"exact", "loose"};
 constexpr std::string_view kBackEdgeWord[] = {"forward", "backedge"};
-constexpr std::string_view kReturnedWord[] = {"elsewhere", "returned"};
+constexpr std::string_view kSettledWord[] = {"watched", "settled"};
+constexpr std::string_view kExpectedWord[] = {"any", "expected"};
 
 const auto kReason = [] {
     std::array<std::string_view, static_cast<size_t>(ExitReason::Count_)> names;
@@ -97,7 +98,9 @@ constexpr Field kSiteField{kSiteShift, 16, true, {}, "site"};
 const Field kReasonFields[] = {{0, 16, false, kReason}, kSiteField};
 constexpr Field kExtendFields[] = {{0, 1, true, kUpper}};
 constexpr Field kJumpFields[] = {{0, 1, true, kBackEdgeWord}, kSiteField};
-constexpr Field kRetFields[] = {{1, 1, true, kReturnedWord}, kSiteField};
+constexpr Field kMark{8, 8, true, {}, "mark"};
+constexpr Field kExpectedFields[] = {
+    {1, 1, true, kExpectedWord}, {2, 1, true, kSettledWord}, kMark, kSiteField};
 constexpr Field kSiteFields[] = {kSiteField};
 
 std::span<const Field> aux_fields(Op op) {
@@ -148,9 +151,9 @@ std::span<const Field> aux_fields(Op op) {
         case Op::ExitIf:
         case Op::Goto: return kJumpFields;
         case Op::Call:
-        case Op::CallInd:
         case Op::JumpInd: return kSiteFields;
-        case Op::Ret: return kRetFields;
+        case Op::CallInd:
+        case Op::Ret: return kExpectedFields;
         case Op::TrapIf:
         case Op::Exit: return kReasonFields;
         default: break;

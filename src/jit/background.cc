@@ -32,6 +32,8 @@ constexpr u32 kOne = kSampleWeight, kAgain = kOne + kOne / 2, kHot = 4 * kOne;
 constexpr u64 kDecayTicks = 8;
 /// A region that was dropped (its code changed, memory became shared) is made again so often.
 constexpr u32 kMaxCompiles = 16;
+/// And one that guessed wrong where a call leads.
+constexpr u32 kMaxRemakes = 4;
 /// Ticks in which no place was met again after which a look every kCalmTick is enough.
 constexpr u64 kCalmTicks = 10;
 /// Ticks in which nobody ran after which the thread sleeps.
@@ -49,7 +51,38 @@ struct Count {
     u32 taken = 0;      ///< of its samples, those that the profile has
     u32 compiled = 0;   ///< how often its loop was
     bool done = false;  ///< was compiled, or cannot be
+    bool anew = false;  ///< its region is to be made although there is one
+    u32 remade = 0;     ///< how often it was, for a call that led elsewhere
     u64 head = 0;       ///< of its loop, once that was looked for
+};
+/// Where a call through a register was seen to lead.
+struct IndirectCall {
+    u64 target = 0;            ///< the usual one
+    u32 hits = 0, others = 0;  ///< samples that went there, and elsewhere
+    bool inside = false;       ///< of the region at `head`, made for `made`
+    u64 head = 0;
+    CallTarget made;
+
+    void add(u64 to) {
+        if (hits + others == kSeenMost) hits /= 2, others /= 2;
+        if (to == target) {
+            hits++;
+        } else if (others++ >= hits) {
+            target = to;
+            std::swap(hits, others);
+        }
+    }
+    /// Where it nearly always leads; 0: there is no such place.
+    u64 usual() const { return hits >= kSeenLeast && hits >= 8 * others ? target : 0; }
+    bool settled() const { return usual() == 0 && hits + others >= kSeenEnough; }
+    /// A region was made for something else.
+    bool wrong() const {
+        if (!inside) return false;
+        if (usual() != made.target) return usual() != 0 || others >= kSeenLeast;
+        return settled() && !made.settled;
+    }
+
+    static constexpr u32 kSeenLeast = 5, kSeenEnough = 12, kSeenMost = 64;
 };
 struct PlaceHash {
     size_t operator()(const Place& p) const { return p.pc * 0x9e3779b97f4a7c15u ^ p.mode; }
@@ -73,12 +106,15 @@ struct Background::Impl {
     u32 urgent = 0;        ///< so many of the next ticks are
     std::deque<Place> queue;
     std::unordered_map<Place, Count, PlaceHash> counts;
+    std::unordered_map<Place, IndirectCall, PlaceHash> calls;  ///< by CallTarget::site
     std::unique_ptr<Worker> worker;
 
     void run();
     void decay();
     void show(BackgroundState state);
     bool work(std::unique_lock<std::mutex>& lock);
+    void called(u64 target, const Place& from);
+    std::vector<CallTarget> call_targets(u32 mode) const;
 };
 
 Background::Background(Jit& jit) : jit_(jit), impl_(std::make_unique<Impl>(jit, places_)) {}
@@ -112,8 +148,9 @@ void Background::wake() {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-void Background::sampled(u64 pc, u32 mode) {
+void Background::sampled(u64 pc, u32 mode, const CallTarget& call) {
     std::unique_lock lock(impl_->mutex);
+    if (call.site != 0) impl_->called(call.target, {call.site, mode});
     if (!impl_->counts.contains({pc, mode})) {
         lock.unlock();
         const u32 before = jit_.profiled_weight(pc, mode);
@@ -137,6 +174,30 @@ void Background::sampled(u64 pc, u32 mode) {
     impl_->queue.push_back({pc, mode});
     HotPlacesEdit(places_).thread(places_.state, places_.tid, impl_->queue.size());
     impl_->changed.notify_one();
+}
+
+/// A region whose guess was wrong is made anew, a few times.
+void Background::Impl::called(u64 target, const Place& from) {
+    if (calls.size() > kMaxCounts) calls.clear();
+    IndirectCall& c = calls[from];
+    c.add(target);
+    if (!c.wrong()) return;
+    c.inside = false;  // until it was made
+    if (c.made.target != 0) c.target = 0, c.hits = c.others = 0;
+    Count& n = counts[{c.head, from.mode}];
+    if (n.remade == kMaxRemakes) return;
+    n.remade++;
+    n.anew = true;
+    queue.push_back({c.head, from.mode});
+    changed.notify_one();
+}
+
+std::vector<CallTarget> Background::Impl::call_targets(u32 mode) const {
+    std::vector<CallTarget> all;
+    for (const auto& [from, c] : calls)
+        if (from.mode == mode && (c.usual() != 0 || c.settled()))
+            all.push_back({static_cast<u32>(from.pc), c.usual(), c.settled()});
+    return all;
 }
 
 std::vector<SampledPlace> Background::take_samples() {
@@ -207,11 +268,21 @@ bool Background::Impl::work(std::unique_lock<std::mutex>& lock) {
     queue.pop_front();
     show(BackgroundState::Compiling);
     const u32 made_before = counts[p].compiled;
+    const bool anew = std::exchange(counts[p].anew, false);
+    const std::vector<CallTarget> targets = call_targets(p.mode);
     lock.unlock();
     if (!worker) worker = std::make_unique<Worker>(jit);
-    const u64 head = worker->back_edge_target(p.pc, p.mode);
-    const bool made = jit.optimize(*worker, head, p.mode, true, made_before);
+    const u64 head = anew ? p.pc : worker->back_edge_target(p.pc, p.mode);
+    const bool made = jit.optimize(*worker, head, p.mode, true, made_before, targets, anew);
     lock.lock();
+    if (made)
+        for (const CallTarget& call : worker->indirect_calls()) {
+            if (call.target == 0 && !call.settled) urgent = kUrgentTicks;  // to see where it leads
+            IndirectCall& c = calls[{call.site, p.mode}];
+            c.inside = true;
+            c.head = head;
+            c.made = call;
+        }
     for (const u64 pc : {p.pc, head}) {
         Count& n = counts[{pc, p.mode}];
         n.done = true;

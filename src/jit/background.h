@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bits.h"
+#include "jit/call_target.h"
 #include "jit/profile.h"
 
 namespace vm::jit {
@@ -26,8 +27,9 @@ class Background {
 
     /// An executor begins to run code. Cheap while the thread is awake.
     void wake();
-    /// An executor that had been asked left at (pc, mode).
-    void sampled(u64 pc, u32 mode);
+    /// An executor that had been asked left at (pc, mode). `call`: the call through a register that it made
+    /// last, if any.
+    void sampled(u64 pc, u32 mode, const CallTarget& call = {});
     /// What was sampled since the last call, for the profiles.
     std::vector<SampledPlace> take_samples();
     /// Ends the thread, if there is one and it is this process's, until the next wake(): system calls that a

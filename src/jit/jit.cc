@@ -84,12 +84,13 @@ Translation* Jit::translate(Worker& worker, Executor& self, u64 pc, u32 mode) {
     }
 }
 
-bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop, u32 made_before) {
-    if (const Translation* t = lookup(pc, mode); t != nullptr && t->region) return true;
+bool Jit::optimize(Worker& worker, u64 pc, u32 mode, bool loop, u32 made_before,
+                   std::span<const CallTarget> targets, bool anew) {
+    if (const Translation* t = lookup(pc, mode); t != nullptr && t->region && !anew) return true;
     const u64 start = clock();
-    if (!worker.compile_region(pc, mode, loop, made_before)) return false;
+    if (!worker.compile_region(pc, mode, loop, made_before, targets)) return false;
     Translation* t = nullptr;
-    if (install(worker, pc, mode, &t, true) != Publish::Done) return false;
+    if (install(worker, pc, mode, &t, true, anew) != Publish::Done) return false;
     const u64 ns = clock() - start;
     const std::lock_guard lock(mutex_);
     stats_.regions++;
@@ -125,10 +126,10 @@ std::unique_lock<std::mutex> Jit::vcpu_lock() {
     return lock;
 }
 
-Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out, bool region) {
+Jit::Publish Jit::install(Worker& w, u64 pc, u32 mode, Translation** out, bool region, bool anew) {
     const std::unique_lock lock = region ? std::unique_lock(mutex_) : vcpu_lock();
     if (Translation* existing = lookup(pc, mode);
-        existing != nullptr && (!region || existing->region)) {  // another thread was faster
+        existing != nullptr && !anew && (!region || existing->region)) {  // another thread was faster
         *out = existing;
         return Publish::Done;
     }

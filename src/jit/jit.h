@@ -20,6 +20,7 @@
 #include "frontend/guest_isa.h"
 #include "gc/collector.h"
 #include "gc/epochs.h"
+#include "jit/call_target.h"
 #include "jit/code_cache.h"
 #include "jit/host.h"
 #include "jit/lookup_map.h"
@@ -90,6 +91,7 @@ class Worker;
 class Observer;
 class ImageSpace;
 class Background;
+
 struct SampledPlace;
 struct LoadedImage;
 struct Harvest;
@@ -132,7 +134,8 @@ class Jit : private gc::Heap {
     /// The loop whose head is at (pc, mode) as a region, in place of the block there. False: there is no
     /// loop, or not now. From any thread; makes no room in the code cache. `loop`: see
     /// Worker::compile_region.
-    bool optimize(Worker& worker, u64 pc, u32 mode, bool loop = true, u32 made_before = 0);
+    bool optimize(Worker& worker, u64 pc, u32 mode, bool loop = true, u32 made_before = 0,
+                  std::span<const CallTarget> targets = {}, bool anew = false);
     /// What calls it from time to time. nullptr: Options::background is off.
     Background* background() const { return background_.get(); }
     /// Executors that run leave at their next safepoint and call Background::sampled(). False: none runs.
@@ -211,7 +214,7 @@ class Jit : private gc::Heap {
     enum class Publish : u8 { Done, Stale, Full, TooBig };
     /// The lock, for a vCPU.
     std::unique_lock<std::mutex> vcpu_lock();
-    Publish install(Worker& w, u64 pc, u32 mode, Translation** out, bool region = false);
+    Publish install(Worker& w, u64 pc, u32 mode, Translation** out, bool region = false, bool anew = false);
     bool still_current(const Worker& w) const;
     Translation* emplace(Worker& w, u64 pc, u32 mode, u32 offset, bool region);
     void publish(Translation& t);

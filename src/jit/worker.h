@@ -33,7 +33,9 @@ class Worker {
     /// The same for the loop whose head is at `pc`, as a region; false also if there is none. Or, for tests,
     /// for whatever direct jumps reach from there. False also if the policy finds no loop worth it, of which
     /// `made_before` regions were made and dropped.
-    bool compile_region(u64 pc, u32 mode, bool loop, u32 made_before);
+    bool compile_region(u64 pc, u32 mode, bool loop, u32 made_before, std::span<const CallTarget> targets);
+    /// The calls through registers in the region that was compiled last.
+    const std::vector<CallTarget>& indirect_calls() const { return indirect_calls_; }
     /// Whether the block that was compiled last jumps to its own start.
     bool loops() const { return block_.may_loop; }
     /// Where the back-edge leads that the instruction at `pc` is; `pc` if it is none. Safepoints before a
@@ -54,7 +56,8 @@ class Worker {
     static const Bounds kInlineMost;
     bool collect(u64 head, u32 mode, const Bounds& most, bool calls, std::vector<ir::Block>& nodes);
     bool function_body(u64 entry, u32 mode, std::vector<ir::Block>& blocks);
-    bool form_region(u64 head, u32 mode, bool loop);
+    bool form_region(u64 head, u32 mode, bool loop, std::span<const CallTarget> targets);
+    void note_indirect_calls(std::span<const CallTarget> targets);
     bool cut(const ir::Block& block) const;
     bool worthwhile(u64 head, u32 mode, u32 made_before) const;
     void summarize_region(u64 pc);
@@ -83,7 +86,8 @@ class Worker {
     bool forward_state_ = true;  ///< the pass of this name is on
     ir::Block block_;            ///< of a region: what it covers, and for dumps all of its instructions
     ir::Region region_;
-    unsigned inlined_ = 0;      ///< calls in it
+    unsigned inlined_ = 0;  ///< calls in it
+    std::vector<CallTarget> indirect_calls_;
     std::vector<u64> leaders_;  ///< sorted: where blocks of the region in the making begin
     ir::Block decoded_;         ///< before passes, kept only for dumps
     backend::CompiledBlock code_;

@@ -105,12 +105,13 @@ bool Worker::collect(u64 head, u32 mode, const Bounds& most, bool calls, std::ve
     return false;
 }
 
-bool Worker::form_region(u64 head, u32 mode, bool loop) {
+bool Worker::form_region(u64 head, u32 mode, bool loop, std::span<const CallTarget> targets) {
     constexpr u64 kReturns = opt_bit(JitOpt::ReturnPoints) | opt_bit(JitOpt::ReturnStack);
     const u64 off = jit_.options().disabled_opts;
     const bool calls = !(off & kReturns);
     const Bounds most{loop ? ir::kMaxRegionNodes : kMaxTestNodes, kMaxRegionInsns};
     inlined_ = 0;
+    indirect_calls_.clear();
     std::vector<ir::Block> nodes;
     if (!collect(head, mode, most, calls, nodes) || !ir::make_region(nodes, loop, calls, region_))
         return false;
@@ -121,8 +122,32 @@ bool Worker::form_region(u64 head, u32 mode, bool loop) {
         if (fresh && !function_body(entry, mode, at->second)) at->second.clear();
         return at->second.empty() ? nullptr : &at->second;
     };
-    inlined_ = ir::inline_calls(region_, *jit_.isa().layout, body, loop);
+    const auto guess = [&](u64 return_pc) -> std::optional<ir::Callees::Guess> {
+        const auto at = std::ranges::find(targets, static_cast<u32>(return_pc), &CallTarget::site);
+        if ((off & opt_bit(JitOpt::GuessCalls)) || at == targets.end()) return {};
+        u64 entry = at->target;
+        if (entry % jit_.isa().layout->pc_alignment != 0) return {};
+        if (jit_.isa().arrive != nullptr && !jit_.isa().arrive(request(), &entry)) return {};
+        return ir::Callees::Guess{entry, at->target};
+    };
+    inlined_ = ir::inline_calls(region_, *jit_.isa().layout, {body, guess}, loop);
+    note_indirect_calls(targets);
     return true;
+}
+
+/// Guesses that led to nothing count as made: to make the region again would not help.
+void Worker::note_indirect_calls(std::span<const CallTarget> targets) {
+    for (ir::Region::Node& n : region_.nodes) {
+        const auto back = ir::return_point(n.block);
+        if (!back || n.block.insts.back().op != ir::Op::CallInd) continue;
+        const auto site = static_cast<u32>(*back);
+        const auto known = std::ranges::find(targets, site, &CallTarget::site);
+        const CallTarget made = known == targets.end() ? CallTarget{.site = site} : *known;
+        ir::Inst& call = n.block.insts.back();
+        if (known != targets.end() && !ir::is_jump(call)) call.aux |= ir::kSettled;
+        if (std::ranges::find(indirect_calls_, site, &CallTarget::site) == indirect_calls_.end())
+            indirect_calls_.push_back(made);
+    }
 }
 
 /// All blocks of a function, if it is small and returns.
@@ -167,10 +192,11 @@ bool Worker::worthwhile(u64 head, u32 mode, u32 made_before) const {
     return yes;
 }
 
-bool Worker::compile_region(u64 pc, u32 mode, bool loop, u32 made_before) {
+bool Worker::compile_region(u64 pc, u32 mode, bool loop, u32 made_before,
+                            std::span<const CallTarget> targets) {
     const u64 start = jit_.clock();
     begin_reading();
-    if (!form_region(pc, mode, loop)) {
+    if (!form_region(pc, mode, loop, targets)) {
         error_ = "no loop";
         return false;
     }

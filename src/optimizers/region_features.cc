@@ -49,7 +49,7 @@ class Counter {
         switch (in.op) {
             case ir::Op::Insn: sums_.insns += weight; break;
             case ir::Op::Call:
-            case ir::Op::CallInd: sums_.calls += weight; break;
+            case ir::Op::CallInd: sums_.calls += weight * (1 - leave); break;
             case ir::Op::JumpInd: sums_.jumps += weight; break;
             case ir::Op::Ret:
                 if (!ir::is_jump(in)) {

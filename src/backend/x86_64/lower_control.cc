@@ -333,11 +333,21 @@ void Lowering::jump_indirect(u32 i) {
 
 void Lowering::call_indirect(u32 i) {
     const Inst& in = inst(i);
+    u32 site = ir::site_of(in);
+    if (ir::is_jump(in)) {
+        if (const ir::Region::Target to = inside(in); to.node != ir::kNoNode) {
+            if (to.store) store_deferred();
+            return call_inside(i, to.node);
+        }
+        store_deferred();
+        site = region_->sites[site].parent;
+    }
     take(kRcx);
     u64 mask = 0;
     const u8 pc = target_reg(arg(in, 0), &mask);
-    safepoint({.kind = ColdKind::SafepointReg, .r = {pc}, .imm = mask});
     const Value return_pc = arg(in, 1);
+    safepoint({.kind = ColdKind::SafepointReg, .r = {pc}, .imm = mask});
+    if (region_ != nullptr && !(in.aux & ir::kSettled)) note_call(pc, const_value(return_pc));
     if (on(JitOpt::ReturnStack)) push_pc(return_pc);
     consume();
     if (!on(JitOpt::ReturnStack)) {
@@ -353,7 +363,51 @@ void Lowering::call_indirect(u32 i) {
         apply_mask(kRax, mask);
         call_stub(Stub::IndirectMiss);
     }
-    landing(const_value(return_pc), ir::site_of(in), node_ + 1);
+    landing(const_value(return_pc), site, node_ + 1);
+}
+
+// For tier 2 to see where the call leads.
+void Lowering::note_call(u8 pc, u64 return_pc) {
+    if (!on(JitOpt::GuessCalls)) return;
+    a.mov(VM_STATE(call_target, 8), r64(pc));
+    a.mov(VM_STATE(call_site, 4), static_cast<i32>(return_pc));
+}
+
+// To a function that is inlined, if it is that one.
+void Lowering::call_inside(u32 i, u32 node) {
+    const Inst& in = inst(i);
+    u64 mask = 0;
+    const u8 pc = masked_reg(arg(in, 0), &mask);
+    compare_target(pc, ir::expected_target(in.aux, in.imm));
+    consume();
+    cold_jcc(Cc::Ne, {.kind = ColdKind::CallElse,
+                      .r = {pc},
+                      .imm = mask,
+                      .value = const_value(arg(in, 1)),
+                      .site = region_->sites[ir::site_of(in)].parent});
+    if (node != node_ + 1) jump_to_node(node, Cc::O, true);
+}
+
+void Lowering::call_else(const Cold& c) {
+    const bool swapped = std::exchange(swaps_active_, false);
+    if (c.r[0] != kRdx) a.mov(x86::rdx, r64(c.r[0]));
+    store_flags(c.flags);
+    if (c.restore) restore_swaps();
+    const i32 deferred = std::exchange(deferred_, -1);
+    safepoint({.kind = ColdKind::SafepointReg, .r = {kRdx}, .imm = c.imm});
+    note_call(kRdx, c.value);
+    const bool calls = on(JitOpt::ReturnStack);
+    if (calls) push_return(c.value, kRdx);
+    if (on(JitOpt::FastLookup)) {
+        lookup(kRdx, c.imm, calls);
+    } else {
+        a.mov(x86::rax, x86::rdx);
+        apply_mask(kRax, c.imm);
+        calls ? call_stub(Stub::IndirectMiss) : jump_stub(Stub::IndirectMiss);
+    }
+    if (calls) landing(c.value, c.site);
+    deferred_ = deferred;
+    swaps_active_ = swapped;
 }
 
 void Lowering::ret(u32 i) {
@@ -368,6 +422,13 @@ void Lowering::ret(u32 i) {
     a.ret();
 }
 
+void Lowering::compare_target(u8 pc, u64 to) {
+    if (fits_signed(static_cast<i64>(to), 32)) return (void)a.cmp(r64(pc), static_cast<i32>(to));
+    const u8 t = alloc_gpr();
+    load_const(t, to);
+    a.cmp(r64(pc), r64(t));
+}
+
 // From an inlined call.
 void Lowering::ret_inside(u32 i) {
     const Inst& in = inst(i);
@@ -375,13 +436,7 @@ void Lowering::ret_inside(u32 i) {
     if (to.node == ir::kNoNode || to.store) store_deferred();
     u64 mask = 0;
     const u8 pc = masked_reg(arg(in, 0), &mask);
-    if (fits_signed(static_cast<i64>(in.imm), 32)) {
-        a.cmp(r64(pc), static_cast<i32>(in.imm));
-    } else {
-        const u8 t = alloc_gpr();
-        load_guest_addr(t, in.imm);
-        a.cmp(r64(pc), r64(t));
-    }
+    compare_target(pc, in.imm);
     consume();
     cold_jcc(Cc::Ne, {.kind = ColdKind::ReturnElse, .r = {pc}, .imm = mask});
     if (to.node != ir::kNoNode) {
@@ -442,6 +497,7 @@ void Lowering::emit_cold_one(const Cold& c) {
             a.mov(x86::rdx, r64(c.r[0]));
             apply_mask(kRdx, c.imm);
             return jump_stub(Stub::Safepoint);
+        case ColdKind::CallElse: return call_else(c);
         case ColdKind::ReturnElse: {
             if (c.r[0] != kRcx) a.mov(x86::rcx, r64(c.r[0]));
             store_flags(c.flags);

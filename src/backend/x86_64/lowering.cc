@@ -25,6 +25,7 @@ Lowering::Lowering(const ir::StateLayout& layout, const CompileOptions& options,
 Result<void> Lowering::compile(const ir::Block& block, CompiledBlock& out) {
     allow_swaps_ = on(JitOpt::LoopRegs);
     region_ = nullptr;
+    skew_ = made_;
     swappable_ = ~u32{0};
     compile_once(block, out);
     if (failed_ && !swaps_.empty() && !allow_swaps_) compile_once(block, out);
@@ -47,7 +48,7 @@ void Lowering::compile_once(const ir::Block& block, CompiledBlock& out) {
 /// 0, 2, 4 and 6 bytes behind one, in turn: blocks that are made one after the other are those that run
 /// together.
 void Lowering::skew_entry() {
-    for (u32 n = made_ % 4 * 2; n != 0; n--) a.byte(0xcc);
+    for (u32 n = skew_ % 4 * 2; n != 0; n--) a.byte(0xcc);
     out_->entry_offset = a.pos();
 }
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <unordered_map>
 
 #include "backend/x86_64/analysis.h"
 #include "backend/x86_64/emitter.h"
@@ -65,6 +66,7 @@ class Lowering final : public Compiler {
         DefaultNan,  ///< r = {result, -, -, single}
         VecSoft,     ///< imm = index in soft_
         ReturnElse,  ///< a return from an inlined call to r[0] & imm
+        CallElse,    ///< a call to r[0] & imm, which is not what was inlined; value: where it returns to
         GroupMiss,   ///< r = {register with the address that becomes the host's, one with the tag of the last
                      ///< byte}; value, imm as TlbMiss
         TlbMiss      ///< r[1] = register with the address, r[0] gets the host address; value = as
@@ -345,6 +347,10 @@ class Lowering final : public Compiler {
     void ret(u32 i);
     void exit(u32 i);
     void ret_inside(u32 i);
+    void call_inside(u32 i, u32 node);
+    void call_else(const Cold& c);
+    void note_call(u8 pc, u64 return_pc);
+    void compare_target(u8 pc, u64 to);
     u8 masked_reg(Value target, u64* mask);
     u8 target_reg(Value target, u64* mask);
     void lookup(u8 pc, u64 mask, bool is_call);
@@ -644,9 +650,11 @@ class Lowering final : public Compiler {
     bool swaps_active_ = false;  ///< in the second emission, until restore_inline()
     std::vector<u32> to_loop_;   ///< displacements of jumps from the first to the second
     bool allow_swaps_ = true;
-    u32 fp_at_ = 0;            ///< where the last addition, subtraction or root begins
-    u32 made_ = 0;             ///< blocks and regions
-    u32 swappable_ = ~u32{0};  ///< registers that may be exchanged
+    u32 fp_at_ = 0;                             ///< where the last addition, subtraction or root begins
+    u32 made_ = 0;                              ///< blocks and regions
+    u32 skew_ = 0;                              ///< which of them this one counts as
+    std::unordered_map<u64, u32> region_skew_;  ///< by head: who is made anew lies as before
+    u32 swappable_ = ~u32{0};                   ///< registers that may be exchanged
     u32 loop_head_ = 0;
     const ir::Region* region_ = nullptr;  ///< what is being compiled, if it is one
     u32 node_ = 0;                        ///< the block of it that is being lowered

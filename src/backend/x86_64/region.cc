@@ -50,6 +50,7 @@ void count_accesses(const ir::RegionShape& shape, const ir::Region::Node& node, 
 
 Result<void> Lowering::compile_region(const ir::Region& region, CompiledBlock& out) {
     region_ = &region;
+    skew_ = region_skew_.try_emplace(region.nodes[0].block.start_pc, made_).first->second;
     allow_swaps_ = on(JitOpt::LoopRegs);
     swappable_ = ~u32{0};
     start(out);

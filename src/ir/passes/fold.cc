@@ -283,11 +283,11 @@ void Folder::control_flow(Value i, Inst& in) {
             block_.may_loop = true;
             return;
         case Op::Ret:
-            if ((in.aux & kReturned) && constant(in.args[0]) && imm(in.args[0]) == in.imm)
-                in = {.op = Op::Goto, .aux = in.aux & ~kReturned, .imm = in.imm};
+            if ((in.aux & kExpected) && constant(in.args[0]) && imm(in.args[0]) == in.imm)
+                in = {.op = Op::Goto, .aux = in.aux & ~kExpected, .imm = in.imm};
             return;
         case Op::CallInd:
-            if (is_constant(insts_[in.args[0]]))
+            if (is_constant(insts_[in.args[0]]) && !(in.aux & kExpected))
                 in = {.op = Op::Call,
                       .args = {in.args[1], kNone, kNone},
                       .aux = in.aux,
