@@ -151,4 +151,4 @@ machine(kernel())
 for name in GUESTS:
     programs(name, program(name))
 refusals()
-common.finish()
+common.finish("gdb", common.VM)

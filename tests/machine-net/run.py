@@ -405,7 +405,7 @@ def main():
     g = guests.Guest()
     for name in args.cases or CASES:
         CASES[name](str(args.vm), g)
-    finish()
+    finish("machine-net" if not args.cases else None, args.vm)
 
 
 if __name__ == "__main__":

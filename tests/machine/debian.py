@@ -111,4 +111,4 @@ with tempfile.TemporaryDirectory() as d:
     for form in ("raw", "qcow2"):
         root_disk(form, pathlib.Path(d))
 idle()
-finish()
+finish("machine-debian", VM)

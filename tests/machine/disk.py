@@ -173,7 +173,7 @@ def main():
         ram_disk = initrd(directory, guest)
         kills(a.vm, guest, ram_disk, directory, a.kills, chance)
         verifies(a.vm, guest, ram_disk, directory, a.operations, chance)
-    finish()
+    finish("machine-disk", a.vm, f"{a.kills} kills, {a.operations} operations a disk")
 
 
 if __name__ == "__main__":

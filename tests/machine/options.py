@@ -107,4 +107,4 @@ def numa():
 explain()
 numa()
 trees()
-finish()
+finish("machine-options", VM)

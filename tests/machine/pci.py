@@ -89,4 +89,4 @@ with tempfile.TemporaryDirectory() as d:
     many(directory, 40, ",bus=pci", "more than PCI has slots", 40, functions=9)
     much_memory(directory, 14, 0x4_0000_0000)
     much_memory(directory, 15, 0x8_0000_0000)
-finish()
+finish("machine-pci", VM)

@@ -99,4 +99,4 @@ for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     check(f"{number.name} ends it, and the terminal is as before", p.wait(20) == -number and termios.tcgetattr(theirs) == before, f"{p.returncode}")
     os.close(ours)
     os.close(theirs)
-finish()
+finish("machine", VM)

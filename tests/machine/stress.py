@@ -55,7 +55,7 @@ def main():
                 check("power off", console.ends() == 0)
             except machine.NoAnswer as e:
                 check("the machine answers", False, str(e))
-    finish()
+    finish("machine-stress", a.vm, f"{a.minutes:g} minutes")
 
 
 sys.exit(main())

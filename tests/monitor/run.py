@@ -278,4 +278,4 @@ with tempfile.TemporaryDirectory() as directory:
         check("a machine", False, str(e))
 program()
 refused()
-finish()
+finish("monitor", VM)
