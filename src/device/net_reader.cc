@@ -1,5 +1,7 @@
 #include "device/net_reader.h"
 
+#include <utility>
+
 namespace vm::device {
 namespace {
 
@@ -15,7 +17,8 @@ Result<std::unique_ptr<NetReader>> NetReader::create(int fd, Read read, std::fun
     auto loop = osal::EventLoop::start("vm-net");
     if (!loop) return std::unexpected(loop.error());
     reader->loop_ = std::move(*loop);
-    auto watch = reader->loop_->watch(fd, false, false, [r = reader.get()](auto) { r->work(); });
+    auto watch =
+        reader->loop_->watch(fd, false, false, [r = reader.get()](auto ready) { r->work(ready.hangup); });
     if (!watch) return std::unexpected(watch.error());
     reader->watch_ = std::move(*watch);
     return reader;
@@ -32,17 +35,26 @@ void NetReader::disconnect() {
 }
 
 /// On the loop's thread.
-void NetReader::work() {
+void NetReader::work(bool hangup) {
+    if (waiting_) {
+        if (hangup) end();
+        return;
+    }
     for (int n = 0; n < kMostAtOnce; ++n) {
         if (pending_ == 0) {
             switch (read_(buffer_, &pending_)) {
                 case Got::Frame: break;
                 case Got::Nothing: return;
-                case Got::End: (void)watch_->want(false, false); return on_end_();
+                case Got::End: return end();
             }
         }
         if (!deliver()) return wait_for_room();
     }
+}
+
+void NetReader::end() {
+    (void)watch_->want(false, false);
+    if (!std::exchange(ended_, true)) on_end_();
 }
 
 bool NetReader::deliver() {
@@ -56,7 +68,8 @@ bool NetReader::deliver() {
 
 /// The guest may have made room since it was asked, so it is asked again when receive_possible() will look.
 void NetReader::wait_for_room() {
-    (void)watch_->want(false, false);
+    if (ended_) return;
+    (void)watch_->want(false, false, true);
     waiting_ = true;
     if (deliver() && waiting_.exchange(false)) (void)watch_->want(true, false);
 }
@@ -64,6 +77,7 @@ void NetReader::wait_for_room() {
 void NetReader::receive_possible() {
     if (!waiting_.exchange(false)) return;
     loop_->post([this] {
+        if (ended_) return;
         if (pending_ != 0 && !deliver()) return wait_for_room();
         (void)watch_->want(true, false);
     });

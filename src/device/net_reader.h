@@ -20,7 +20,8 @@ class NetReader {
     using Read = std::function<Got(std::span<u8> buffer, size_t* bytes)>;
     static constexpr size_t kBufferBytes = sizeof(NetHeader) + kMaxNetFrame;
 
-    /// `on_end` is called once, on the reader's thread, when `read` said End; nothing is read afterwards.
+    /// `on_end` is called once, on the reader's thread, when `read` said End, or when the other end went
+    /// while a frame waits for the guest; nothing is read afterwards.
     static Result<std::unique_ptr<NetReader>> create(int fd, Read read, std::function<void()> on_end);
     NetReader(const NetReader&) = delete;
     NetReader& operator=(const NetReader&) = delete;
@@ -32,7 +33,8 @@ class NetReader {
 
   private:
     NetReader(Read read, std::function<void()> on_end);
-    void work();
+    void work(bool hangup);
+    void end();
     bool deliver();
     void wait_for_room();
 
@@ -42,6 +44,7 @@ class NetReader {
     std::vector<u8> buffer_;
     size_t pending_ = 0;                 ///< bytes of a frame in buffer_ that the guest had no room for
     std::atomic<bool> waiting_ = false;  ///< for that room
+    bool ended_ = false;                 ///< on the loop's thread
     std::unique_ptr<osal::EventLoop::Watch> watch_;
     std::unique_ptr<osal::EventLoop> loop_;
 };

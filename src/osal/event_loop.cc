@@ -248,9 +248,9 @@ EventLoop::Watch::~Watch() {
     core_->wait_for_return(lock, entry_.get());
 }
 
-Result<void> EventLoop::Watch::want(bool read, bool write) {
+Result<void> EventLoop::Watch::want(bool read, bool write, bool hangup) {
     const std::lock_guard lock(core_->mutex);
-    return core_->set_wanted(*entry_, events_of(read, write));
+    return core_->set_wanted(*entry_, events_of(read, write) | (hangup ? EPOLLHUP | EPOLLERR : 0u));
 }
 
 // ---- deadlines: a binary heap, whose first deadline a timerfd is set to unless that wakes earlier anyway

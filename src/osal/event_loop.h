@@ -34,7 +34,8 @@ class EventLoop final : public Timers {
         ~Watch();
         Watch(const Watch&) = delete;
         Watch& operator=(const Watch&) = delete;
-        Result<void> want(bool read, bool write);
+        /// `hangup`: that is reported even if nothing else is wanted.
+        Result<void> want(bool read, bool write, bool hangup = false);
 
       private:
         friend class EventLoop;
