@@ -67,6 +67,8 @@ Result<std::vector<u8>> adopt_tree(std::span<const u8> blob, const std::string& 
         }
         step(fdt_pack(tree.data()));
     }
+    // Not every tree of version 16 that was checked is whole once it is one of version 17.
+    if (step.error() == 0) step(fdt_check_full(tree.data(), fdt_totalsize(tree.data())));
     if (step.error() != 0) return refuse(step.error());
     tree.resize(fdt_totalsize(tree.data()));
     if (tree.size() > most)

@@ -81,6 +81,17 @@ TEST(GivenTree, RefusesOldVersions) {
     }
 }
 
+/// Version 16 does not look at the size of the strings, version 17 does.
+TEST(GivenTree, RefusesWhatIsDamagedInANewerVersion) {
+    std::vector<u8> old = tree(true);
+    fdt_set_version(old.data(), 16);
+    fdt_set_last_comp_version(old.data(), 16);
+    EXPECT_TRUE(adopt_tree(old, "", 0, 0, kMost));
+    fdt_set_size_dt_strings(old.data(), 3);
+    EXPECT_EQ(fdt_check_full(old.data(), old.size()), 0);
+    EXPECT_FALSE(adopt_tree(old, "", 0, 0, kMost));
+}
+
 TEST(GivenTree, DamageIsNoticedOrHarmless) {
     const std::vector<u8> good = tree(true);
     for (size_t at = 0; at < good.size(); at++)
