@@ -194,7 +194,7 @@ Result<void> Board::start() {
     auto engine = engine::Engine::create(rv::kRiscv64, code_, o);
     if (!engine) return std::unexpected(engine.error());
     engine_ = std::move(*engine);
-    if (options_.harts > 1) engine_->memory_is_shared();
+    engine_->memory_is_shared();  // with the devices' threads, were there but one hart
     RiscvHart::Board board{.engine = engine_.get(),
                            .ram = ram_.get(),
                            .bus = &bus_,
