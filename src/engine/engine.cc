@@ -120,18 +120,22 @@ void EngineImpl::note_code(u64 begin, u64 end) {
     std::atomic_thread_fence(std::memory_order_seq_cst);  // TranslatedMemory::find() has the other half
     const std::lock_guard lock(mutex_);
     for (VcpuImpl* v : vcpus_) v->forbid_stores(begin, end);
-    if (vcpus_.size() > 1) fresh_code_.push_back({begin & ~(backend::kTlbPage - 1), jit_->begin_grace()});
+    if (vcpus_.size() == 1) return;
+    fresh_code_.push_back({begin & ~(backend::kTlbPage - 1), jit_->begin_grace()});
+    fresh_count_.store(fresh_code_.size());
 }
 
 /// The pages to compare at a FENCE.I: those that were written, and those that another vCPU may just be
 /// writing to because it looked before they were watched.
 bool EngineImpl::pages_to_compare(std::vector<u64>& pages) {
     if (!memory_.written_code(pages)) return false;
+    if (fresh_count_.load() == 0) return true;
     const std::lock_guard lock(mutex_);
     std::erase_if(fresh_code_, [&](const FreshCode& f) {
         pages.push_back(f.page);
         return jit_->grace_over(f.epoch);
     });
+    fresh_count_.store(fresh_code_.size());
     return true;
 }
 
@@ -159,6 +163,8 @@ void EngineImpl::invalidate_all() {
     jit_->invalidate_all();
 }
 
+// Where no page with code was written this takes no lock. fetch_add() stands between the guest's stores and
+// the look at what others have noted.
 void EngineImpl::code_changed() {
     interp_generation_.fetch_add(1);
     if (options_.tier == Tier::Interp) return;

@@ -98,8 +98,9 @@ class EngineImpl final : public Engine, private jit::CodeSource {
     struct FreshCode {
         u64 page, epoch;
     };
-    std::vector<FreshCode> fresh_code_;  ///< of a machine with several vCPUs
-    Stats retired_stats_;                ///< of vCPUs that are gone
+    std::vector<FreshCode> fresh_code_;    ///< of a machine with several vCPUs
+    std::atomic<size_t> fresh_count_ = 0;  ///< how many
+    Stats retired_stats_;                  ///< of vCPUs that are gone
     u64 retired_icount_ = 0;
     bool fork_failed_ = false;
     std::mutex points_mutex_;

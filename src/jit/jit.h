@@ -320,6 +320,7 @@ class Jit : private gc::Heap {
     std::vector<OldTable> old_tables_;
     std::vector<std::unique_ptr<Observer>> observers_;
     std::unique_ptr<ImageSpace> images_;  ///< nullptr: translations are not kept
+    void count_sync() { std::atomic_ref(stats_.syncs).fetch_add(1, std::memory_order_relaxed); }
     Stats stats_;
     bool forked_copy_ = false;
     std::unique_ptr<Background> background_;  ///< last: its thread uses all of the above

@@ -184,7 +184,7 @@ void Jit::sync_code() {
     const std::lock_guard lock(mutex_);
     // A translation in the making may have read its bytes already: its publication compares them again.
     sync_generation_.fetch_add(1, std::memory_order_release);
-    stats_.syncs++;
+    count_sync();
     std::vector<Translation*> changed;
     for (auto& s : cache_.segments()) {
         for (u32 i = 0; i < s->index.size(); i++)
@@ -194,9 +194,10 @@ void Jit::sync_code() {
 }
 
 void Jit::sync_pages(std::span<const u64> pages) {
-    const std::lock_guard lock(mutex_);
     sync_generation_.fetch_add(1, std::memory_order_release);
-    stats_.syncs++;
+    count_sync();
+    if (pages.empty()) return;
+    const std::lock_guard lock(mutex_);
     std::vector<Translation*> changed;
     for (const u64 page : pages) {
         const auto on_page = pages_.find(page / kPage);
@@ -220,7 +221,7 @@ bool Jit::grace_over(u64 epoch) const {
 
 void Jit::sync_code(u64 begin, u64 end) {
     const std::lock_guard lock(mutex_);
-    stats_.syncs++;
+    count_sync();
     std::vector<Translation*> changed = translations_in(begin, end);
     std::erase_if(changed, [](const Translation* t) { return !usable(*t) || unchanged(*t); });
     drop_rewritten(changed);

@@ -50,6 +50,7 @@ void GuestRam::wrote(const u8* host, u64 bytes) {
         if (pages_[n].fetch_or(kWritten) & kWritten) continue;
         const std::lock_guard lock(mutex_);
         written_.push_back(reinterpret_cast<u64>(host_) + n * kPage);
+        any_written_.store(true, std::memory_order_release);
     }
 }
 
@@ -64,7 +65,9 @@ bool GuestRam::stored(const u8* host) {
 
 std::vector<u64> GuestRam::take_written() {
     std::vector<u64> all;
+    if (!any_written_.load(std::memory_order_acquire)) return all;
     const std::lock_guard lock(mutex_);
+    any_written_.store(false, std::memory_order_relaxed);
     all.swap(written_);
     for (const u64 page : all)
         page_of(reinterpret_cast<const u8*>(page)).fetch_and(static_cast<u8>(~kWritten));

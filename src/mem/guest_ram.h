@@ -64,6 +64,7 @@ class GuestRam {
     std::unique_ptr<std::atomic<u8>[]> pages_;
     std::mutex mutex_;
     std::vector<u64> written_;
+    std::atomic<bool> any_written_ = false;  ///< written_ has something
 };
 
 }  // namespace vm::mem
