@@ -78,12 +78,13 @@ def work(a):
 
 
 def beyond_ram(pid):
-    """MiB that are resident and not the guest's: everything but the one mapping that can hold its RAM."""
+    """MiB that are resident and not the guest's: everything but the one mapping that can hold its RAM. A page that is mapped twice, as those of
+    generated code are, is counted once (Pss)."""
     ram = rest = size = 0
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if m := re.match(r"Size: +(\d+) kB", line):
             size = int(m[1])
-        elif m := re.match(r"Rss: +(\d+) kB", line):
+        elif m := re.match(r"Pss: +(\d+) kB", line):
             if not ram and size >= MEMORY << 10:
                 ram = size
             else:

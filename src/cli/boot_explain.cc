@@ -81,7 +81,8 @@ ordered_json resolved(const BootOptions& o, const soc::RiscvVirtOptions& options
                        {"isa", machine.isa()},
                        {"privilege", "M, S, U"},
                        {"translation", "Sv39, Sv48, Sv57"},
-                       {"tier", tier_name(options.engine.tier)}};
+                       {"tier", tier_name(options.engine.tier)},
+                       {"code_cache", options.engine.code_cache_bytes}};
     j["memory"] = {{"base", soc::RiscvVirt::kRamBase},
                    {"bytes", options.memory},
                    {"numa", options.numa ? ordered_json(mem::numa_text(*options.numa)) : ordered_json()}};
@@ -148,7 +149,8 @@ std::string text(const ordered_json& j) {
     const auto& p = j["processors"];
     line(out, "processors", fmt::format("{} of {}", number(p["count"]), words(p["isa"])));
     line(out, "",
-         fmt::format("{}; {}; tier {}", words(p["privilege"]), words(p["translation"]), words(p["tier"])));
+         fmt::format("{}; {}; tier {}, up to {} MiB of code", words(p["privilege"]), words(p["translation"]),
+                     words(p["tier"]), number(p["code_cache"]) >> 20));
     const u64 base = number(j["memory"]["base"]), bytes = number(j["memory"]["bytes"]);
     const auto& numa = j["memory"]["numa"];
     line(out, "memory",

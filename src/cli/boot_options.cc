@@ -73,6 +73,11 @@ Result<void> processor_options(const BootOptions& o, soc::RiscvVirtOptions& m) {
     m.engine.tier = o.tier == "interp" ? engine::Tier::Interp
                     : o.tier == "1"    ? engine::Tier::One
                                        : engine::Tier::Auto;
+    const auto limit = parse_size(o.code_cache);
+    if (!limit || *limit < (u64{1} << 20) || *limit > (u64{1} << 30))
+        return fail(ErrorKind::InvalidArgument,
+                    fmt::format("--code-cache {}: a size between 1M and 1G", o.code_cache));
+    m.engine.code_cache_bytes = *limit;
     std::string error;
     if (!o.cpu.empty() && !frontend::riscv64::kRiscv64.parse_cpu(o.cpu, &m.engine.cpu_features, &error))
         return fail(ErrorKind::InvalidArgument, error);
@@ -198,6 +203,7 @@ void declare_boot_options(OptionParser& p, BootOptions& o) {
     p.number("--smp", o.harts, "processors").value("N").show_default();
     p.text("--cpu", o.cpu, "CPU model and extensions, e.g. max,-zfa").value("MODEL");
     p.text("--tier", o.tier, "how guest code runs").one_of({"auto", "interp", "1"}).show_default();
+    p.text("--code-cache", o.code_cache, "limit of generated code").value("SIZE").show_default();
     const Option signature =
         p.text(
              "--signature", o.signature,

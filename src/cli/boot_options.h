@@ -9,7 +9,7 @@ namespace vm::cli {
 /// As typed; each is checked where it is used.
 struct BootOptions {
     std::string arch, firmware, kernel, initrd, append, memory = "512M", tier = "auto", console = "serial",
-                                                        numa, cpu, stats, metrics, gdb;
+                                                        numa, cpu, code_cache = "64M", stats, metrics, gdb;
     std::vector<std::string> disks, nets, shares;
     int harts = 1;
     std::string signature;

@@ -28,7 +28,7 @@ constexpr const char* kBash = R"sh(_vm() {
             --arch) COMPREPLY=($(compgen -W "riscv64" -- "$cur")) ;;
             --tier) COMPREPLY=($(compgen -W "auto interp 1" -- "$cur")) ;;
             --firmware|--kernel|--initrd|--dtb|--dump-dtb|--signature|--stats) COMPREPLY=($(compgen -f -- "$cur")) ;;
-            *) COMPREPLY=($(compgen -W "--arch --firmware --kernel --initrd --append --dtb --dump-dtb --explain --dry-run --signature --signature-granularity --disk --net --share --console --memory --numa --smp --cpu --tier --stats --metrics --help" -- "$cur")) ;;
+            *) COMPREPLY=($(compgen -W "--arch --firmware --kernel --initrd --append --dtb --dump-dtb --explain --dry-run --signature --signature-granularity --disk --net --share --console --memory --numa --smp --cpu --tier --code-cache --stats --metrics --help" -- "$cur")) ;;
             esac; return ;;
         top) case $prev in
                  -o) COMPREPLY=($(compgen -W "text json" -- "$cur")); return ;;
@@ -76,7 +76,7 @@ _vm() {
                  '--argv0[argv 0]:name' '--tier[tier]:tier:(auto interp 1 2)' '*--jit-opt[switch]:name' '--strace[trace]' '--stats[file]:file:_files' '--metrics[serve counters]:where' \
                  '--dump[what]:what:(guest ir host regions)' '--region-policy[which loops]:policy:(threshold forest all)' '--perf[kind]:kind:(map jitdump)' '--cpu[model]:model' '--stack[size]:size' \
                  '--memory-limit[size]:size' '--code-cache[size]:size' '--cache-policy[policy]:policy:(generations fifo flush)' '--cache[directory]:dir:_directories' '--cache-size[size]:size' '--no-cache[keep none]' '--icount[count]' '--ignore-env[no VM_*]' '*:program:_files' ;;
-        boot) _arguments '--arch[processor]:arch:(riscv64)' '--firmware[M-mode software]:file:_files' '--kernel[kernel image]:file:_files' '--dtb[device tree]:file:_files' '--dump-dtb[write the device tree]:file:_files' '--explain[print the machine]' '--dry-run[do not start]' '--signature[write test memory]:file:_files' '--signature-granularity[bytes a line]:number:(1 2 4 8 16)' '--initrd[RAM disk]:file:_files' '--append[command line]:text' '*--disk[disk image]:file\:_files' '*--net[network card]:net:(user tap none)' '*--share[shared folder]:folder:_files -/' '--console[what is typed goes there]:console:(serial virtio)' '(-m --memory)'{-m,--memory}'[RAM]:size' '--numa[nodes of the RAM]:policy' '--smp[processors]:number' '--cpu[model]:model' '--tier[how code runs]:tier:(auto interp 1)' '--stats[counters]:file:_files' '--metrics[serve counters]:where' ;;
+        boot) _arguments '--arch[processor]:arch:(riscv64)' '--firmware[M-mode software]:file:_files' '--kernel[kernel image]:file:_files' '--dtb[device tree]:file:_files' '--dump-dtb[write the device tree]:file:_files' '--explain[print the machine]' '--dry-run[do not start]' '--signature[write test memory]:file:_files' '--signature-granularity[bytes a line]:number:(1 2 4 8 16)' '--initrd[RAM disk]:file:_files' '--append[command line]:text' '*--disk[disk image]:file\:_files' '*--net[network card]:net:(user tap none)' '*--share[shared folder]:folder:_files -/' '--console[what is typed goes there]:console:(serial virtio)' '(-m --memory)'{-m,--memory}'[RAM]:size' '--numa[nodes of the RAM]:policy' '--smp[processors]:number' '--cpu[model]:model' '--tier[how code runs]:tier:(auto interp 1)' '--code-cache[size]:size' '--stats[counters]:file:_files' '--metrics[serve counters]:where' ;;
         top) _arguments '--interval[time between samples]:seconds' '(--once)--count[samples]:number' '(--count)--once[one sample]' '-o[format]:format:(text json)' '1:process:_pids' ;;
         cache) _arguments '2:verb:(ls verify prune warm export import keygen)' '--cache[directory]:dir:_directories' '--size[may stay]:size' '--key[sign with]:file:_files' '--trust[signed with]:file:_files' '-o[format]:format:(text json)' '*:file:_files' ;;
         binfmt) _arguments '2:verb:(install remove status)' '--interpreter[vm-user]:file:_files' '--setuid[flag C]' '-o[format]:format:(json)' '*:isa:(@ISAS@)' ;;
@@ -98,7 +98,7 @@ complete -c vm -n '__fish_seen_subcommand_from boot' -l arch -x -a riscv64
 complete -c vm -n '__fish_seen_subcommand_from boot' -l firmware -l kernel -l initrd -l dtb -l dump-dtb -l signature -l stats -r
 complete -c vm -n '__fish_seen_subcommand_from boot' -l explain -l dry-run -f
 complete -c vm -n '__fish_seen_subcommand_from boot' -l signature-granularity -x -a '1 2 4 8 16'
-complete -c vm -n '__fish_seen_subcommand_from boot' -l append -l disk -l memory -l numa -l smp -l cpu -x
+complete -c vm -n '__fish_seen_subcommand_from boot' -l append -l disk -l memory -l numa -l smp -l cpu -l code-cache -x
 complete -c vm -n '__fish_seen_subcommand_from boot' -l tier -x -a 'auto interp 1'
 complete -c vm -n '__fish_seen_subcommand_from top' -a '(pgrep -x "vm|vm-user")' -f
 complete -c vm -n '__fish_seen_subcommand_from top' -l interval -l count -x

@@ -30,7 +30,7 @@ def explained(*args):
 def explain():
     j = explained("--kernel", image, "--initrd", initrd, "--smp", 3, "--append", 'a "b" ü', "--tier", "1", "--cpu", "max,-zfa",
                   "--disk", f"{disk},format=raw,readonly", "--disk", f"{disk},format=raw,readonly,bus=pci")
-    check("processors", j.get("processors", {}).get("count") == 3 and "_zfa_" not in j["processors"]["isa"] and j["processors"]["tier"] == "1", str(j))
+    check("processors", j.get("processors", {}).get("count") == 3 and "_zfa_" not in j["processors"]["isa"] and j["processors"]["tier"] == "1" and j["processors"]["code_cache"] == 64 << 20, str(j))
     check("memory", j.get("memory") == {"base": 0x80000000, "bytes": 64 << 20, "numa": None}, str(j))
     check("firmware and kernel", j.get("firmware") == {"kind": "built in"} and j["kernel"] == {
         "file": str(image), "format": "Linux image", "entry": 0x80200000, "mode": "S"}, str(j))
@@ -79,6 +79,7 @@ def trees():
     cut.write_bytes(blob[:-20])
     empty.write_bytes(b"")
     big.write_bytes(blob[:4] + struct.pack(">I", 1 << 21) + blob[8:] + bytes((1 << 21) - len(blob)))
+    refused("a code cache that is too small", ("--kernel", image, "--code-cache", "4K"), 125, "--code-cache 4K: a size between 1M and 1G")
     refused("a tree cut short", ("--kernel", image, "--dtb", cut), 125, "no device tree")
     refused("an empty tree", ("--kernel", image, "--dtb", empty), 125, "it is empty")
     refused("no such tree", ("--kernel", image, "--dtb", "/nonexistent"), 127, "/nonexistent")
