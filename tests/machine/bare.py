@@ -6,7 +6,7 @@ bare.py [VM]     prints a line a check; exit status 1 if one failed
 import shutil
 import subprocess
 
-from common import OUT, boot, build, check, finish, kernel, refused
+from common import OUT, VM, boot, build, check, finish, kernel, refused
 
 SOURCES = ("bare_start.S", "bare.c")
 BASE = ("--arch", "riscv64", "-m", "32M", "--firmware", "none")
