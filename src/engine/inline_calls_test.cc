@@ -23,6 +23,12 @@ class InlinedCalls : public testing::TestWithParam<int> {
         if (GetParam() < 2) return;
         EXPECT_EQ(counter(*g.engine, "inlined_calls") != 0, GetParam() == 2);
     }
+    /// Runs to the end; a2 must hold `sum` then.
+    static void expect_sum(Guest& g, u64 sum) {
+        EXPECT_EQ(g.run().reason, ExitReason::Breakpoint);
+        EXPECT_EQ(g.x(a2), sum);
+        expect_inlined(g);
+    }
 };
 std::string mode_name(const testing::TestParamInfo<int>& i) {
     static constexpr const char* kNames[] = {"interp", "one", "two", "off"};
@@ -59,10 +65,8 @@ TEST_P(InlinedCalls, OfALeaf) {
         m.ret();
     });
     g.set_x(a1, 1000);
-    EXPECT_EQ(g.run().reason, ExitReason::Breakpoint);
-    EXPECT_EQ(g.x(a2), 1000u * 1001);
+    expect_sum(g, 1000u * 1001);
     EXPECT_EQ(g.x(ra), kCode + 12);
-    expect_inlined(g);
 }
 
 TEST_P(InlinedCalls, InsideCallsAndOnTheStack) {
@@ -87,10 +91,8 @@ TEST_P(InlinedCalls, InsideCallsAndOnTheStack) {
     g.set_x(sp, kData + 0x1000);
     g.set_x(a1, 1000);
     g.set_x(a4, 500);
-    EXPECT_EQ(g.run().reason, ExitReason::Breakpoint);
-    EXPECT_EQ(g.x(a2), 500u * 1001 + 2000 + 99 + 99);  // 500 is met first, 499 on its second way
+    expect_sum(g, 500u * 1001 + 2000 + 99 + 99);  // 500 is met first, 499 on its second way
     EXPECT_EQ(g.x(sp), kData + 0x1000);
-    expect_inlined(g);
 }
 
 /// Every fourth return goes to another place than behind its call.
@@ -104,9 +106,7 @@ TEST_P(InlinedCalls, ThatReturnElsewhere) {
         m.ret();
     });
     g.set_x(a1, 1000);
-    EXPECT_EQ(g.run().reason, ExitReason::Breakpoint);
-    EXPECT_EQ(g.x(a2), 500u * 1001 - 4 * 250 * 251 / 2);
-    expect_inlined(g);
+    expect_sum(g, 500u * 1001 - 4 * 250 * 251 / 2);
 }
 
 TEST_P(InlinedCalls, FaultWhereTheyAre) {
@@ -257,10 +257,8 @@ TEST_P(InlinedCalls, OfAFunctionThatCallsItself) {
     });
     g.set_x(sp, kData + 0x8000);
     g.set_x(a1, 15);
-    EXPECT_EQ(g.run().reason, ExitReason::Breakpoint);
-    EXPECT_EQ(g.x(a2), 1596u);  // fib(17) - 1
+    expect_sum(g, 1596u);  // fib(17) - 1
     EXPECT_EQ(g.x(sp), kData + 0x8000);
-    expect_inlined(g);
 }
 
 /// Safepoints arrive in a loop of an inlined function, and the guest goes on.

@@ -287,14 +287,10 @@ jit::Translation* VcpuImpl::hot_translation(u64 pc) {
     if (t == nullptr) t = jit_.revive(executor_, pc, mode);
     if (t == nullptr) t = jit_.lookup_on_disk(pc, mode);
     if (t == nullptr) {
-        if (engine_.options_.tier == Tier::Auto && engine_.count_execution(pc) < hot_threshold()) {
-            if (hart_ != nullptr) (void)is_new(pc);
-            return nullptr;
-        }
-        // Code that is rewritten before each run has not become hotter by running.
-        if (hart_ != nullptr && is_new(pc)) {
-            engine_.cold(pc);
-            return nullptr;
+        if (engine_.options_.tier == Tier::Auto) {
+            // Code that is rewritten before each run does not become hotter by running.
+            if (hart_ != nullptr && is_new(pc)) engine_.cold(pc);
+            if (engine_.count_execution(pc) < hot_threshold()) return nullptr;
         }
         if (!uncompilable_.empty() && uncompilable_.contains(pc)) return nullptr;
         if (engine_.options_.tier == Tier::Two && jit_.optimize(worker_, pc, mode_, false)) {

@@ -1,9 +1,7 @@
 // A program in M-mode that tests the machine it has for itself, and says so line by line: traps, returns to other modes,
 // physical memory protection, delegation, interrupts, timer, a second hart. It prints and ends by HTIF, or with -DUART by the
 // board's UART and power switch, as QEMU has them, too.
-typedef unsigned long u64;
-typedef unsigned int u32;
-typedef unsigned char u8;
+#include "say.h"
 
 volatile struct {
     u64 cause, value, pc, count, resume, kept, to_machine, ra, sp;
@@ -12,7 +10,6 @@ volatile u64 slot;
 extern u8 trap_entry[], vectors[], call_out[], load_from[], store_to[], illegal_here[], wait_here[], read_mscratch[], s_handler[], cut_code[], block_inval[], block_clean[], block_flush[], block_zero[];
 void block_zero_here(u64 address);
 u64 enter(u64 mode, void* function, u64 argument);
-static int failures;
 
 enum { U, S };
 enum { kFetchAccess = 1, kIllegal = 2, kBreakpoint = 3, kLoadAccess = 5, kStoreMisaligned = 6, kStoreAccess = 7, kCallU = 8, kCallS = 9, kCallM = 11 };
@@ -22,11 +19,6 @@ enum { kFetchAccess = 1, kIllegal = 2, kBreakpoint = 3, kLoadAccess = 5, kStoreM
 #define MIE (1ul << 3)
 #define MPP (3ul << 11)
 #define MPRV (1ul << 17)
-
-#define CSR_READ(csr) ({ u64 v_; __asm__ volatile("csrr %0, " #csr : "=r"(v_)::"memory"); v_; })
-#define CSR_WRITE(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_SET(csr, v) __asm__ volatile("csrs " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_CLEAR(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"r"((u64)(v)) : "memory")
 
 // ---------------------------------------------------------------------------------------------- the host
 
@@ -46,24 +38,6 @@ static void put_byte(u8 c) {
     }
     tohost = 1ul << 56 | 1ul << 48 | c;
 #endif
-}
-static void put(const char* s) {
-    for (; *s; s++) put_byte((u8)*s);
-}
-static void hex(u64 v) {
-    for (int shift = 60; shift >= 0; shift -= 4) put_byte("0123456789abcdef"[v >> shift & 15]);
-}
-static void check(const char* what, u64 got, u64 want) {
-    put(got == want ? "ok   " : "FAIL ");
-    put(what);
-    if (got != want) {
-        failures++;
-        put(": ");
-        hex(got);
-        put(", not ");
-        hex(want);
-    }
-    put("\n");
 }
 void finish(void) {
     put(failures ? "failed\n" : "passed\n");

@@ -2,25 +2,11 @@
 // once.
 #pragma once
 
-typedef unsigned long u64;
-typedef unsigned int u32;
-typedef unsigned short u16;
-typedef unsigned char u8;
+#include "say.h"
 
 struct {
     u64 cause, value, pc, count, resume, kept;
 } last;
-static int failures;
-
-#define CSR_READ(csr)                                  \
-    ({                                                 \
-        u64 v_;                                        \
-        __asm__ volatile("csrr %0, " #csr : "=r"(v_)); \
-        v_;                                            \
-    })
-#define CSR_WRITE(csr, v) __asm__ volatile("csrw " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_SET(csr, v) __asm__ volatile("csrs " #csr ", %0" ::"r"((u64)(v)) : "memory")
-#define CSR_CLEAR(csr, v) __asm__ volatile("csrc " #csr ", %0" ::"r"((u64)(v)) : "memory")
 
 struct sbi_result {
     long error, value;
@@ -41,30 +27,10 @@ static inline long sbi(long ext, long fn, long x, long y, long z) {
 }
 
 static volatile u8* const uart = (u8*)0x10000000;
-static void put(const char* s) {
-    for (; *s; s++) {
-        while (!(uart[5] & 0x20)) {
-        }
-        uart[0] = (u8)*s;
+static void put_byte(u8 c) {
+    while (!(uart[5] & 0x20)) {
     }
-}
-static void hex(u64 v) {
-    char text[17];
-    for (int i = 15; i >= 0; i--, v >>= 4) text[i] = "0123456789abcdef"[v & 15];
-    text[16] = 0;
-    put(text);
-}
-static void check(const char* what, u64 got, u64 want) {
-    put(got == want ? "ok   " : "FAIL ");
-    put(what);
-    if (got != want) {
-        failures++;
-        put(": ");
-        hex(got);
-        put(", not ");
-        hex(want);
-    }
-    put("\n");
+    uart[0] = c;
 }
 
 void finish(void) {
